@@ -1,0 +1,1 @@
+"""Automatic color equalization (ACE) by a C kernel."""

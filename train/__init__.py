@@ -1,0 +1,1 @@
+"""Training of the Retina-GAN generator and discriminator, and their evaluation."""

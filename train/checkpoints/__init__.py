@@ -1,0 +1,1 @@
+"""Torch checkpoints that come with the package, to fine-tune from."""
