@@ -1,0 +1,35 @@
+# make run    segment the example images into out/
+# make test   build the package, install it, run all tests
+# Both make a virtual environment of their own; PYTHON=python3.12 chooses the interpreter (3.10 or later).
+PYTHON ?= python3
+SOURCES := setup.py pyproject.toml MANIFEST.in $(shell git ls-files ace_ext runtime train export 2>/dev/null)
+PIP := -m pip --disable-pip-version-check
+
+.PHONY: run test check clean
+
+run: .venv/installed
+	.venv/bin/retina-run examples/images --out out --save vessels overlay
+	@echo "The vessel maps and overlays are in $(CURDIR)/out"
+
+.venv/installed: $(SOURCES)
+	$(PYTHON) -m venv .venv
+	.venv/bin/python $(PIP) install --quiet ".[cpu]"
+	touch $@
+
+test: .venv-test/installed
+	.venv-test/bin/ruff check .
+	.venv-test/bin/ruff format --check .
+	.venv-test/bin/pytest
+	tests/other_pythons.sh .venv-test/bin/python dist/retinagan-*.tar.gz
+
+.venv-test/installed: $(SOURCES) tests/constraints.txt
+	$(PYTHON) -m venv .venv-test
+	.venv-test/bin/python $(PIP) install --quiet build
+	rm -rf dist && .venv-test/bin/python -m build --outdir dist .
+	.venv-test/bin/python $(PIP) install --quiet -c tests/constraints.txt \
+		"$$(echo dist/retinagan-*.whl)[cpu,train,export,dev]"
+	.venv-test/bin/python $(PIP) install --quiet --force-reinstall --no-deps dist/retinagan-*.whl
+	touch $@
+
+clean:
+	rm -rf .venv .venv-test build dist out *.egg-info
