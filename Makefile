@@ -1,8 +1,10 @@
 # make run    segment the example images into out/
 # make test   build the package, install it, run all tests
-# Both make a virtual environment of their own; PYTHON=python3.12 chooses the interpreter (3.10 or later).
+# make check  ruff and mypy, as versions pinned in tests/constraints.txt
+# All make a virtual environment of their own; PYTHON=python3.12 chooses the interpreter (3.10 or later).
 PYTHON ?= python3
-SOURCES := setup.py pyproject.toml MANIFEST.in $(shell git ls-files ace_ext runtime train export 2>/dev/null)
+SOURCES := setup.py pyproject.toml MANIFEST.in $(shell find ace_ext runtime train export -type f \
+	-not -name '*.so' -not -name '_ace.c' -not -name '*.pyc')
 PIP := -m pip --disable-pip-version-check
 
 .PHONY: run test check clean
@@ -17,8 +19,6 @@ run: .venv/installed
 	touch $@
 
 test: .venv-test/installed
-	.venv-test/bin/ruff check .
-	.venv-test/bin/ruff format --check .
 	.venv-test/bin/pytest
 	tests/other_pythons.sh .venv-test/bin/python dist/retinagan-*.tar.gz
 
@@ -30,6 +30,14 @@ test: .venv-test/installed
 		"$$(echo dist/retinagan-*.whl)[cpu,train,export,dev]"
 	.venv-test/bin/python $(PIP) install --quiet --force-reinstall --no-deps dist/retinagan-*.whl
 	touch $@
+
+# mypy reads the rooms under their installed names.
+check: .venv-test/installed
+	.venv-test/bin/ruff check .
+	.venv-test/bin/ruff format --check .
+	mkdir -p build/types/retinagan
+	for room in ace_ext runtime train export; do ln -sfn "$(CURDIR)/$$room" build/types/retinagan/$$room; done
+	MYPYPATH=build/types .venv-test/bin/mypy
 
 clean:
 	rm -rf .venv .venv-test build dist out *.egg-info

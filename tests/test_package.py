@@ -1,0 +1,108 @@
+"""What the built files hold, and that the metadata says what it should."""
+
+import re
+import subprocess
+import sys
+import tarfile
+import zipfile
+from importlib.metadata import entry_points, metadata, requires
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+ROOMS = ("ace_ext", "runtime", "train", "export")
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory) -> Path:
+    """A folder with the sdist and the wheel that is built from that sdist."""
+    folder = tmp_path_factory.mktemp("dist")
+    command = [sys.executable, "-m", "build", "--no-isolation", "--outdir", str(folder), str(ROOT)]
+    finished = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert finished.returncode == 0, finished.stdout[-2000:] + finished.stderr[-2000:]
+    return folder
+
+
+@pytest.fixture(scope="module")
+def wheel_names(built) -> list[str]:
+    with zipfile.ZipFile(next(built.glob("*.whl"))) as wheel:
+        return wheel.namelist()
+
+
+@pytest.fixture(scope="module")
+def sdist_names(built) -> list[str]:
+    with tarfile.open(next(built.glob("*.tar.gz"))) as sdist:
+        return [name.partition("/")[2] for name in sdist.getnames()]
+
+
+def tracked(folder: str, suffix: str) -> list[str]:
+    """Files of a room as they lie in the repository, caches left out."""
+    found = (ROOT / folder).rglob(f"*{suffix}")
+    return [path.relative_to(ROOT).as_posix() for path in found if "__pycache__" not in path.parts]
+
+
+def test_the_wheel_holds_every_module_and_the_models(wheel_names):
+    wanted = [name for room in ROOMS for name in tracked(room, ".py")]
+    wanted += tracked("runtime/models", ".onnx") + tracked("runtime/models", ".json")
+    wanted += tracked("train/checkpoints", ".pt")
+    assert any(name.endswith(".onnx") for name in wanted)
+    assert any(name.endswith(".pt") for name in wanted)
+    assert not {f"retinagan/{name}" for name in wanted} - set(wheel_names)
+    assert any(re.fullmatch(r"retinagan/ace_ext/_ace\.[\w.-]+\.so", name) for name in wheel_names)
+    assert all(f"retinagan/{room}/py.typed" in wheel_names for room in ROOMS)
+
+
+def test_the_wheel_holds_nothing_else(wheel_names):
+    allowed = re.compile(
+        r"retinagan/(ace_ext|runtime|train|export)/.*\.(py|so|pxd|h|onnx|json|pt)"
+        r"|retinagan/(ace_ext|runtime|train|export)/py\.typed"
+        r"|retinagan-[^/]+\.dist-info/.*"
+    )
+    assert [name for name in wheel_names if not allowed.fullmatch(name)] == []
+
+
+def test_the_wheel_carries_both_licences(wheel_names):
+    assert any(name.endswith("licenses/LICENSE") for name in wheel_names)
+    assert any(name.endswith("licenses/LICENSE-WEIGHTS.md") for name in wheel_names)
+
+
+def test_the_sdist_holds_the_sources_of_the_extension(sdist_names):
+    for name in ("ace_ext/ace.c", "ace_ext/ace.h", "ace_ext/_ace.pyx", "ace_ext/_ace.pxd", "setup.py"):
+        assert name in sdist_names
+    assert "ace_ext/_ace.c" not in sdist_names  # generated
+
+
+def test_base_dependencies_are_light():
+    base = [line for line in requires("retinagan") if "extra ==" not in line]
+    assert sorted(re.match(r"[\w-]+", line).group().lower() for line in base) == [
+        "numpy",
+        "opencv-python-headless",
+        "pillow",
+        "tqdm",
+    ]
+
+
+def test_no_extra_pulls_in_both_onnxruntime_packages():
+    assert {"cpu", "gpu", "openvino", "tensorrt", "train", "export", "dev"} <= set(
+        metadata("retinagan").get_all("Provides-Extra")
+    )
+    holders = {
+        extra: {
+            name
+            for line in requires("retinagan")
+            if f'extra == "{extra}"' in line
+            for name in [re.match(r"[\w-]+", line).group().lower()]
+        }
+        for extra in metadata("retinagan").get_all("Provides-Extra")
+    }
+    assert "onnxruntime" in holders["cpu"]
+    assert "onnxruntime-gpu" in holders["gpu"]
+    assert not [extra for extra, names in holders.items() if {"onnxruntime", "onnxruntime-gpu"} <= names]
+    assert not [extra for extra, names in holders.items() if "tensorrt" in names and extra != "tensorrt"]
+
+
+def test_console_scripts_load():
+    scripts = {entry.name: entry for entry in entry_points(group="console_scripts")}
+    for name in ("retina-run", "retina-train", "retina-eval", "retina-export"):
+        assert callable(scripts[name].load())
