@@ -1,0 +1,144 @@
+"""Cutting the working square into patches and regrouping it, blended where they overlap."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from retinagan.runtime.errors import ModelError
+
+
+@dataclass(frozen=True)
+class PatchGrid:
+    """A square of `size` pixels covered by square patches of `side` pixels, row by row.
+
+    Where `side` and `overlap` do not fill the square evenly, the last patch of a row or column is shifted
+    inward, so that every patch lies inside the square.
+
+    Parameters
+    ----------
+    size : int
+        Side of the square in pixels.
+    side : int
+        Side of a patch in pixels, at most `size`.
+    overlap : float
+        Share of a patch's side that it has in common with the next one, 0 to 0.9.
+
+    Raises
+    ------
+    ModelError
+        If `side` or `overlap` is out of range.
+    """
+
+    size: int
+    side: int
+    overlap: float = 0.0
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.side <= self.size:
+            raise ModelError(
+                f"patch side {self.side} does not fit; expected 1 to the square's side, {self.size}"
+            )
+        if not 0.0 <= self.overlap <= 0.9:
+            raise ModelError(
+                f"patch overlap {self.overlap} is out of range; expected 0 to 0.9 of a patch's side"
+            )
+
+    @cached_property
+    def starts(self) -> NDArray[np.intp]:
+        """First pixels of the patches along one axis, ascending; the grid is the same in both axes."""
+        step = max(1, round(self.side * (1.0 - self.overlap)))
+        last = self.size - self.side
+        return np.array([*range(0, last, step), last], dtype=np.intp)
+
+    @cached_property
+    def origins(self) -> NDArray[np.intp]:
+        """Top and left pixel of each patch, (N, 2), row by row."""
+        tops, lefts = np.meshgrid(self.starts, self.starts, indexing="ij")
+        return np.stack([tops.ravel(), lefts.ravel()], axis=1)
+
+    @cached_property
+    def weights(self) -> NDArray[np.float64]:
+        """Blending weights along one axis, (patches along it, side), summing to one at every pixel.
+
+        They fall linearly towards a patch's border, where a convolution knows least, and are 1 where no
+        other patch is. The weight at a pixel is the product of its row's and its column's.
+        """
+        ramp = np.minimum(np.arange(self.side), np.arange(self.side)[::-1]) + 0.5
+        total = np.zeros(self.size)
+        for start in self.starts:
+            total[start : start + self.side] += ramp
+        return np.stack([ramp / total[start : start + self.side] for start in self.starts])
+
+    def __len__(self) -> int:
+        """Give the number of patches."""
+        return len(self.starts) ** 2
+
+    def with_roi(self, roi: NDArray[np.bool_]) -> NDArray[np.intp]:
+        """Give the indices of the patches that hold at least one pixel of `roi`, an (S, S) bool array."""
+        return np.flatnonzero(self.split(roi).any(axis=(1, 2)))
+
+    def split(self, array: NDArray[Any], indices: NDArray[np.intp] | None = None) -> NDArray[Any]:
+        """Cut an array into its patches.
+
+        Parameters
+        ----------
+        array : (S, S) or (S, S, C) array
+            Any dtype.
+        indices : (N,) int array, optional
+            The patches to cut; all of them if left out.
+
+        Returns
+        -------
+        (N, side, side) or (N, side, side, C) array
+            Copies, of the same dtype.
+
+        Raises
+        ------
+        ValueError
+            If the array is not of the grid's size.
+        """
+        if array.shape[:2] != (self.size, self.size):
+            raise ValueError(f"got an array of shape {array.shape}; the grid cuts ({self.size}, {self.size})")
+        side, origins = self.side, self.origins if indices is None else self.origins[indices]
+        patches = np.empty((len(origins), side, side, *array.shape[2:]), array.dtype)
+        for patch, (top, left) in zip(patches, origins, strict=True):
+            patch[...] = array[top : top + side, left : left + side]
+        return patches
+
+    def regroup(
+        self, patches: NDArray[np.float32], indices: NDArray[np.intp] | None = None
+    ) -> NDArray[np.float32]:
+        """Put patches back together; where several cover a pixel, give their weighted mean.
+
+        What `split` cut comes back exactly: sums are in float64, whose error is too small to show in
+        float32.
+
+        Parameters
+        ----------
+        patches : (N, side, side) float32 array
+        indices : (N,) int array, optional
+            Which patches these are, as given by `with_roi`; all of them if left out. A patch that is left
+            out counts as 0, which leaves every pixel of that ROI untouched.
+
+        Returns
+        -------
+        (S, S) float32 array
+
+        Raises
+        ------
+        ValueError
+            If number or shape of the patches do not fit the grid.
+        """
+        chosen = np.arange(len(self)) if indices is None else indices
+        expected = (len(chosen), self.side, self.side)
+        if patches.shape != expected:
+            raise ValueError(f"got patches of shape {patches.shape}; the grid regroups {expected}")
+        square = np.zeros((self.size, self.size), np.float64)
+        across = len(self.starts)
+        for patch, index in zip(patches, chosen, strict=True):
+            top, left = self.origins[index]
+            weight = np.outer(self.weights[index // across], self.weights[index % across])
+            square[top : top + self.side, left : left + self.side] += weight * patch
+        return square.astype(np.float32)
