@@ -35,7 +35,7 @@ class Preprocessing:
     method: str = field(
         default="ace", metadata=described("equalization of the cropped image", choices=("ace", "none"))
     )
-    alpha: float = field(default=5.0, metadata=described("slope of ACE", low=1.0, high=100.0))
+    alpha: float = field(default=5.0, metadata=described("slope of ACE", low=1.0, high=255.0))
     working_size: int = field(
         default=512, metadata=described("side in pixels of the square round the retina", low=32, high=8192)
     )

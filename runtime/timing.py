@@ -1,0 +1,27 @@
+"""Seconds spent in each named stage of one image's way."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from time import perf_counter
+
+
+class StageClock:
+    """Adds up the wall time of stages; one clock serves one image.
+
+    Attributes
+    ----------
+    seconds : dict of str to float
+        By stage, in the order in which stages were first entered.
+    """
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        """Count the time until the block ends for stage `name`."""
+        start = perf_counter()
+        try:
+            yield
+        finally:
+            self.seconds[name] = self.seconds.get(name, 0.0) + perf_counter() - start
