@@ -1,0 +1,158 @@
+"""Automatic color equalization (ACE) of numpy images."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from retinagan.ace_ext import _ace
+
+MIN_ALPHA, MAX_ALPHA = 1.0, 255.0
+LEVELS = 256
+_DIRECT_PIXELS = 4096  # up to here direct sums are quicker than a convolution for each grey level
+
+Image = NDArray[Any]  # uint8 or float32
+Mask = NDArray[np.bool_]
+
+
+def ace(image: Image, *, alpha: float = 5.0, mask: Mask | None = None) -> Image:
+    """Equalize each channel of an image by ACE, at a cost proportional to the number of pixels.
+
+    Each pixel is compared with all others, near ones counting more::
+
+        R(p) = sum_j r(I(p) - I(j)) / |p - j|  /  sum_j 1 / |p - j|,    r(x) = clip(alpha x, -1, 1)
+
+    and R, stretched from its own minimum and maximum to the whole range, is the result. The sums are
+    approximated; `ace_exact` evaluates them as they stand.
+
+    Parameters
+    ----------
+    image : (H, W) or (H, W, C) ndarray of uint8, or of float32 in [0, 1]
+        The order of the channels does not matter: each is equalized by itself.
+    alpha : float
+        Slope of r for intensities in [0, 1], from 1 (gentle) to 255.
+    mask : (H, W) ndarray of bool, optional
+        The pixels that take part, both as p and as j. The others come out as 0. All take part by default.
+
+    Returns
+    -------
+    ndarray
+        Of the image's shape and dtype: 0 to 255, or 0 to 1. A channel of one grey level comes out as 0.
+
+    Raises
+    ------
+    TypeError
+        If the image is neither uint8 nor float32, or the mask is not bool.
+    ValueError
+        If a shape does not fit, the image is empty, a float lies outside [0, 1] or is not a number, the mask has
+        no True pixel, or alpha is out of range.
+
+    References
+    ----------
+    A. Rizzi, C. Gatta, D. Marini, "A new algorithm for unsupervised global and local color correction",
+    Pattern Recognition Letters 24 (2003), doi:10.1016/S0167-8655(02)00323-9.
+    P. Getreuer, "Automatic Color Enhancement (ACE) and its Fast Implementation", Image Processing On Line 2
+    (2012), doi:10.5201/ipol.2012.g-ace.
+    """
+    channels, mask = _check(image, alpha, mask)
+    levels = channels if image.dtype == np.uint8 else np.rint(channels * (LEVELS - 1)).astype(np.uint8)
+    equalized = np.empty(levels.shape, np.uint8)
+    response = None if image.dtype == np.uint8 else np.empty(levels.shape, np.float32)
+    _ace.fast(levels, mask, alpha, equalized, response)
+    return (equalized if response is None else response).reshape(image.shape)
+
+
+def ace_exact(image: Image, *, alpha: float = 5.0, mask: Mask | None = None) -> Image:
+    """Equalize each channel of an image by ACE as it is defined: the reference for `ace`, and slow.
+
+    A uint8 image costs one convolution for each grey level it holds, a float32 one H W sums of H W terms.
+    Parameters, result and errors are those of `ace`.
+    """
+    channels, mask = _check(image, alpha, mask)
+    inside = np.ones(channels.shape[:2], bool) if mask is None else mask
+    result = np.zeros(channels.shape, np.float64)
+    for c in range(channels.shape[2]):
+        channel = channels[:, :, c]
+        if image.dtype == np.uint8 and inside.sum() > _DIRECT_PIXELS:
+            response = _convolved(channel, alpha, inside)
+        else:
+            response = _summed(channel, alpha, inside)
+        low, high = response.min(), response.max()
+        if high - low > 1e-6:
+            result[inside, c] = (response - low) / (high - low)
+    if image.dtype == np.uint8:
+        result = np.floor(255 * result + 0.5)
+    return result.astype(image.dtype).reshape(image.shape)
+
+
+def _check(image: Image, alpha: float, mask: Mask | None) -> tuple[Image, Mask | None]:
+    """Return the image as (H, W, C), contiguous, and the mask, contiguous; raise what `ace` raises."""
+    if not isinstance(image, np.ndarray) or image.dtype not in (np.uint8, np.float32):
+        kind = image.dtype if isinstance(image, np.ndarray) else type(image).__name__
+        raise TypeError(
+            f"image is {kind}, expected a uint8 or float32 array; convert it with image.astype(numpy.uint8)"
+        )
+    if image.ndim not in (2, 3) or image.size == 0:
+        raise ValueError(f"image has shape {image.shape}, expected (H, W) or (H, W, C), none of them 0")
+    if image.dtype == np.float32 and not (image.min() >= 0 and image.max() <= 1):
+        raise ValueError(
+            f"image has values from {image.min():g} to {image.max():g}, expected 0 to 1; "
+            "divide it by its largest value"
+        )
+    if not MIN_ALPHA <= alpha <= MAX_ALPHA:
+        raise ValueError(f"alpha is {alpha}, expected {MIN_ALPHA:g} to {MAX_ALPHA:g}; the usual value is 5")
+    channels = np.ascontiguousarray(image.reshape(*image.shape[:2], -1))
+    if mask is None:
+        return channels, None
+    if not isinstance(mask, np.ndarray) or mask.dtype != np.bool_:
+        kind = mask.dtype if isinstance(mask, np.ndarray) else type(mask).__name__
+        raise TypeError(f"mask is {kind}, expected a bool array; give mask > 0")
+    if mask.shape != image.shape[:2]:
+        raise ValueError(f"mask has shape {mask.shape}, expected the image's {image.shape[:2]}")
+    return channels, np.ascontiguousarray(mask)
+
+
+def _summed(channel: Image, alpha: float, inside: Mask) -> NDArray[np.float64]:
+    """R at the pixels of the mask, by direct sums."""
+    intensity = channel / np.float32(LEVELS - 1) if channel.dtype == np.uint8 else channel
+    pixels = np.flatnonzero(inside).astype(np.uintp)
+    response = np.empty(pixels.size)
+    _ace.direct(np.ascontiguousarray(intensity, np.float32), inside, alpha, pixels, response)
+    return response
+
+
+def _convolved(channel: Image, alpha: float, inside: Mask) -> NDArray[np.float64]:
+    """R at the pixels of the mask: for each grey level a, r(a - I) convolved with 1/d, read where I = a."""
+    rows, columns = np.flatnonzero(inside.any(1)), np.flatnonzero(inside.any(0))
+    box = np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    channel, inside = channel[box], inside[box]
+    shape = tuple(_smooth_size(2 * side - 1) for side in channel.shape)
+    y, x = (np.minimum(np.arange(side), side - np.arange(side)).astype(float) for side in shape)
+    distance = np.hypot(y[:, None], x)
+    distance[0, 0] = np.inf
+    kernel = np.fft.rfft2(1 / distance)
+
+    def weighted(values: NDArray[np.float64]) -> NDArray[np.float64]:
+        spectrum = np.fft.rfft2(values, shape) * kernel
+        return np.fft.irfft2(spectrum, shape)[: values.shape[0], : values.shape[1]]
+
+    response = np.zeros(channel.shape)
+    table = np.arange(LEVELS) / (LEVELS - 1)
+    for a in np.unique(channel[inside]):
+        slope = np.clip(alpha * (table[a] - table), -1, 1)
+        here = inside & (channel == a)
+        response[here] = weighted(slope[channel] * inside)[here]
+    weights: NDArray[np.float64] = weighted(inside.astype(float))[inside]
+    return response[inside] / weights
+
+
+def _smooth_size(least: int) -> int:
+    """Return the smallest size from `least` on whose prime factors are 2, 3 and 5, quick to transform."""
+    size = least
+    while True:
+        rest = size
+        for factor in (2, 3, 5):
+            while rest % factor == 0:
+                rest //= factor
+        if rest == 1:
+            return size
+        size += 1
