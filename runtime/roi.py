@@ -176,8 +176,7 @@ def _thresholds(signal: Gray) -> NDArray[np.float64]:
     """Return grey levels from just above the darkest to just below the brightest, in equal ratios."""
     darkest, brightest = float(signal.min()), float(np.percentile(signal, 95))
     low, high = darkest + 3.0, max(darkest + 4.0, 0.8 * brightest)
-    levels: NDArray[np.float64] = np.geomspace(low, high, _THRESHOLDS)
-    return levels
+    return np.geomspace(low, high, _THRESHOLDS, dtype=np.float64)
 
 
 def _opened(mask: Mask, size: int) -> Mask:
@@ -202,7 +201,7 @@ def _border_points(piece: Mask) -> NDArray[np.float64]:
     contours, _ = cv2.findContours(piece.view(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
     if not contours:
         return np.empty((0, 2))
-    points = np.concatenate(contours)[:, 0].astype(np.float64)
+    points: NDArray[np.float64] = np.concatenate(contours)[:, 0].astype(np.float64)
     height, width = piece.shape
     x, y = points[:, 0], points[:, 1]
     points = points[(x > 2) & (x < width - 3) & (y > 2) & (y < height - 3)]

@@ -1,0 +1,72 @@
+"""Bring an image or camera frame into the one form that the pipeline works on: 8-bit RGB."""
+
+from __future__ import annotations
+
+from typing import Any, Literal, get_args
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from .errors import ImageError
+
+ColorOrder = Literal["rgb", "bgr"]
+
+_EXPECTED = "expected (height, width) grey or (height, width, 3) colour, uint8 or uint16"
+
+
+def as_rgb8(frame: NDArray[Any], color: ColorOrder = "rgb") -> NDArray[np.uint8]:
+    """Return a frame as 8-bit RGB.
+
+    Of uint16 frames the upper eight bits are kept. Their bit depth is the smallest of 8, 10, 12, 14 and 16
+    that holds the frame's maximum, because sensors leave the upper bits empty and files do not say so.
+
+    Parameters
+    ----------
+    frame : (H, W) or (H, W, 3) uint8 or uint16
+        Grey or colour, either byte order, any strides.
+    color : {"rgb", "bgr"}
+        Order of the frame's channels; OpenCV's is "bgr".
+
+    Returns
+    -------
+    (H, W, 3) uint8
+        RGB, C-contiguous, 0 to 255. The frame itself, not a copy, if it already is all that.
+
+    Raises
+    ------
+    ImageError
+        If the frame's type, dtype or shape, or the colour order, is another.
+    """
+    if color not in get_args(ColorOrder):
+        raise ImageError(f'got color={color!r}; expected "rgb" or "bgr"')
+    if not isinstance(frame, np.ndarray):
+        raise ImageError(
+            f"got {type(frame).__name__}; {_EXPECTED}, as a numpy array: try numpy.asarray(frame)"
+        )
+    _check_shape(frame)
+    if frame.dtype.kind != "u" or frame.dtype.itemsize > 2:
+        hint = "; scale floats from 0..1 by 255 and convert" if frame.dtype.kind == "f" else ""
+        raise ImageError(f"got dtype {frame.dtype}, shape {frame.shape}; {_EXPECTED}{hint}")
+    eight = frame if frame.dtype.itemsize == 1 else _upper_bits(frame)
+    if eight.ndim == 2:
+        return np.asarray(cv2.cvtColor(np.ascontiguousarray(eight), cv2.COLOR_GRAY2RGB), np.uint8)
+    return np.ascontiguousarray(eight if color == "rgb" else eight[:, :, ::-1])
+
+
+def _check_shape(frame: NDArray[Any]) -> None:
+    if frame.ndim not in (2, 3) or (frame.ndim == 3 and frame.shape[2] != 3) or frame.size == 0:
+        hint = ""
+        if frame.ndim == 3 and frame.shape[2] == 4:
+            hint = "; drop the alpha channel: frame[:, :, :3]"
+        elif frame.ndim == 3 and frame.shape[2] == 1:
+            hint = "; drop the last axis: frame[:, :, 0]"
+        elif frame.ndim == 3 and frame.shape[0] == 3:
+            hint = "; put the channels last: frame.transpose(1, 2, 0)"
+        raise ImageError(f"got shape {frame.shape}, dtype {frame.dtype}; {_EXPECTED}{hint}")
+
+
+def _upper_bits(frame: NDArray[np.uint16]) -> NDArray[np.uint8]:
+    """Return the upper eight of the bits in use, of an even number from 8 to 16."""
+    used = max(8, int(frame.max()).bit_length())
+    return (frame >> (used + used % 2 - 8)).astype(np.uint8)
