@@ -1,0 +1,46 @@
+"""What a user sees while a command works: each step by name with its time, and a table at the end."""
+
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TextIO
+
+
+class Steps:
+    """Prints a line for each step of a command: its name, what came of it, and the seconds it took.
+
+    Parameters
+    ----------
+    stream : text stream, optional
+        Where to print; standard output if left out.
+    """
+
+    def __init__(self, stream: TextIO | None = None) -> None:
+        self._stream = sys.stdout if stream is None else stream
+
+    @contextmanager
+    def step(self, name: str) -> Iterator[list[str]]:
+        """Run the block as the step `name`; what the block appends to the list is printed behind the name."""
+        results: list[str] = []
+        start = time.perf_counter()
+        self._print(f"{name} ... ", end="")
+        try:
+            yield results
+        except BaseException:
+            self._print("failed")
+            raise
+        self._print("; ".join([*results, f"{time.perf_counter() - start:.1f} s"]))
+
+    def table(self, header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+        """Print rows of cells under a header, in columns of even width."""
+        lines = [header, *rows]
+        widths = [max(len(line[column]) for line in lines) for column in range(len(header))]
+        self._print("")
+        for line in lines:
+            self._print(
+                "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
+            )
+
+    def _print(self, text: str, end: str = "\n") -> None:
+        print(text, end=end, file=self._stream, flush=True)
