@@ -1,0 +1,236 @@
+"""The generator: RU-Net with Retina-Attention, and the smaller nets that the paper compares it with.
+
+A fundus image and the mask of its retina go in, one logit per pixel comes out. The net is fully convolutional:
+any height and width that `GeneratorConfig.divisor` divides will do. Every BatchNorm stands directly on a
+convolution's output, so that each folds exactly into that convolution when the net is exported.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+MODELS = ("gan", "unet", "ru-net", "retina-gan")
+"""The systems of the paper's first table, smallest first."""
+
+
+@dataclass(frozen=True)
+class GeneratorConfig:
+    """Shape of the generator.
+
+    Parameters
+    ----------
+    widths : tuple of int
+        Channels of each scale, finest first. Each further scale halves height and width.
+    recurrent : bool
+        Residual units of recurrent layers (RU-Net) if true, else two plain convolutions (U-Net).
+    steps : int
+        How often a recurrent layer feeds its state back (t in the paper). Unused without recurrence.
+    layers : int
+        Recurrent layers in one residual unit, at least 1. Unused without recurrence.
+    attention : bool
+        Multiply the second-last feature map by the retina's mask (equation 7 of the paper).
+    """
+
+    widths: tuple[int, ...] = (16, 32, 64, 128)
+    recurrent: bool = True
+    steps: int = 2
+    layers: int = 1
+    attention: bool = True
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "widths", tuple(int(width) for width in self.widths))
+        if not self.widths or min(self.widths) < 1:
+            raise ValueError(f"widths must hold at least one positive channel count, got {self.widths}")
+        if self.steps < 1 or self.layers < 1:
+            raise ValueError(
+                f"steps and layers must be at least 1, got steps={self.steps}, layers={self.layers}"
+            )
+
+    @property
+    def divisor(self) -> int:
+        """Height and width must be multiples of this number."""
+        return int(2 ** (len(self.widths) - 1))
+
+
+def generator_config(model: str) -> GeneratorConfig:
+    """The generator of one of the paper's systems.
+
+    Parameters
+    ----------
+    model : {"gan", "unet", "ru-net", "retina-gan"}
+        "gan" and "unet" share the plain U-Net; the first is trained with a discriminator.
+
+    Raises
+    ------
+    ValueError
+        If `model` is none of these.
+    """
+    if model not in MODELS:
+        raise ValueError(f"unknown model {model!r}: expected one of {', '.join(MODELS)}")
+    return GeneratorConfig(recurrent=model in ("ru-net", "retina-gan"), attention=model == "retina-gan")
+
+
+class RecurrentLayer(nn.Module):
+    """A recurrent convolutional layer (equations 4 and 5): o_0 = relu(F x), o_k = relu(F x + R o_{k-1}).
+
+    F and R are 3x3 convolutions. R's weights are shared over time, its BatchNorm statistics are not: the states
+    of different steps are differently distributed, and shared statistics fit none of them at test time.
+    """
+
+    def __init__(self, channels: int, steps: int) -> None:
+        super().__init__()
+        self.input_convolution = nn.Conv2d(channels, channels, 3, padding=1, bias=False)
+        self.input_norm = nn.BatchNorm2d(channels)
+        self.state_convolution = nn.Conv2d(channels, channels, 3, padding=1, bias=False)
+        self.state_norms = nn.ModuleList(nn.BatchNorm2d(channels) for _ in range(steps))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map features (N, C, H, W) to features of the same shape."""
+        drive: Tensor = self.input_norm(self.input_convolution(x))  # (N, C, H, W)
+        state = functional.relu(drive)
+        for norm in self.state_norms:
+            state = functional.relu(drive + norm(self.state_convolution(state)))
+        return state
+
+
+class RecurrentBlock(nn.Module):
+    """A residual unit of recurrent layers (equation 6): x + F(x), after a 1x1 convolution that sets the width."""
+
+    def __init__(self, channels_in: int, channels: int, config: GeneratorConfig) -> None:
+        super().__init__()
+        self.projection = nn.Conv2d(channels_in, channels, 1)
+        self.layers = nn.Sequential(*(RecurrentLayer(channels, config.steps) for _ in range(config.layers)))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map features (N, channels_in, H, W) to (N, channels, H, W)."""
+        x = self.projection(x)
+        return x + self.layers(x)
+
+
+class PlainBlock(nn.Module):
+    """Two 3x3 convolutions, each with BatchNorm and ReLU: U-Net's block."""
+
+    def __init__(self, channels_in: int, channels: int) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(
+            nn.Conv2d(channels_in, channels, 3, padding=1, bias=False),
+            nn.BatchNorm2d(channels),
+            nn.ReLU(),
+            nn.Conv2d(channels, channels, 3, padding=1, bias=False),
+            nn.BatchNorm2d(channels),
+            nn.ReLU(),
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map features (N, channels_in, H, W) to (N, channels, H, W)."""
+        features: Tensor = self.layers(x)
+        return features
+
+
+class UpConvolution(nn.Module):
+    """A 3x3 transposed convolution of stride 2 with BatchNorm and ReLU: doubles height and width."""
+
+    def __init__(self, channels_in: int, channels: int) -> None:
+        super().__init__()
+        self.convolution = nn.ConvTranspose2d(
+            channels_in, channels, 3, stride=2, padding=1, output_padding=1, bias=False
+        )
+        self.norm = nn.BatchNorm2d(channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map features (N, channels_in, H, W) to (N, channels, 2 H, 2 W)."""
+        return functional.relu(self.norm(self.convolution(x)))
+
+
+def _block(channels_in: int, channels: int, config: GeneratorConfig) -> nn.Module:
+    if config.recurrent:
+        return RecurrentBlock(channels_in, channels, config)
+    return PlainBlock(channels_in, channels)
+
+
+class Generator(nn.Module):
+    """U-Net of recurrent residual units, its second-last feature map multiplied by the retina's mask.
+
+    Parameters
+    ----------
+    config : GeneratorConfig
+        Shape of the net; the default is the paper's Retina-GAN.
+    """
+
+    def __init__(self, config: GeneratorConfig | None = None) -> None:
+        super().__init__()
+        self.config = config = config or GeneratorConfig()
+        inputs = (3, *config.widths)
+        self.encoder = nn.ModuleList(
+            _block(channels_in, channels, config)
+            for channels_in, channels in zip(inputs, config.widths, strict=False)
+        )
+        rising = list(zip(config.widths[:0:-1], config.widths[-2::-1], strict=True))
+        self.up = nn.ModuleList(UpConvolution(channels_in, channels) for channels_in, channels in rising)
+        self.decoder = nn.ModuleList(_block(2 * channels, channels, config) for _, channels in rising)
+        self.head = nn.Conv2d(config.widths[0], 1, 1)
+        nn.init.constant_(self.head.bias, -2.0)  # one pixel in eight is vessel: start near that share
+
+    def forward(self, image: Tensor, roi: Tensor) -> Tensor:
+        """Vessel logits of normalised images.
+
+        Parameters
+        ----------
+        image : (N, 3, H, W) float32
+            (rgb / 255 - mean) / std of the equalized image.
+        roi : (N, 1, H, W) float32
+            1 inside the retina, 0 outside.
+
+        Returns
+        -------
+        (N, 1, H, W)
+            Logits; their sigmoid is the probability of a vessel. Meaningless outside the retina.
+
+        Raises
+        ------
+        ValueError
+            If the shapes are wrong, or `config.divisor` does not divide H and W.
+        """
+        self._check(image, roi)
+        skips = []
+        x = image  # (N, 3, H, W)
+        for depth, block in enumerate(self.encoder):
+            if depth:
+                x = functional.max_pool2d(x, 2)  # (N, widths[depth - 1], H / 2^depth, W / 2^depth)
+            x = block(x)  # (N, widths[depth], H / 2^depth, W / 2^depth)
+            skips.append(x)
+        skips.pop()
+        for up, block in zip(self.up, self.decoder, strict=True):
+            x = torch.cat([up(x), skips.pop()], dim=1)  # (N, 2 C, 2 h, 2 w)
+            x = block(x)  # (N, C, 2 h, 2 w)
+        if self.config.attention:
+            x = x * roi  # (N, widths[0], H, W): Retina-Attention, equation 7
+        logits: Tensor = self.head(x)  # (N, 1, H, W)
+        return logits
+
+    def _check(self, image: Tensor, roi: Tensor) -> None:
+        if torch.jit.is_tracing() or torch.compiler.is_compiling():
+            return
+        if image.ndim != 4 or image.shape[1] != 3:
+            raise ValueError(f"image has shape {tuple(image.shape)}, expected (N, 3, H, W)")
+        if roi.shape != (image.shape[0], 1, *image.shape[2:]):
+            raise ValueError(
+                f"roi has shape {tuple(roi.shape)}, expected {(image.shape[0], 1, *image.shape[2:])} like the image"
+            )
+        divisor = self.config.divisor
+        height, width = image.shape[2:]
+        if height % divisor or width % divisor:
+            padded = (-(-height // divisor) * divisor, -(-width // divisor) * divisor)
+            raise ValueError(
+                f"image is {height}x{width} pixels (HxW), but both must be multiples of {divisor}: "
+                f"pad it to {padded[0]}x{padded[1]}"
+            )
+
+
+def parameter_count(module: nn.Module) -> int:
+    """Number of trainable parameters."""
+    return sum(parameter.numel() for parameter in module.parameters() if parameter.requires_grad)

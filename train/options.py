@@ -1,0 +1,125 @@
+"""Everything that a training run is told, as one frozen dataclass that is written into its checkpoints."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from retinagan.runtime.spec import Preprocessing
+from retinagan.train.augmentation import ColourJitter, GeometricJitter
+from retinagan.train.generator import MODELS
+
+
+@dataclass(frozen=True)
+class StageOptions:
+    """One stage of training.
+
+    Parameters
+    ----------
+    iterations : int
+        Optimizer steps of the generator in this stage; 0 leaves the stage out.
+    learning_rate, discriminator_learning_rate : float
+        Peak rates. The patch stage uses the first alone.
+    pixel_weight, dice_weight, adversarial_weight : float
+        Weights of the generator's loss terms. The patch stage has no adversarial term.
+    """
+
+    iterations: int
+    learning_rate: float
+    discriminator_learning_rate: float = 5e-4
+    pixel_weight: float = 1.0
+    dice_weight: float = 0.0
+    adversarial_weight: float = 0.0
+
+
+@dataclass(frozen=True)
+class TrainingOptions:
+    """A whole run: patches first (pixel loss alone), then regrouped images with the discriminator.
+
+    Parameters
+    ----------
+    model : {"gan", "unet", "ru-net", "retina-gan"}
+        System of the paper. "unet" and "ru-net" have no discriminator and so no adversarial stage.
+    patch : int
+        Side of a training patch in pixels at working size.
+    batch : int
+        Patches in a batch of the patch stage.
+    images : int
+        Regrouped images in a batch of the adversarial stage.
+    pool : int
+        Jittered and equalized images held ready; one of them is redrawn at each patch iteration.
+    validation : int
+        Training images held out, by image, to score the run while it goes on.
+    ema : float
+        Decay of the running average of the generator's weights, which is what is kept; 0 turns it off.
+    autocast : bool
+        Compute in bfloat16 where torch's autocast does.
+    """
+
+    model: str = "retina-gan"
+    preprocessing: Preprocessing = field(default_factory=Preprocessing)
+    patches: StageOptions = StageOptions(iterations=4000, learning_rate=2e-3)
+    adversarial: StageOptions = StageOptions(iterations=0, learning_rate=5e-4, adversarial_weight=0.05)
+    patch: int = 128
+    batch: int = 16
+    images: int = 1
+    pool: int = 16
+    validation: int = 0
+    weight_decay: float = 0.01
+    ema: float = 0.998
+    autocast: bool = True
+    seed: int = 0
+    colour: ColourJitter = ColourJitter()
+    geometry: GeometricJitter = GeometricJitter()
+
+    def __post_init__(self) -> None:
+        if self.model not in MODELS:
+            raise ValueError(f"unknown model {self.model!r}: expected one of {', '.join(MODELS)}")
+        size = self.preprocessing.working_size
+        if self.patch < 8 or size % self.patch:
+            raise ValueError(
+                f"patches of {self.patch} pixels do not divide the working size of {size} pixels"
+            )
+        if self.patches.iterations + self.adversarial.iterations < 1:
+            raise ValueError("nothing to train: both stages have 0 iterations")
+        if self.adversarial.iterations and not self.has_discriminator:
+            raise ValueError(
+                f"{self.model} has no discriminator, so it takes no adversarial iterations: "
+                "choose gan or retina-gan, or leave --adversarial-iterations out"
+            )
+        if min(self.batch, self.images, self.pool) < 1:
+            raise ValueError("batch, images and pool must be at least 1")
+
+    @property
+    def has_discriminator(self) -> bool:
+        """Whether this system is trained against a discriminator."""
+        return self.model in ("gan", "retina-gan")
+
+    @property
+    def iterations(self) -> int:
+        """Iterations of both stages together."""
+        return self.patches.iterations + self.adversarial.iterations
+
+    def to_plain(self) -> dict[str, Any]:
+        """Nested dicts of plain types, for a checkpoint or JSON."""
+        plain = dataclasses.asdict(self)
+        plain["colour"]["gamma"] = list(self.colour.gamma)
+        plain["geometry"]["scale"] = list(self.geometry.scale)
+        return plain
+
+    @classmethod
+    def from_plain(cls, plain: Mapping[str, Any]) -> TrainingOptions:
+        """Read what `to_plain` wrote."""
+        values = dict(plain)
+        return cls(
+            **{
+                **values,
+                "preprocessing": Preprocessing(**values["preprocessing"]),
+                "patches": StageOptions(**values["patches"]),
+                "adversarial": StageOptions(**values["adversarial"]),
+                "colour": ColourJitter(**values["colour"]),
+                "geometry": GeometricJitter(**values["geometry"]),
+            }
+        )

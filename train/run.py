@@ -1,0 +1,93 @@
+"""A training run in a folder: checkpoint as it goes, stop at a signal, go on where it stopped."""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+
+from retinagan.train.checkpoint import load_checkpoint
+from retinagan.train.journal import Journal
+from retinagan.train.trainer import Trainer
+
+CHECKPOINT = "checkpoint.pt"
+"""Name of the checkpoint in a run's folder."""
+
+
+class StopSignal:
+    """Whether Ctrl-C or SIGTERM came; a second one of either kind interrupts at once."""
+
+    def __init__(self) -> None:
+        self.number: int | None = None
+
+    def __call__(self, number: int, frame: FrameType | None) -> None:
+        """Take note of a signal."""
+        if self.number is not None:
+            raise KeyboardInterrupt
+        self.number = number
+
+
+@contextmanager
+def catching_signals() -> Iterator[StopSignal]:
+    """Catch Ctrl-C and SIGTERM for the block, so that a run can save itself first."""
+    stop = StopSignal()
+    kinds = (signal.SIGINT, signal.SIGTERM)
+    before = [signal.signal(kind, stop) for kind in kinds]
+    try:
+        yield stop
+    finally:
+        for kind, handler in zip(kinds, before, strict=True):
+            signal.signal(kind, handler)
+
+
+def resume(trainer: Trainer, folder: Path) -> bool:
+    """Load the folder's checkpoint into the trainer, if there is one.
+
+    Raises
+    ------
+    ModelError, TrainingError
+        If the checkpoint cannot be read, or is of a run with other options.
+    """
+    path = folder / CHECKPOINT
+    if not path.is_file():
+        return False
+    trainer.load(load_checkpoint(path))
+    return True
+
+
+def run(trainer: Trainer, folder: Path, journal: Journal, minutes: float, stop: StopSignal) -> None:
+    """Train until finished or stopped, with a checkpoint every so many minutes and at the end.
+
+    Parameters
+    ----------
+    trainer : Trainer
+        Fresh, or resumed.
+    folder : Path
+        Where `checkpoint.pt` is written; it must exist.
+    journal : Journal
+        Told of each iteration.
+    minutes : float
+        Time between checkpoints.
+    stop : StopSignal
+        Looked at after each iteration.
+    """
+    saved = time.monotonic()
+    while not trainer.finished and stop.number is None:
+        stage = trainer.stage
+        journal.add(stage, trainer.step())
+        stage_ends = not trainer.finished and trainer.stage != stage
+        if stage_ends or time.monotonic() - saved >= minutes * 60.0:
+            save(trainer, folder, journal)
+            saved = time.monotonic()
+        if stage_ends:
+            trainer.checkpoint().released().save(folder / f"{stage}.pt")
+    save(trainer, folder, journal)
+
+
+def save(trainer: Trainer, folder: Path, journal: Journal) -> None:
+    """Write the run's checkpoint and the log so far."""
+    journal.flush()
+    trainer.checkpoint().save(folder / CHECKPOINT)
