@@ -1,0 +1,119 @@
+"""How fast `retina-run` is on this computer's CPU: images a second, the engine's share, peak memory.
+
+    python benchmarks/pipeline.py                       DRIVE's test images, from RETINAGAN_DRIVE
+    python benchmarks/pipeline.py --images scans/ --threads 4
+
+Each run is a process of its own, begins after one image to warm up, and does with every image what
+`retina-run` does: read, segment, write ``_vessels.png``. The table has the medians of the runs.
+"""
+
+import argparse
+import json
+import os
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+
+def measure(images: str, model: str | None, threads: int) -> dict[str, object]:
+    """Do all images once; give what the table needs."""
+    import cv2
+    from retinagan.runtime.batch import Batch, jobs_to_do
+    from retinagan.runtime.inputs import find_inputs
+    from retinagan.runtime.outputs import OutputFolder
+    from retinagan.runtime.report import STAGES, Report, Settings
+    from retinagan.runtime.segmenter import Segmenter
+
+    cv2.setNumThreads(threads)
+    found = find_inputs([images])
+    with (
+        tempfile.TemporaryDirectory() as out,
+        Segmenter(model, device="cpu", threads=threads) as segmenter,
+        OutputFolder(out) as folder,
+        Report(folder, Settings.of(segmenter.spec, segmenter.engine)) as report,
+    ):
+        jobs = jobs_to_do(found.inputs, report, folder, ["vessels"])
+        batch = Batch(segmenter, folder, report.settings, ["vessels"])
+        list(batch.run(jobs[:1]))
+        start = time.perf_counter()
+        rows = list(batch.run(jobs))
+        wall = time.perf_counter() - start
+    failed = [row.path for row in rows if row.status != "done"]
+    if failed:
+        raise SystemExit(f"not timed, because these images failed: {', '.join(failed)}")
+    stages = {stage: statistics.median(row.seconds[stage] for row in rows) for stage in STAGES}
+    return {
+        "images": len(rows),
+        "size": f"{rows[0].width}x{rows[0].height}",
+        "rate": len(rows) / wall,
+        "engine share": sum(row.seconds["infer"] for row in rows) / wall,
+        "memory": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+        "stages": stages,
+        "engine": report.settings.engine,
+        "model": report.settings.model,
+    }
+
+
+def cpu_name() -> str:
+    """Give the processor's name as the system has it."""
+    for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
+        if line.startswith("model name"):
+            return line.partition(":")[2].strip()
+    return "unknown CPU"
+
+
+def table(runs: list[dict], threads: int) -> str:
+    """Give the medians of some runs as Markdown."""
+
+    def median(key: str) -> float:
+        return statistics.median(run[key] for run in runs)
+
+    first = runs[0]
+    stages = {name: statistics.median(run["stages"][name] for run in runs) for name in first["stages"]}
+    return "\n".join(
+        [
+            f"{cpu_name()}, {threads} threads; {first['engine']}; model {first['model']}; {first['images']} "
+            f"images of {first['size']}; medians of {len(runs)} runs.",
+            "",
+            "| images/s | engine's share of the wall time | peak memory |",
+            "| ---: | ---: | ---: |",
+            f"| {median('rate'):.2f} | {median('engine share'):.0%} | {median('memory'):.0f} MiB |",
+            "",
+            "Milliseconds an image (read, segment and write overlap):",
+            "",
+            f"| {' | '.join(stages)} |",
+            f"|{' ---: |' * len(stages)}",
+            f"| {' | '.join(f'{seconds * 1000:.1f}' for seconds in stages.values())} |",
+        ]
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Time retina-run on the CPU.")
+    parser.add_argument("--images", help="folder (default: the test images in the folder RETINAGAN_DRIVE)")
+    parser.add_argument("--model", help="bundled model or ONNX file")
+    parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
+    parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("--single", action="store_true", help="do one run, and print it as JSON")
+    options = parser.parse_args()
+    if options.images is None and "RETINAGAN_DRIVE" not in os.environ:
+        parser.error("name a folder by --images, or DRIVE's by the environment variable RETINAGAN_DRIVE")
+    images = options.images or str(Path(os.environ["RETINAGAN_DRIVE"]) / "test" / "images")
+    if options.single:
+        print(json.dumps(measure(images, options.model, options.threads)))
+        return
+    command = [sys.executable, __file__, "--single", "--images", images, "--threads", str(options.threads)]
+    command += ["--model", options.model] if options.model else []
+    runs = [
+        json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+        for _ in range(options.runs)
+    ]
+    print(table(runs, options.threads))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,51 @@
+"""The overlay: the image with its vessels outlined and tinted, and the retina's rim drawn."""
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+VESSEL_COLOR = (40, 255, 190)
+RIM_COLOR = (255, 255, 255)
+_OUTLINE_OPACITY = 0.75
+_TINT_OPACITY = 0.35  # the vessel itself stays to be seen under it
+_RIM_OPACITY = 0.6
+_PIXELS_PER_LINE_WIDTH = 700
+
+
+def draw_overlay(
+    image: NDArray[np.uint8], vessels: NDArray[np.bool_], roi: NDArray[np.bool_]
+) -> NDArray[np.uint8]:
+    """Draw vessels and the retina's rim over an image.
+
+    Parameters
+    ----------
+    image : (H, W, 3) uint8 array
+        RGB image.
+    vessels, roi : (H, W) bool arrays
+        True on vessels, and inside the retina.
+
+    Returns
+    -------
+    (H, W, 3) uint8 array
+        A new RGB image.
+    """
+    width = max(1, round(max(roi.shape) / _PIXELS_PER_LINE_WIDTH))
+    outline = _border(vessels, width)
+    drawn: NDArray[np.uint8] = image.copy()
+    _tint(drawn, vessels & ~outline, VESSEL_COLOR, _TINT_OPACITY)
+    _tint(drawn, outline, VESSEL_COLOR, _OUTLINE_OPACITY)
+    _tint(drawn, _border(roi, width), RIM_COLOR, _RIM_OPACITY)
+    return drawn
+
+
+def _tint(image: NDArray[np.uint8], where: NDArray[np.bool_], color: tuple[int, ...], opacity: float) -> None:
+    pixels = image[where] * np.float32(1 - opacity) + np.array(color, np.float32) * np.float32(opacity)
+    image[where] = np.rint(pixels).astype(np.uint8)
+
+
+def _border(region: NDArray[np.bool_], width: int) -> NDArray[np.bool_]:
+    """Give a region's pixels that lie within `width` pixels of its outside or of the image's edge."""
+    kernel = np.ones((2 * width + 1, 2 * width + 1), np.uint8)
+    inside = cv2.erode(region.view(np.uint8), kernel, borderType=cv2.BORDER_CONSTANT, borderValue=0)
+    border: NDArray[np.bool_] = region & (inside == 0)
+    return border
