@@ -6,7 +6,10 @@ from retinagan.runtime.patches import PatchGrid
 
 
 def border_ratio(values: NDArray[np.float32], grid: PatchGrid, roi: NDArray[np.bool_] | None = None) -> float:
-    """Compare the difference across patch borders with the difference elsewhere.
+    """Compare the difference between neighbours at patch borders with the difference elsewhere.
+
+    At a border are the two pixels on its sides and the next ones: patches that differ leave a step, but a
+    network's padding may also bend both sides alike, into a ridge.
 
     Parameters
     ----------
@@ -20,9 +23,9 @@ def border_ratio(values: NDArray[np.float32], grid: PatchGrid, roi: NDArray[np.b
     Returns
     -------
     float
-        Mean absolute difference between neighbouring pixels on two sides of a patch's border, divided by
-        that between all other neighbours. About 1 without seams; exactly 1 where nothing can be compared
-        (one patch, or a constant map); infinite if only borders differ.
+        Mean absolute difference between neighbouring pixels at patch borders, divided by that between all
+        others. About 1 without seams; exactly 1 where nothing can be compared (one patch, or a constant
+        map); infinite if pixels differ at borders alone.
 
     Raises
     ------
@@ -32,8 +35,9 @@ def border_ratio(values: NDArray[np.float32], grid: PatchGrid, roi: NDArray[np.b
     if values.shape != (grid.size, grid.size):
         raise ValueError(f"got a map of shape {values.shape}; the grid regroups ({grid.size}, {grid.size})")
     edges = np.concatenate([grid.starts, grid.starts + grid.side])
-    at_border = np.zeros(grid.size - 1, bool)
-    at_border[edges[(edges > 0) & (edges < grid.size)] - 1] = True
+    across = edges[(edges > 0) & (edges < grid.size)] - 1
+    pairs = np.arange(grid.size - 1)
+    at_border = np.isin(pairs, np.concatenate([across - 1, across, across + 1]))
     inside = np.ones(values.shape, bool) if roi is None else roi
 
     border, elsewhere = [], []

@@ -1,7 +1,6 @@
 """ONNX Runtime as an engine, on the CPU."""
 
 import importlib
-import importlib.metadata
 import os
 import warnings
 from dataclasses import replace
@@ -96,9 +95,11 @@ def _import_onnxruntime() -> Any:
 
 
 def _installed(distribution: str) -> bool:
+    from importlib import metadata  # slow to import, and not needed before
+
     try:
-        importlib.metadata.version(distribution)
-    except importlib.metadata.PackageNotFoundError:
+        metadata.version(distribution)
+    except metadata.PackageNotFoundError:
         return False
     return True
 

@@ -1,0 +1,21 @@
+import numpy as np
+from retinagan.runtime.spec import NetworkInput
+from retinagan.runtime.tensors import image_tensor, roi_tensor
+
+
+def test_pixels_are_normalised_by_channel():
+    patches = np.random.default_rng(0).integers(0, 256, (2, 8, 16, 3), dtype=np.uint8)
+    options = NetworkInput((0.1, 0.2, 0.3), (0.5, 0.25, 2.0))
+    tensor = image_tensor(patches, options)
+    expected = (patches / 255.0 - options.mean) / options.std
+    assert tensor.shape == (2, 3, 8, 16)
+    assert tensor.dtype == np.float32
+    assert tensor.flags.c_contiguous
+    np.testing.assert_allclose(tensor, expected.transpose(0, 3, 1, 2), rtol=1e-6, atol=1e-6)
+
+
+def test_the_roi_becomes_zero_and_one():
+    patches = np.array([[[True, False], [False, True]]])
+    tensor = roi_tensor(patches)
+    assert tensor.dtype == np.float32
+    assert tensor.tolist() == [[[[1.0, 0.0], [0.0, 1.0]]]]
