@@ -1,6 +1,7 @@
 """From a checkpoint to the artefacts: fold, export, check, write, compare, and only then give out."""
 
 import os
+import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from itertools import chain
@@ -93,7 +94,9 @@ def export_checkpoint(
         If the folder cannot be written to.
     """
     with steps.step("read checkpoint") as results:
-        checkpoint = load_checkpoint(Path(path))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # torch warns of pickles that it then refuses
+            checkpoint = load_checkpoint(Path(path))
         spec = model_spec(checkpoint, options, Path(path).stem)
         target = _writable(Path(out)) / spec.file
         chosen = options.threshold is not None or checkpoint.threshold is not None

@@ -1,0 +1,286 @@
+import copy
+import json
+import os
+import pickle
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+import torch
+from PIL import Image
+from retinagan.export import exporting, parity
+from retinagan.export.cli import main
+from retinagan.export.proof_images import drawn_retina
+from retinagan.runtime import Segmenter, __version__
+from retinagan.runtime.adapters import open_adapter
+from retinagan.runtime.spec import METADATA_KEY, ModelSpec, UnverifiedModelWarning, verify
+from retinagan.train.checkpoint import load_checkpoint
+from small_checkpoint import small_generator, write_checkpoint
+
+
+def fails(capsys, *arguments, code=2):
+    """Run the command, which must fail in one line; give that line."""
+    assert main([str(argument) for argument in arguments]) == code
+    error = capsys.readouterr().err
+    assert error.startswith("retina-export: ")
+    assert error.count("\n") == 1
+    return error
+
+
+def test_writes_the_model_and_its_spec_and_nothing_else(exported):
+    assert {path.name for path in exported.iterdir()} == {"ru-net.onnx", "ru-net.onnx.json"}
+    spec = ModelSpec.load(exported / "ru-net.onnx.json")
+    verify(exported / "ru-net.onnx", spec)
+    assert (spec.name, spec.file, spec.precision, spec.threshold) == ("ru-net", "ru-net.onnx", "fp32", 0.4)
+
+
+def test_the_spec_is_the_checkpoints(exported, checkpoint):
+    spec = ModelSpec.load(exported / "ru-net.onnx.json")
+    trained = load_checkpoint(checkpoint)
+    assert spec.preprocessing == trained.preprocessing
+    assert spec.network_input == trained.network_input
+    assert spec.tiling == trained.tiling
+    assert spec.training == trained.record
+
+
+def test_the_proof_is_measured(exported):
+    proof = ModelSpec.load(exported / "ru-net.onnx.json").proof
+    assert 0 < proof["mean_abs_difference"] < proof["max_abs_difference"] < proof["tolerance"] == 1e-4
+    assert proof["patches"] > 4
+    assert proof["reference"].startswith("torch ")
+    assert proof["candidate"].startswith("ONNX Runtime ")
+    assert proof["compared_on"] == "a drawn image and noise"
+
+
+def test_a_lone_file_runs_by_the_spec_inside(exported, tmp_path):
+    spec = ModelSpec.load(exported / "ru-net.onnx.json")
+    content = (exported / "ru-net.onnx").read_bytes()
+    inside = {entry.key: entry.value for entry in onnx.load_from_string(content).metadata_props}
+    assert ModelSpec.from_json(inside[METADATA_KEY]) == replace(spec, sha256="", proof={})
+    (tmp_path / "lone.onnx").write_bytes(content)
+    with pytest.warns(UnverifiedModelWarning), open_adapter(tmp_path / "lone.onnx", None) as adapter:
+        assert replace(adapter.spec, proof=spec.proof) == spec
+
+
+def test_segments_as_torch_does(exported, generator):
+    frame = drawn_retina(150)
+    with Segmenter(exported / "ru-net.onnx", threads=1) as segmenter:
+        result = segmenter(frame)
+        segmenter._adapter = parity.TorchAdapter(generator, segmenter.spec)
+        expected = segmenter(frame)
+    np.testing.assert_allclose(result.probability, expected.probability, rtol=0, atol=1e-4)
+    assert np.ptp(result.probability[result.roi]) > 0.01
+
+
+def test_shows_each_step_and_a_table(checkpoint, tmp_path, built, capsys):
+    assert main([str(checkpoint), "--out", str(tmp_path), "--name", "mine"]) == 0
+    out, err = capsys.readouterr()
+    *steps, empty, header, row = out.splitlines()
+    assert [line.partition(" ... ")[0] for line in steps] == [
+        "load torch",
+        "read checkpoint",
+        "fold BatchNorm",
+        "export to ONNX",
+        "check graph",
+        "write",
+        "compare with torch",
+    ]
+    assert all(line.endswith(" s") for line in steps)
+    spec = ModelSpec.load(tmp_path / "mine.onnx.json")
+    assert f"at most {spec.proof['max_abs_difference']:.1e} apart" in steps[-1]
+    assert empty == err == ""
+    assert header.split("  ")[0] == "file"
+    assert row.split() == [
+        str(tmp_path / "mine.onnx"),
+        "fp32",
+        f"{(tmp_path / 'mine.onnx').stat().st_size / 1e6:.2f}",
+        "MB",
+        f"{spec.proof['max_abs_difference']:.1e}",
+        spec.sha256[:12],
+    ]
+
+
+def test_options_go_before_the_checkpoint(checkpoint, tmp_path, built):
+    images = tmp_path / "images"
+    images.mkdir()
+    Image.fromarray(drawn_retina(150)).save(images / "one.png")
+    arguments = [
+        checkpoint,
+        "--out",
+        tmp_path,
+        "--verify",
+        images,
+        "--threshold",
+        0.3,
+        "--patch",
+        16,
+        "--overlap",
+        0,
+    ]
+    assert main([str(argument) for argument in arguments]) == 0
+    spec = ModelSpec.load(tmp_path / "ru-net.onnx.json")
+    assert (spec.threshold, spec.tiling.patch, spec.tiling.overlap) == (0.3, 16, 0.0)
+    assert spec.proof["compared_on"] == "the user's images and noise"
+    assert str(images) not in json.dumps(dict(spec.proof))
+
+
+def test_a_checkpoint_without_threshold_or_record(tmp_path, capsys):
+    path = write_checkpoint(
+        tmp_path / "plain.pt", small_generator(recurrent=False, attention=False), threshold=None, record={}
+    )
+    assert main([str(path), "--out", str(tmp_path)]) == 0
+    assert "threshold 0.5, as none was chosen: see --threshold" in capsys.readouterr().out
+    assert ModelSpec.load(tmp_path / "plain.onnx.json").threshold == 0.5
+
+
+@pytest.fixture
+def built(model, monkeypatch):
+    """Take the model that is built already, for exports whose other steps are tested."""
+    monkeypatch.setattr(exporting, "build_onnx", lambda *arguments: copy.deepcopy(model))
+
+
+@pytest.fixture
+def earlier(exported, tmp_path):
+    """A folder that holds an earlier export."""
+    for path in exported.iterdir():
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    return tmp_path
+
+
+def contents(folder):
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def test_a_model_that_differs_is_not_written(checkpoint, earlier, built, monkeypatch, capsys):
+    before = contents(earlier)
+    monkeypatch.setitem(parity.TOLERANCE, "fp32", 0.0)
+    error = fails(capsys, checkpoint, "--out", earlier, "--threshold", "0.1", code=1)
+    assert "the exported model's probabilities differ from torch's by up to " in error
+    assert contents(earlier) == before
+
+
+def test_an_export_that_is_interrupted_leaves_nothing(checkpoint, earlier, built, monkeypatch, capsys):
+    before = contents(earlier)
+
+    def interrupted(*arguments):
+        assert len(contents(earlier)) > len(before)  # the model is there under its temporary name
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(exporting, "compare", interrupted)
+    error = fails(capsys, checkpoint, "--out", earlier, "--threshold", "0.1", code=130)
+    assert error == "retina-export: interrupted; nothing was written\n"
+    assert contents(earlier) == before
+
+
+def test_a_full_disk(checkpoint, tmp_path, built, monkeypatch, capsys):
+    def full(path, content):
+        raise OSError(28, "No space left on device", str(path))
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    error = fails(capsys, checkpoint, "--out", tmp_path)
+    assert (
+        f"cannot write to the folder '{tmp_path}' (No space left on device); choose another with --out"
+        in error
+    )
+    assert contents(tmp_path) == {}
+
+
+def test_a_file_in_place_of_the_folder(checkpoint, tmp_path, capsys):
+    (tmp_path / "file").touch()
+    for out in ("file", "file/below"):
+        assert "cannot write to the folder" in fails(capsys, checkpoint, "--out", tmp_path / out)
+
+
+class Evil:
+    def __reduce__(self):
+        return os.mkdir, ("run-by-a-pickle",)
+
+
+BAD_FILES = {
+    "empty": (lambda good: b"", "not a readable torch checkpoint"),
+    "text": (lambda good: b"weights", "not a readable torch checkpoint"),
+    "truncated": (lambda good: good[: len(good) // 2], "not a readable torch checkpoint"),
+    "pickle": (lambda good: pickle.dumps(Evil()), "not a readable torch checkpoint"),
+}
+
+
+@pytest.mark.parametrize(("change", "message"), BAD_FILES.values(), ids=BAD_FILES)
+def test_a_file_that_is_no_checkpoint(checkpoint, tmp_path, capsys, monkeypatch, change, message):
+    monkeypatch.chdir(tmp_path)
+    bad = tmp_path / "bad.pt"
+    bad.write_bytes(change(checkpoint.read_bytes()))
+    assert f"bad.pt: {message}" in fails(capsys, bad, "--out", tmp_path / "out")
+    assert contents(tmp_path) == {"bad.pt": bad.read_bytes()}
+
+
+def test_a_torch_file_that_runs_code_is_not_run(tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    torch.save({"retinagan_checkpoint": 1, "generator": Evil()}, tmp_path / "evil.pt")
+    assert "evil.pt: not a readable torch checkpoint" in fails(capsys, "evil.pt", "--out", "out")
+    assert [path.name for path in tmp_path.iterdir()] == ["evil.pt"]
+
+
+def test_a_torch_file_of_another_program(tmp_path, capsys):
+    torch.save({"state_dict": {}}, tmp_path / "other.pt")
+    assert "other.pt: a torch file, but no checkpoint of retina-train" in fails(
+        capsys, tmp_path / "other.pt", "--out", tmp_path
+    )
+
+
+def test_a_missing_checkpoint(tmp_path, capsys):
+    assert "gone.pt: no such checkpoint" in fails(capsys, tmp_path / "gone.pt", "--out", tmp_path)
+
+
+def test_an_onnx_file_in_place_of_a_checkpoint(exported, tmp_path, capsys):
+    error = fails(capsys, exported / "ru-net.onnx", "--out", tmp_path)
+    assert "ru-net.onnx: not a readable torch checkpoint" in error
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "message"),
+    [
+        ("--threshold", "2", "threshold: got 2.0; expected a number from 0 to 1"),
+        ("--patch", "31", "tiling.patch: got 31; expected a multiple of 2, such as 30"),
+        ("--patch", "128", "tiling.patch: got 128; expected at most the working size, 64"),
+        ("--overlap", "1", "overlap: got 1.0; expected a number from 0 to 0.9"),
+        ("--name", "../out", 'file: got "../out.onnx"; expected a string'),
+        ("--verify", "nowhere", "no such file or folder: 'nowhere'"),
+    ],
+)
+def test_an_option_out_of_range(checkpoint, tmp_path, built, capsys, option, value, message):
+    assert message in fails(capsys, checkpoint, "--out", tmp_path, option, value)
+    assert contents(tmp_path) == {}
+
+
+@pytest.mark.parametrize(
+    ("missing", "line"),
+    [
+        (["onnxruntime"], 'needs onnxruntime, which is not installed: type  pip install "retinagan[cpu]"'),
+        (
+            ["onnx", "onnxruntime"],
+            'onnx, onnxruntime, which is not installed: type  pip install "retinagan[cpu,export]"',
+        ),
+    ],
+)
+def test_a_package_that_is_missing_is_named_before_the_work(
+    checkpoint, tmp_path, capsys, monkeypatch, missing, line
+):
+    for name in missing:
+        monkeypatch.setitem(sys.modules, name, None)
+    assert line in fails(capsys, checkpoint, "--out", tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(("option", "text"), [("--version", __version__), ("--help", "CHECKPOINT")])
+def test_help_and_version_need_no_torch(option, text):
+    program = (
+        "import sys; sys.modules.update(dict.fromkeys(('torch', 'onnx', 'onnxruntime')));"
+        f"from retinagan.export.cli import main; main([{option!r}])"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert text in done.stdout
+    assert done.stderr == ""
