@@ -55,7 +55,7 @@ def test_the_wheel_holds_every_module_and_the_models(wheel_names):
 
 def test_the_wheel_holds_nothing_else(wheel_names):
     allowed = re.compile(
-        r"retinagan/(ace_ext|runtime|train|export)/.*\.(py|so|pxd|h|onnx|json|pt)"
+        r"retinagan/(ace_ext|runtime|train|export)/.*\.(py|so|pxd|pyi|h|onnx|json|pt)"
         r"|retinagan/(ace_ext|runtime|train|export)/py\.typed"
         r"|retinagan-[^/]+\.dist-info/.*"
     )
