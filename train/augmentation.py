@@ -56,9 +56,9 @@ class GeometricJitter:
     Parameters
     ----------
     warped : float
-        Share of the patches that are rotated by any angle and scaled. The others are cut without interpolation
-        and only flipped and turned by quarters: interpolation blurs, and a net trained on nothing but blurred
-        patches ranks the pixels of sharp ones worse.
+        Share of the patches that are rotated by any angle and scaled. The others are cut without
+        interpolation and only flipped and turned by quarters: interpolation blurs, and a net trained on
+        nothing but blurred patches ranks the pixels of sharp ones worse.
     scale : (float, float)
         Range of the magnification of warped patches.
     """
@@ -87,7 +87,8 @@ def jitter_colours(image: NDArray[np.uint8], pipeline: torch.nn.Module) -> NDArr
     """Change the colours of one (H, W, 3) uint8 RGB image; same shape and dtype."""
     pixels = torch.from_numpy(image).permute(2, 0, 1)[None].float() / 255.0
     changed = pipeline(pixels).clamp(0.0, 1.0) * 255.0
-    return changed[0].permute(1, 2, 0).round().to(torch.uint8).contiguous().numpy()
+    result: NDArray[np.uint8] = changed[0].permute(1, 2, 0).round().to(torch.uint8).contiguous().numpy()
+    return result
 
 
 def cut_patch(layers: Tensor, box: Tensor, side: int, jitter: GeometricJitter) -> Tensor:
@@ -112,15 +113,11 @@ def cut_patch(layers: Tensor, box: Tensor, side: int, jitter: GeometricJitter) -
         patch = _warp(layers, box, side, jitter) if warped else _window(layers, box, side)
         if patch[3].any():
             break  # almost always the first: only the box's corners miss a disc
-    return _flip_and_turn(patch)
+    return flip_and_turn(patch)
 
 
 def flip_and_turn(layers: Tensor) -> Tensor:
-    """Random flip and quarter turn of (C, S, S)."""
-    return _flip_and_turn(layers)
-
-
-def _flip_and_turn(layers: Tensor) -> Tensor:
+    """Flip and turn (C, S, S) by quarters at random."""
     if torch.rand(()) < 0.5:
         layers = layers.flip(-1)
     return layers.rot90(int(torch.randint(4, ())), dims=(-2, -1))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from typing import TypeVar
+from typing import Generic, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -11,7 +11,7 @@ from torch import Tensor, nn
 Net = TypeVar("Net", bound=nn.Module)
 
 
-class WeightAverage:
+class WeightAverage(Generic[Net]):
     """Exponential moving average of parameters and BatchNorm statistics.
 
     Parameters
@@ -23,14 +23,15 @@ class WeightAverage:
         random start is forgotten quickly. With 0 the average is the net itself.
     """
 
-    def __init__(self, net: nn.Module, decay: float) -> None:
+    def __init__(self, net: Net, decay: float) -> None:
         if not 0.0 <= decay < 1.0:
             raise ValueError(f"decay is {decay}, expected at least 0 and below 1")
-        self.net = copy.deepcopy(net).eval().requires_grad_(False)
+        self.net: Net = copy.deepcopy(net)
+        self.net.eval().requires_grad_(False)
         self._decay = decay
 
     @torch.no_grad()
-    def update(self, net: nn.Module, iteration: int) -> None:
+    def update(self, net: Net, iteration: int) -> None:
         """Take in the net's weights after the step of that number, counted from 0."""
         decay = min(self._decay, (1.0 + iteration) / (10.0 + iteration)) if self._decay else 0.0
         averaged, current = _tensors(self.net), _tensors(net)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from retinagan.runtime.equalize import equalize
 from retinagan.runtime.spec import NetworkInput
 from retinagan.train.augmentation import (
@@ -42,9 +43,9 @@ class Batch:
 class Batches:
     """Draws batches from the training images.
 
-    Variant k of the images is one image with jittered colours, equalized; which image and what jitter depend on
-    the seed and k alone. Patch iteration i cuts its patches from variants i to i + pool - 1, so each iteration
-    costs one new variant, and a batch still mixes many images.
+    Variant k of the images is one image with jittered colours, equalized; which image and what jitter
+    depend on the seed and k alone. Patch iteration i cuts its patches from variants i to i + pool - 1, so
+    each iteration costs one new variant, and a batch still mixes many images.
 
     Parameters
     ----------
@@ -71,12 +72,12 @@ class Batches:
         """Batch of the patch stage: `batch` patches, each from another variant as far as the pool goes."""
         options = self._options
         pool = [self._variant(iteration + k) for k in range(options.pool)]
-        with _seeded(options.seed, 1, iteration):
+        with _Seeded(options.seed, 1, iteration):
             order = torch.randperm(options.pool).tolist()
-            cuts = [
-                cut_patch(*pool[order[k % options.pool]], options.patch, options.geometry)
-                for k in range(options.batch)
-            ]
+            cuts = []
+            for k in range(options.batch):
+                layers, box = pool[order[k % options.pool]]
+                cuts.append(cut_patch(layers, box, options.patch, options.geometry))
         return self._batch(torch.stack(cuts))
 
     def images(self, iteration: int) -> Batch:
@@ -84,7 +85,7 @@ class Batches:
         options = self._options
         first = 1_000_000_000 + iteration * options.images  # apart from the variants of the patch stage
         variants = [self._variant(first + k)[0] for k in range(options.images)]
-        with _seeded(options.seed, 2, iteration):
+        with _Seeded(options.seed, 2, iteration):
             return self._batch(torch.stack([flip_and_turn(layers) for layers in variants]))
 
     def _batch(self, layers: Tensor) -> Batch:
@@ -100,10 +101,10 @@ class Batches:
 
     def _make_variant(self, number: int) -> tuple[Tensor, Tensor]:
         epoch, position = divmod(number, len(self._images))
-        with _seeded(self._options.seed, 3, epoch):
+        with _Seeded(self._options.seed, 3, epoch):
             chosen = int(torch.randperm(len(self._images))[position])
         source = self._images[chosen]
-        with _seeded(self._options.seed, 4, number):
+        with _Seeded(self._options.seed, 4, number):
             image = jitter_colours(source.image, self._colours)
         equalized = equalize(image, source.roi, self._options.preprocessing)
         layers = np.concatenate(
@@ -117,7 +118,7 @@ class Batches:
         return torch.from_numpy(np.ascontiguousarray(layers.transpose(2, 0, 1))), self._boxes[chosen]
 
 
-class _seeded:
+class _Seeded:
     """Run a block with the global torch generator seeded by three numbers, then put its state back."""
 
     def __init__(self, seed: int, stream: int, number: int) -> None:
@@ -131,7 +132,7 @@ class _seeded:
         torch.random.set_rng_state(self._state)
 
 
-def _box(roi: np.ndarray) -> Tensor:
+def _box(roi: NDArray[np.bool_]) -> Tensor:
     rows, columns = np.flatnonzero(roi.any(axis=1)), np.flatnonzero(roi.any(axis=0))
     return torch.tensor([rows[0], columns[0], rows[-1] + 1, columns[-1] + 1])
 

@@ -1,4 +1,4 @@
-"""Checkpoints: weights with everything needed to run, fine-tune or go on training, as tensors and plain types."""
+"""Checkpoints: weights with all that is needed to run, fine-tune or go on training, in plain types."""
 
 from __future__ import annotations
 
@@ -95,7 +95,8 @@ def load_checkpoint(path: str | Path) -> Checkpoint:
     number = values["retinagan_checkpoint"]
     if number != FORMAT:
         raise ModelError(
-            f"{path}: checkpoint format {number}, this version reads {FORMAT}: pip install --upgrade retinagan"
+            f"{path}: checkpoint of format {number}, but this version reads {FORMAT}: "
+            "pip install --upgrade retinagan"
         )
     try:
         packed = values["discriminator"]

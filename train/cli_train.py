@@ -16,120 +16,56 @@ from retinagan.train.datasets import find_samples, load_training_images
 from retinagan.train.generator import MODELS, parameter_count
 from retinagan.train.journal import Journal
 from retinagan.train.options import StageOptions, TrainingOptions
+from retinagan.train.release import TrainingData, folder_name, with_threshold
 from retinagan.train.run import CHECKPOINT, catching_signals, resume, run
 from retinagan.train.trainer import Trainer
 
 EPILOG = """\
-The run's folder receives checkpoint.pt, log.csv and options.json. Started again with the same folder and options,
-a run that was interrupted goes on where it stopped, bit for bit. The paper's own schedule is
+The run's folder receives model.pt at the end (patches.pt where the first stage ends), and on the way
+checkpoint.pt, log.csv and options.json. Started again with the same folder and options, a run that was
+interrupted goes on where it stopped, bit for bit. The paper's own schedule is
 --iterations 0 --adversarial-iterations 4000.
 """
+
+_STANDARD = TrainingOptions()
+_NUMBERS: tuple[tuple[str, float, str, str], ...] = (
+    ("--iterations", _STANDARD.patches.iterations, "N", "iterations on patches, with the pixel loss alone"),
+    ("--adversarial-iterations", _STANDARD.adversarial.iterations, "N",
+     "iterations against the discriminator after that, on regrouped images"),
+    ("--batch", _STANDARD.batch, "N", "patches in a batch"),
+    ("--patch", _STANDARD.patch, "PIXELS", "side of a patch"),
+    ("--learning-rate", _STANDARD.patches.learning_rate, "RATE", "peak rate on patches"),
+    ("--adversarial-learning-rate", _STANDARD.adversarial.learning_rate, "RATE",
+     "the generator's peak rate against the discriminator"),
+    ("--discriminator-learning-rate", _STANDARD.adversarial.discriminator_learning_rate, "RATE",
+     "the discriminator's peak rate"),
+    ("--pixel-weight", _STANDARD.patches.pixel_weight, "W", "weight of binary cross-entropy"),
+    ("--dice-weight", _STANDARD.patches.dice_weight, "W", "weight of 1 - Dice"),
+    ("--adversarial-weight", _STANDARD.adversarial.adversarial_weight, "W",
+     "weight of the generator's adversarial loss"),
+    ("--validation", _STANDARD.validation, "N", "training images held out; they choose the threshold"),
+    ("--ema", _STANDARD.ema, "DECAY", "decay of the weights' running average, 0 for none"),
+    ("--seed", _STANDARD.seed, "N", "of weights, batches and augmentation"),
+    ("--checkpoint-minutes", 3.0, "M", "time between checkpoints"),
+)  # fmt: skip
 
 
 def build_parser() -> argparse.ArgumentParser:
     """Build the command's parser."""
-    standard = TrainingOptions()
     parser = argparse.ArgumentParser(
         prog="retina-train", description="Train a vessel segmentation model.", epilog=EPILOG
     )
     add = parser.add_argument
     add("--data", required=True, metavar="DIR", help="dataset folder: DRIVE, or one with images/ and labels/")
     add("--out", default="runs/retina-gan", metavar="DIR", help="the run's folder (default: %(default)s)")
-    add("--model", choices=MODELS, default=standard.model, help="system to train (default: %(default)s)")
-    add(
-        "--preprocess",
-        default="ace",
-        metavar="METHOD",
-        help="equalization: ace or none (default: %(default)s)",
-    )
-    add(
-        "--iterations",
-        type=int,
-        default=standard.patches.iterations,
-        metavar="N",
-        help="iterations on patches with the pixel loss alone (default: %(default)s)",
-    )
-    add(
-        "--adversarial-iterations",
-        type=int,
-        default=0,
-        metavar="N",
-        help="iterations against the discriminator on regrouped images after that (default: %(default)s)",
-    )
-    add(
-        "--batch",
-        type=int,
-        default=standard.batch,
-        metavar="N",
-        help="patches in a batch (default: %(default)s)",
-    )
-    add(
-        "--patch",
-        type=int,
-        default=standard.patch,
-        metavar="PIXELS",
-        help="side of a patch (default: %(default)s)",
-    )
-    add(
-        "--learning-rate",
-        type=float,
-        default=standard.patches.learning_rate,
-        metavar="RATE",
-        help="peak rate on patches (default: %(default)s)",
-    )
-    add(
-        "--adversarial-learning-rate",
-        type=float,
-        default=standard.adversarial.learning_rate,
-        metavar="RATE",
-        help="the generator's peak rate against the discriminator (default: %(default)s)",
-    )
-    add(
-        "--discriminator-learning-rate",
-        type=float,
-        default=standard.adversarial.discriminator_learning_rate,
-        metavar="RATE",
-        help="the discriminator's peak rate (default: %(default)s)",
-    )
-    add("--pixel-weight", type=float, default=1.0, metavar="W", help="weight of BCE (default: %(default)s)")
-    add(
-        "--dice-weight",
-        type=float,
-        default=0.0,
-        metavar="W",
-        help="weight of 1 - Dice (default: %(default)s)",
-    )
-    add(
-        "--adversarial-weight",
-        type=float,
-        default=standard.adversarial.adversarial_weight,
-        metavar="W",
-        help="weight of the generator's adversarial loss (default: %(default)s)",
-    )
-    add(
-        "--validation",
-        type=int,
-        default=0,
-        metavar="N",
-        help="training images held out (default: %(default)s)",
-    )
-    add(
-        "--ema",
-        type=float,
-        default=standard.ema,
-        metavar="DECAY",
-        help="decay of the weights' running average, 0 for none (default: %(default)s)",
-    )
-    add("--seed", type=int, default=0, help="of weights, batches and augmentation (default: %(default)s)")
+    add("--model", choices=MODELS, default="retina-gan", help="system to train (default: %(default)s)")
+    add("--preprocess", default="ace", help="equalization: ace or none (default: %(default)s)")
+    for flag, value, unit, text in _NUMBERS:
+        add(flag, type=type(value), default=value, metavar=unit, help=f"{text} (default: %(default)s)")
+    add("--init", default="", metavar="MODEL", help="checkpoint to start from (default: random weights)")
+    add("--terms", default="", metavar="TEXT", help="terms of use of the data, kept in the model's record")
     add("--threads", type=int, default=0, metavar="N", help="CPU threads (default: all)")
     add("--no-autocast", action="store_true", help="compute in float32 instead of bfloat16")
-    add(
-        "--checkpoint-minutes",
-        type=float,
-        default=3.0,
-        metavar="M",
-        help="time between checkpoints (default: %(default)s)",
-    )
     add("--version", action="version", version=f"%(prog)s {__version__}")
     return parser
 
@@ -154,6 +90,7 @@ def options_of(arguments: argparse.Namespace) -> TrainingOptions:
         ema=arguments.ema,
         autocast=not arguments.no_autocast,
         seed=arguments.seed,
+        init=arguments.init,
     )
 
 
@@ -163,40 +100,53 @@ def train(arguments: argparse.Namespace) -> int:
     folder = Path(arguments.out)
     folder.mkdir(parents=True, exist_ok=True)
     torch.set_num_threads(arguments.threads or os.cpu_count() or 1)
-
-    samples = find_samples(arguments.data, "training")
-    if options.validation >= len(samples):
-        raise ValueError(
-            f"--validation {options.validation} of {len(samples)} images leaves none to train on"
-        )
-    held_out, kept = samples[: options.validation], samples[options.validation :]
-    trainer = Trainer(load_training_images(kept, options.preprocessing.working_size), options)
+    data = _training_data(arguments, options.validation)
+    trainer = Trainer(load_training_images(data.kept, options.preprocessing.working_size), options)
     resumed = resume(trainer, folder)
     (folder / "options.json").write_text(json.dumps(options.to_plain(), indent=2) + "\n", encoding="utf-8")
 
     journal = Journal(folder, options.iterations, trainer.iteration, sys.stdout)
+
+    def release(name: str) -> None:
+        released, line = with_threshold(trainer.checkpoint(), data)
+        released.save(folder / f"{name}.pt")
+        journal.say(f"{folder / f'{name}.pt'}: {line}")
+
+    journal.say(
+        f"{options.model}, {parameter_count(trainer.generator):,} parameters, {len(data.kept)} images, "
+        f"{len(data.held_out)} held out, {torch.get_num_threads()} threads"
+    )
+    if resumed:
+        journal.say(f"going on at iteration {trainer.iteration} of {options.iterations}")
     try:
-        journal.say(
-            f"{options.model}, {parameter_count(trainer.generator):,} parameters, {len(kept)} images, "
-            f"{len(held_out)} held out, {torch.get_num_threads()} threads"
-        )
-        if resumed:
-            journal.say(f"going on at iteration {trainer.iteration} of {options.iterations}")
         with catching_signals() as stop:
-            run(trainer, folder, journal, arguments.checkpoint_minutes, stop)
+            run(trainer, journal, release, folder=folder, minutes=arguments.checkpoint_minutes, stop=stop)
     finally:
         journal.close()
     if stop.number is not None and not trainer.finished:
-        print(
-            f"stopped at iteration {trainer.iteration}; the same command goes on from {folder / CHECKPOINT}"
-        )
+        place = folder / CHECKPOINT
+        journal.say(f"stopped at iteration {trainer.iteration}; the same command goes on from {place}")
         return 128 + stop.number
-    print(f"done: {folder / CHECKPOINT}")
     return 0
 
 
+def _training_data(arguments: argparse.Namespace, held_out: int) -> TrainingData:
+    samples = find_samples(arguments.data, "training")
+    if not 0 <= held_out < len(samples):
+        raise ValueError(
+            f"--validation {held_out}: expected 0 to {len(samples) - 1}, for {len(samples)} images"
+        )
+    return TrainingData(folder_name(arguments.data), samples[held_out:], samples[:held_out], arguments.terms)
+
+
 def main(argv: list[str] | None = None) -> int:
-    """Run `retina-train`; returns the exit code: 0 done, 2 wrong use or data, 130 or 143 stopped by a signal."""
+    """Run `retina-train`.
+
+    Returns
+    -------
+    int
+        The exit code: 0 done, 2 wrong use or data, 130 or 143 stopped by a signal.
+    """
     arguments = build_parser().parse_args(argv)
     try:
         return train(arguments)

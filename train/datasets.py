@@ -1,8 +1,8 @@
 """Datasets by their folder layout: fundus images with the experts' vessel maps and FOV masks.
 
-Two layouts are read. DRIVE's: `training|test/` with `images/`, `1st_manual/`, `mask/` (and `2nd_manual/`), the
-files of one image sharing their leading number. Plain: `images/`, `labels/` and optionally `masks/`, either at
-the top or in a folder for each split, the files of one image sharing their stem.
+Two layouts are read. DRIVE's: `training|test/` with `images/`, `1st_manual/`, `mask/` (and `2nd_manual/`),
+the files of one image sharing their leading number. Plain: `images/`, `labels/` and optionally `masks/`,
+either at the top or in a folder for each split, the files of one image sharing their stem.
 """
 
 from __future__ import annotations
@@ -168,8 +168,12 @@ def load_labelled(sample: Sample) -> LabelledImage:
                 f"{path}: {mask.shape[1]}x{mask.shape[0]} pixels, but its image {sample.image.name} "
                 f"has {image.shape[1]}x{image.shape[0]}"
             )
-    if not truth.any():
-        raise DataError(f"{sample.truth}: no vessel pixel (all are below half of the range)")
+    share = truth.mean()
+    if not 0.0 < share < 0.5:
+        raise DataError(
+            f"{sample.truth}: {share:.0%} of it is vessel, expected more than none and less than half: "
+            "vessels must be white on black"
+        )
     return LabelledImage(sample.name, image, truth, fov, second)
 
 

@@ -62,7 +62,7 @@ class Discriminator(nn.Module):
         green : (N, 1, H, W) float32
             Green channel of the equalized image, normalised as for the generator.
         vessels : (N, 1, H, W) float32
-            Vessel map in [0, 1], 0 outside the retina: an expert's, or the generator's regrouped probabilities.
+            Vessel map in [0, 1], 0 outside the retina: an expert's, or the generator's, regrouped.
 
         Returns
         -------
@@ -79,6 +79,7 @@ class Discriminator(nn.Module):
 def _pair(green: Tensor, vessels: Tensor) -> Tensor:
     if green.shape != vessels.shape or green.ndim != 4 or green.shape[1] != 1:
         raise ValueError(
-            f"green has shape {tuple(green.shape)} and vessels {tuple(vessels.shape)}, expected (N, 1, H, W) for both"
+            f"green has shape {tuple(green.shape)} and vessels {tuple(vessels.shape)}, "
+            "expected (N, 1, H, W) for both"
         )
     return torch.cat([green, vessels], dim=1)

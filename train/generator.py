@@ -1,8 +1,8 @@
 """The generator: RU-Net with Retina-Attention, and the smaller nets that the paper compares it with.
 
-A fundus image and the mask of its retina go in, one logit per pixel comes out. The net is fully convolutional:
-any height and width that `GeneratorConfig.divisor` divides will do. Every BatchNorm stands directly on a
-convolution's output, so that each folds exactly into that convolution when the net is exported.
+A fundus image and the mask of its retina go in, one logit per pixel comes out. The net is fully
+convolutional: any height and width that `GeneratorConfig.divisor` divides will do. Every BatchNorm stands
+directly on a convolution's output, so that each folds exactly into that convolution at export.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ class GeneratorConfig:
 
 
 def generator_config(model: str) -> GeneratorConfig:
-    """The generator of one of the paper's systems.
+    """Give the generator's shape for one of the paper's systems.
 
     Parameters
     ----------
@@ -77,8 +77,8 @@ def generator_config(model: str) -> GeneratorConfig:
 class RecurrentLayer(nn.Module):
     """A recurrent convolutional layer (equations 4 and 5): o_0 = relu(F x), o_k = relu(F x + R o_{k-1}).
 
-    F and R are 3x3 convolutions. R's weights are shared over time, its BatchNorm statistics are not: the states
-    of different steps are differently distributed, and shared statistics fit none of them at test time.
+    F and R are 3x3 convolutions. R's weights are shared over time, its BatchNorms are not: the states of
+    different steps are differently distributed, and shared statistics fit none of them at test time.
     """
 
     def __init__(self, channels: int, steps: int) -> None:
@@ -98,7 +98,7 @@ class RecurrentLayer(nn.Module):
 
 
 class RecurrentBlock(nn.Module):
-    """A residual unit of recurrent layers (equation 6): x + F(x), after a 1x1 convolution that sets the width."""
+    """A residual unit of recurrent layers (equation 6): x + F(x), after a 1x1 convolution to its width."""
 
     def __init__(self, channels_in: int, channels: int, config: GeneratorConfig) -> None:
         super().__init__()
@@ -108,7 +108,8 @@ class RecurrentBlock(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Map features (N, channels_in, H, W) to (N, channels, H, W)."""
         x = self.projection(x)
-        return x + self.layers(x)
+        change: Tensor = self.layers(x)
+        return x + change
 
 
 class PlainBlock(nn.Module):
@@ -143,7 +144,8 @@ class UpConvolution(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Map features (N, channels_in, H, W) to (N, channels, 2 H, 2 W)."""
-        return functional.relu(self.norm(self.convolution(x)))
+        normalised: Tensor = self.norm(self.convolution(x))
+        return functional.relu(normalised)
 
 
 def _block(channels_in: int, channels: int, config: GeneratorConfig) -> nn.Module:
@@ -173,7 +175,8 @@ class Generator(nn.Module):
         self.up = nn.ModuleList(UpConvolution(channels_in, channels) for channels_in, channels in rising)
         self.decoder = nn.ModuleList(_block(2 * channels, channels, config) for _, channels in rising)
         self.head = nn.Conv2d(config.widths[0], 1, 1)
-        nn.init.constant_(self.head.bias, -2.0)  # one pixel in eight is vessel: start near that share
+        # One pixel in eight is vessel: start near that share.
+        self.head.bias = nn.Parameter(torch.full((1,), -2.0))
 
     def forward(self, image: Tensor, roi: Tensor) -> Tensor:
         """Vessel logits of normalised images.
@@ -213,13 +216,14 @@ class Generator(nn.Module):
         return logits
 
     def _check(self, image: Tensor, roi: Tensor) -> None:
-        if torch.jit.is_tracing() or torch.compiler.is_compiling():
+        if torch.compiler.is_compiling():
             return
         if image.ndim != 4 or image.shape[1] != 3:
             raise ValueError(f"image has shape {tuple(image.shape)}, expected (N, 3, H, W)")
         if roi.shape != (image.shape[0], 1, *image.shape[2:]):
             raise ValueError(
-                f"roi has shape {tuple(roi.shape)}, expected {(image.shape[0], 1, *image.shape[2:])} like the image"
+                f"roi has shape {tuple(roi.shape)}, "
+                f"expected {(image.shape[0], 1, *image.shape[2:])} like the image"
             )
         divisor = self.config.divisor
         height, width = image.shape[2:]
@@ -232,5 +236,5 @@ class Generator(nn.Module):
 
 
 def parameter_count(module: nn.Module) -> int:
-    """Number of trainable parameters."""
+    """Count the trainable parameters."""
     return sum(parameter.numel() for parameter in module.parameters() if parameter.requires_grad)

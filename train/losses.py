@@ -15,7 +15,7 @@ def pixel_loss(logits: Tensor, truth: Tensor, roi: Tensor, dice_weight: float = 
     logits, truth, roi : (N, 1, H, W)
         `truth` may be soft (in [0, 1]): a map shrunk by area keeps the vessels' share of each pixel.
     dice_weight : float
-        Weight of 1 - soft Dice. 0 by default: the Dice term drives probabilities to 0 and 1, which costs ranking.
+        Weight of 1 - soft Dice. 0 by default: it drives probabilities to 0 and 1, which costs ranking.
 
     Returns
     -------
@@ -43,5 +43,5 @@ def discriminator_loss(expert_logits: Tensor, generated_logits: Tensor) -> Tenso
 
 
 def adversarial_loss(generated_logits: Tensor) -> Tensor:
-    """-log D(G(z)): the generator's side of equation 1 in its non-saturating form (Goodfellow 2014, section 3)."""
+    """-log D(G(z)): the generator's side of equation 1, non-saturating (Goodfellow 2014, section 3)."""
     return functional.binary_cross_entropy_with_logits(generated_logits, torch.ones_like(generated_logits))

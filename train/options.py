@@ -56,6 +56,8 @@ class TrainingOptions:
         Decay of the running average of the generator's weights, which is what is kept; 0 turns it off.
     autocast : bool
         Compute in bfloat16 where torch's autocast does.
+    init : str
+        Checkpoint to start from; random weights if empty.
     """
 
     model: str = "retina-gan"
@@ -71,8 +73,9 @@ class TrainingOptions:
     ema: float = 0.998
     autocast: bool = True
     seed: int = 0
-    colour: ColourJitter = ColourJitter()
-    geometry: GeometricJitter = GeometricJitter()
+    init: str = ""
+    colour: ColourJitter = field(default_factory=ColourJitter)
+    geometry: GeometricJitter = field(default_factory=GeometricJitter)
 
     def __post_init__(self) -> None:
         if self.model not in MODELS:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
@@ -58,17 +58,27 @@ def resume(trainer: Trainer, folder: Path) -> bool:
     return True
 
 
-def run(trainer: Trainer, folder: Path, journal: Journal, minutes: float, stop: StopSignal) -> None:
+def run(
+    trainer: Trainer,
+    journal: Journal,
+    release: Callable[[str], None],
+    *,
+    folder: Path,
+    minutes: float,
+    stop: StopSignal,
+) -> None:
     """Train until finished or stopped, with a checkpoint every so many minutes and at the end.
 
     Parameters
     ----------
     trainer : Trainer
         Fresh, or resumed.
-    folder : Path
-        Where `checkpoint.pt` is written; it must exist.
     journal : Journal
         Told of each iteration.
+    release : callable
+        Called with the stage's name when one ends that has another after it, and with "model" at the end.
+    folder : Path
+        Where `checkpoint.pt` is written; it must exist.
     minutes : float
         Time between checkpoints.
     stop : StopSignal
@@ -83,8 +93,10 @@ def run(trainer: Trainer, folder: Path, journal: Journal, minutes: float, stop: 
             save(trainer, folder, journal)
             saved = time.monotonic()
         if stage_ends:
-            trainer.checkpoint().released().save(folder / f"{stage}.pt")
+            release(stage)
     save(trainer, folder, journal)
+    if trainer.finished:
+        release("model")
 
 
 def save(trainer: Trainer, folder: Path, journal: Journal) -> None:

@@ -1,0 +1,143 @@
+"""Scores of vessel maps against an expert's, from histograms of the probability.
+
+A histogram holds all that the scores need and adds up over images, so that pooled scores, scores of each
+image and the best threshold cost one pass over the pixels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.metrics import roc_auc_score, roc_curve
+
+LEVELS = 65535
+"""Probabilities are counted in steps of 1 / LEVELS, as a 16-bit PNG stores them."""
+
+
+@dataclass(frozen=True)
+class Scores:
+    """Agreement of a vessel map with an expert's.
+
+    Attributes
+    ----------
+    accuracy, sensitivity, specificity, dice : float
+        At the threshold: (TP + TN) / all, TP / (TP + FN), TN / (TN + FP), 2 TP / (2 TP + FP + FN).
+    auc : float
+        Area under the ROC curve.
+    sensitivity_at_98 : float
+        The largest sensitivity at a specificity of at least 0.98, whatever the threshold.
+    """
+
+    accuracy: float
+    sensitivity: float
+    specificity: float
+    dice: float
+    auc: float
+    sensitivity_at_98: float
+
+
+@dataclass(frozen=True)
+class Histogram:
+    """How many vessel and other pixels have each probability.
+
+    Attributes
+    ----------
+    vessels, background : (LEVELS + 1,) int64
+        Pixels of each probability, by the expert's map.
+    """
+
+    vessels: NDArray[np.int64]
+    background: NDArray[np.int64]
+
+    @classmethod
+    def of(
+        cls,
+        probability: NDArray[np.float32],
+        truth: NDArray[np.bool_],
+        region: NDArray[np.bool_] | None = None,
+    ) -> Histogram:
+        """Count the pixels of one map, those of a region if given; all arrays (H, W).
+
+        Raises
+        ------
+        ValueError
+            If the shapes differ, or a probability is not in [0, 1].
+        """
+        if probability.shape != truth.shape or (region is not None and region.shape != truth.shape):
+            shapes = [array.shape for array in (probability, truth, region) if array is not None]
+            raise ValueError(f"probability, truth and region have shapes {shapes}, expected the same")
+        if region is not None:
+            probability, truth = probability[region], truth[region]
+        if probability.size and not (probability.min() >= 0.0 and probability.max() <= 1.0):
+            raise ValueError("a probability is not in [0, 1]")
+        # Rounding down keeps "level >= threshold" the same as "probability >= threshold" at each level.
+        levels = np.floor(probability.astype(np.float64) * LEVELS + 1e-6).astype(np.int64)
+        counts = [np.bincount(levels[chosen], minlength=LEVELS + 1) for chosen in (truth, ~truth)]
+        return cls(counts[0], counts[1])
+
+    @classmethod
+    def pooled(cls, histograms: Iterable[Histogram]) -> Histogram:
+        """All pixels of several histograms in one."""
+        histograms = list(histograms)
+        return cls(
+            np.sum([histogram.vessels for histogram in histograms], axis=0, dtype=np.int64),
+            np.sum([histogram.background for histogram in histograms], axis=0, dtype=np.int64),
+        )
+
+    def scores(self, threshold: float) -> Scores:
+        """Score the map cut at a threshold (probability >= threshold is vessel).
+
+        A rate without any pixel to count is NaN.
+        """
+        level = _level(threshold)
+        true_positive, false_positive = int(self.vessels[level:].sum()), int(self.background[level:].sum())
+        vessels, background = int(self.vessels.sum()), int(self.background.sum())
+        correct = true_positive + background - false_positive
+        return Scores(
+            accuracy=_rate(correct, vessels + background),
+            sensitivity=_rate(true_positive, vessels),
+            specificity=_rate(background - false_positive, background),
+            dice=_rate(2 * true_positive, true_positive + false_positive + vessels),
+            auc=self._auc(),
+            sensitivity_at_98=self._sensitivity_at(0.98),
+        )
+
+    def best_threshold(self) -> float:
+        """Find the threshold with the largest Dice."""
+        positives = self.vessels[::-1].cumsum()[::-1]
+        negatives = self.background[::-1].cumsum()[::-1]
+        dice = 2.0 * positives / np.maximum(positives + negatives + int(self.vessels.sum()), 1)
+        return float(dice.argmax()) / LEVELS
+
+    def _weighted(self) -> tuple[NDArray[np.bool_], NDArray[np.int64], NDArray[np.int64]]:
+        """Labels, levels and pixel counts, as scikit-learn takes them."""
+        filled = [np.flatnonzero(counts) for counts in (self.vessels, self.background)]
+        labels = np.repeat([True, False], [len(filled[0]), len(filled[1])])
+        counts = np.concatenate([self.vessels[filled[0]], self.background[filled[1]]])
+        return labels, np.concatenate(filled), counts
+
+    def _auc(self) -> float:
+        labels, levels, counts = self._weighted()
+        if labels.all() or not labels.any():
+            return float("nan")
+        return float(roc_auc_score(labels, levels, sample_weight=counts))
+
+    def _sensitivity_at(self, specificity: float) -> float:
+        labels, levels, counts = self._weighted()
+        if labels.all() or not labels.any():
+            return float("nan")
+        false_rate, true_rate, _ = roc_curve(labels, levels, sample_weight=counts, drop_intermediate=False)
+        return float(true_rate[false_rate <= 1.0 - specificity].max())
+
+
+def _level(threshold: float) -> int:
+    if not 0.0 <= threshold <= 1.0:
+        raise ValueError(f"threshold is {threshold}, expected 0 to 1")
+    return int(np.ceil(threshold * LEVELS - 1e-6))
+
+
+def _rate(part: int, whole: int) -> float:
+    return part / whole if whole else float("nan")
