@@ -41,14 +41,10 @@ class Disc:
 
     def drawn(self, shape: tuple[int, int]) -> NDArray[np.bool_]:
         """Return the part of the disc inside a frame of this (height, width) as a bool mask."""
-        angles = np.linspace(0, 2 * np.pi, 2 * RAYS, endpoint=False)
-        x = self.center_x + self.radius * np.cos(angles)
-        y = self.center_y + self.radius * np.sin(angles)
-        shift = 4
-        points = np.round(np.stack([x, y], axis=1) * (1 << shift)).astype(np.int32)
-        mask = np.zeros(shape, np.uint8)
-        cv2.fillPoly(mask, [points], 1, shift=shift)
-        return mask.view(np.bool_)
+        rows, columns = np.arange(shape[0]), np.arange(shape[1])
+        square = self.radius**2 - (rows - self.center_y) ** 2
+        half_chord = np.where(square >= 0, np.sqrt(np.abs(square)), -1)
+        return np.asarray(np.abs(columns - self.center_x)[None, :] <= half_chord[:, None])
 
 
 @dataclass(frozen=True)
@@ -127,17 +123,18 @@ def sharpen_disc(signal: NDArray[np.float32], disc: Disc, radii: tuple[float, fl
     step = 3  # a step over 1.5 px on either side, against noise
     descent = profile[:, : -2 * step] - profile[:, 2 * step :]
     descent[~(known[:, : -2 * step] & known[:, 2 * step :])] = 0
-    best = descent.argmax(axis=1)
-    found = descent[np.arange(RAYS), best]
-    plain = found > max(2.0, 0.3 * float(np.median(found[found > 0]))) if (found > 0).any() else found > 0
-    radius = disc.radius + offsets[step:-step][best][plain]
+    found = descent.max(axis=1)
+    plain = found > 2.0
+    if plain.sum() < 24:
+        return disc
+    plain &= found > 0.3 * np.median(found[plain])
+    radius = disc.radius + offsets[step:-step][descent.argmax(axis=1)][plain]
     angles = _angles()[plain]
     points = np.stack(
         [disc.center_x + radius * np.cos(angles), disc.center_y + radius * np.sin(angles)], axis=1
     )
-    if len(points) < 24:
-        return disc
-    return _least_squares(points, disc, radii) or disc
+    start = Disc(disc.center_x, disc.center_y, float(np.median(radius)))
+    return _least_squares(points, start, radii) or disc
 
 
 def look_at_rim(signal: NDArray[np.float32], disc: Disc) -> Rim:

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from .disc import Disc, Rim, fit_disc, look_at_rim, sharpen_disc
 from .errors import ImageError, NoRetinaError
+from .plausibility import refuse_empty, refuse_implausible
 
 __all__ = ["SMALLEST_SIDE", "Disc", "Retina", "find_retina"]
 
@@ -25,7 +26,6 @@ SMALLEST_SIDE = 32
 
 _WORKING_SIDE = 512
 _THRESHOLDS = 12
-_EXPECTED = "expected a fundus image: a bright retina, with or without a dark margin"
 
 Gray = NDArray[np.float32]
 Mask = NDArray[np.bool_]
@@ -50,9 +50,8 @@ class Retina:
 def find_retina(image: NDArray[np.uint8]) -> Retina:
     """Find the region of interest of a fundus image.
 
-    A disc is accepted whatever its colour. A picture without a disc is refused only if it is black,
-    uniform, white noise, mostly white (a page), mostly not reddish (a landscape; images of one colour,
-    such as red-free ones, pass), or if its bright region is too small. A white margin is read as a dark one.
+    A disc is accepted whatever its colour; of pictures without one some are refused, see `plausibility`.
+    A white margin is read as a dark one.
 
     Parameters
     ----------
@@ -82,19 +81,18 @@ def find_retina(image: NDArray[np.uint8]) -> Retina:
         )
     small = _working_copy(image)
     signal = _signal(small)
-    _refuse_empty(image, signal)
-    found = _find_disc(signal)
+    refuse_empty(image, signal)
+    found = _find_disc(_without_white_margin(small, signal))
     scale_x, scale_y = width / signal.shape[1], height / signal.shape[0]
     if found is not None:
-        disc, dark = found
+        disc, hidden = found
         native = disc.scaled(scale_x, scale_y)
         mask = native.drawn((height, width))
-        if dark.any():
-            mask &= ~_resized(dark, (height, width))
-            mask = _main_piece(mask)
+        if hidden.any():
+            mask = _main_piece(mask & ~_resized(hidden, (height, width)))
         return Retina(mask, native)
     region = _bright_region(signal)
-    _refuse_implausible(small, region)
+    refuse_implausible(small, region)
     mask = _resized(region, (height, width))
     return Retina(mask, _circle_round(region).scaled(scale_x, scale_y))
 
@@ -109,24 +107,30 @@ def _working_copy(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 def _signal(small: NDArray[np.uint8]) -> Gray:
-    """Return the brightest channel, freed of noise and thin lettering; a white margin becomes black."""
+    """Return the brightest channel, freed of noise and thin lettering."""
     red, green, blue = cv2.split(small)
     brightest = cv2.medianBlur(cv2.max(cv2.max(red, green), blue), 5)
-    signal = cv2.GaussianBlur(brightest, (0, 0), 1.0).astype(np.float32)
-    white = (cv2.min(cv2.min(red, green), blue) >= 235).astype(np.uint8)
-    edge = np.concatenate([white[0], white[-1], white[:, 0], white[:, -1]])
-    if edge.mean() > 0.6:
-        _, labels = cv2.connectedComponents(white)
-        touching = np.unique(np.concatenate([labels[0], labels[-1], labels[:, 0], labels[:, -1]]))
-        margin = np.isin(labels, touching[touching > 0]).astype(np.uint8)
-        signal[cv2.dilate(margin, np.ones((5, 5), np.uint8)) > 0] = 0
-    return signal
+    return cv2.GaussianBlur(brightest, (0, 0), 1.0).astype(np.float32)
+
+
+def _without_white_margin(small: NDArray[np.uint8], signal: Gray) -> Gray:
+    """Return the signal with white made black, where it lines most of the frame's edge and touches it."""
+    white = (small.min(axis=2) >= 235).astype(np.uint8)
+    if _edge(white).mean() <= 0.6:
+        return signal
+    _, labels = cv2.connectedComponents(white)
+    touching = np.unique(_edge(labels))
+    margin = np.isin(labels, touching[touching > 0]).astype(np.uint8)
+    return np.where(cv2.dilate(margin, np.ones((5, 5), np.uint8)) > 0, np.float32(0), signal)
+
+
+def _edge(array: NDArray[Any]) -> NDArray[Any]:
+    return np.concatenate([array[0], array[-1], array[:, 0], array[:, -1]])
 
 
 def _find_disc(signal: Gray) -> tuple[Disc, Mask] | None:
-    """Return the disc that explains the picture best, and the dark parts of it that show no retina."""
-    long_side = max(signal.shape)
-    radii = (0.06 * long_side, 0.75 * float(np.hypot(*signal.shape)))
+    """Return the disc that explains the picture best, and the parts of it that the camera hides."""
+    radii = (0.06 * max(signal.shape), 0.75 * float(np.hypot(*signal.shape)))
     best_score, best = 0.0, None
     for threshold in _thresholds(signal):
         piece = _main_piece(_opened(signal > threshold, 5))
@@ -135,41 +139,57 @@ def _find_disc(signal: Gray) -> tuple[Disc, Mask] | None:
             continue
         disc = sharpen_disc(signal, rough, radii)
         rim = look_at_rim(signal, disc)
-        inside_frame = disc.drawn(signal.shape)
-        agreement = (piece & inside_frame).sum() / max(1, (piece | inside_frame).sum())
-        score = rim.contrast * float(agreement)
-        if score > best_score and _is_retina_rim(rim, float(agreement)):
-            best_score, best = score, (disc, rim, inside_frame)
+        drawn = disc.drawn(signal.shape)
+        agreement = float((piece & drawn).sum() / max(1, (piece | drawn).sum()))
+        if rim.contrast * agreement > best_score and _is_field_of_view(signal, disc, rim, agreement):
+            best_score, best = rim.contrast * agreement, disc
     if best is None:
         return None
-    disc, rim, inside_frame = best
-    return disc, _dark_parts(signal, disc, rim, inside_frame)
+    for _ in range(3):  # a coarse picture's rim is wider than one search reaches
+        best = sharpen_disc(signal, best, radii)
+    return best, _hidden_parts(signal, best)
 
 
-def _is_retina_rim(rim: Rim, agreement: float) -> bool:
-    """Tell a field of view from a bright spot in the retina: beyond the rim it is dark, nearly all round."""
-    return (
-        rim.contrast >= 0.12
-        and rim.support >= 0.4
-        and rim.outside <= 0.6 * rim.inside
-        and rim.visible * rim.support >= 0.02
-        and agreement >= 0.6
-    )
+def _is_field_of_view(signal: Gray, disc: Disc, rim: Rim, agreement: float) -> bool:
+    """Tell a field of view from a bright spot in the retina: beyond its rim it is dark, nearly all round.
 
-
-def _dark_parts(signal: Gray, disc: Disc, rim: Rim, inside_frame: Mask) -> Mask:
-    """Return the parts of the disc as dark as the margin that open on its rim: notches and straight cuts.
-
-    Retina that only fades towards the rim stays above the margin's level, or in a sliver too thin to count.
+    `agreement` is the share that the disc and the bright piece have in common.
     """
-    level = rim.outside + max(4.0, 0.15 * (rim.inside - rim.outside))
-    dark = _opened(inside_frame & (signal < level), max(3, round(0.04 * disc.radius)))
+    if rim.contrast < 0.08 or rim.support < 0.4 or rim.visible * rim.support < 0.02 or agreement < 0.75:
+        return False
+    height, width = signal.shape
+    reach = 0.1 * max(height, width)
+    if not (-reach < disc.center_x < width + reach and -reach < disc.center_y < height + reach):
+        return False  # a horizon is an arc, too
+    sample = signal[::2, ::2]
+    inside = disc.scaled(0.5, 0.5).drawn(sample.shape)
+    beyond = ~Disc(disc.center_x, disc.center_y, 1.03 * disc.radius).scaled(0.5, 0.5).drawn(sample.shape)
+    dark = 0.6 * float(np.median(sample[inside]))
+    return rim.outside <= dark and bool(beyond.any()) and float(np.median(sample[beyond])) <= dark
+
+
+def _hidden_parts(signal: Gray, disc: Disc) -> Mask:
+    """Return the parts of the disc as dark as the margin, open on its rim and sharply bounded.
+
+    These are notches and straight cuts. Retina that fades into the dark is bounded softly, and stays.
+    """
+    rim = look_at_rim(signal, disc)
+    step = rim.inside - rim.outside
+    if step < 20:  # too faint to tell a notch from a vessel that leaves over the rim
+        return np.zeros(signal.shape, np.bool_)
+    level = rim.outside + max(4.0, 0.12 * step)
+    dark = _opened(disc.drawn(signal.shape) & (signal < level), max(3, round(0.04 * disc.radius)))
     core = Disc(disc.center_x, disc.center_y, 0.97 * disc.radius).drawn(signal.shape)
+    hidden = np.zeros_like(dark)
     count, labels = cv2.connectedComponents(dark.view(np.uint8))
-    if count == 1:
-        return dark
-    at_rim = np.unique(labels[inside_frame & ~core])
-    return np.isin(labels, at_rim[at_rim > 0])
+    for label in range(1, count):
+        part = labels == label
+        inner, outer = (cv2.dilate(part.view(np.uint8), np.ones((n, n), np.uint8)) > 0 for n in (9, 13))
+        around = signal[outer & ~inner & core]
+        open_on_rim = bool((part & ~core).any())
+        if open_on_rim and around.size and np.median(around) > rim.outside + 0.5 * step:
+            hidden |= part
+    return hidden
 
 
 def _thresholds(signal: Gray) -> NDArray[np.float64]:
@@ -224,44 +244,3 @@ def _circle_round(region: Mask) -> Disc:
 def _resized(mask: Mask, shape: tuple[int, int]) -> Mask:
     levels = cv2.resize(mask.view(np.uint8) * np.uint8(255), shape[::-1], interpolation=cv2.INTER_LINEAR)
     return np.asarray(levels >= 128)
-
-
-def _refuse_empty(image: NDArray[np.uint8], signal: Gray) -> None:
-    """Raise NoRetinaError for a black or uniform picture and for noise."""
-    brightest = float(np.percentile(signal, 99))
-    if brightest < 10:
-        raise NoRetinaError(f"the image is black (99 % of it is below {brightest:.0f} of 255); {_EXPECTED}")
-    contrast = brightest - float(np.percentile(signal, 1))
-    if contrast < 3:
-        raise NoRetinaError(
-            f"the image is uniform (its grey levels differ by {contrast:.0f} of 255); {_EXPECTED}"
-        )
-    side = 256  # at the image's own size, where noise is not yet smoothed
-    top, left = max(0, (image.shape[0] - side) // 2), max(0, (image.shape[1] - side) // 2)
-    middle = image[top : top + side, left : left + side].max(axis=2).astype(np.float64)
-    middle -= middle.mean()
-    variance = float((middle**2).mean())
-    neighbours = float((middle[:, 1:] * middle[:, :-1]).mean() + (middle[1:] * middle[:-1]).mean()) / 2
-    if variance > 25 and neighbours < 0.3 * variance and contrast < 0.5 * brightest:
-        raise NoRetinaError(
-            f"the image is noise (neighbouring pixels correlate by {neighbours / variance:.2f}); {_EXPECTED}"
-        )
-
-
-def _refuse_implausible(small: NDArray[np.uint8], region: Mask) -> None:
-    """Raise NoRetinaError for a picture without a disc that cannot be a retina filling the frame."""
-    share = float(region.mean())
-    if share < 0.05:
-        raise NoRetinaError(f"the largest bright region fills {share:.1%} of the image; {_EXPECTED}")
-    pixels: NDArray[Any] = small[region].astype(np.int16)
-    white = float((pixels.min(axis=1) >= 230).mean())
-    if white > 0.5:
-        raise NoRetinaError(f"the image is mostly white ({white:.0%}) and shows no disc; {_EXPECTED}")
-    red, others = pixels[:, 0], pixels[:, 1:].max(axis=1)
-    not_red = float((others > red + 10).mean())
-    two_lower = np.sort(pixels.mean(axis=0))[:2]
-    one_colour = bool(two_lower.max() < 0.1 * pixels.mean(axis=0).max())
-    if not_red > 0.5 and not one_colour:
-        raise NoRetinaError(
-            f"the image shows no disc and {not_red:.0%} of it is more green or blue than red; {_EXPECTED}"
-        )

@@ -1,0 +1,75 @@
+"""Refuse pictures that cannot show a retina, and rather too few than too many of them.
+
+Any picture is refused if it is black, uniform or white noise. Where no disc was found, so that the retina
+may fill the frame, it is refused also if its bright region is tiny, if most of it has one flat colour or
+is white (a page, a drawing), or if most of it is blue, green or white (a landscape). Grey images, images
+of one channel, and images without blue (two-colour laser cameras) pass the test of colour.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from .errors import NoRetinaError
+
+_EXPECTED = "expected a fundus image: a bright retina, with or without a dark margin"
+
+
+def refuse_empty(image: NDArray[np.uint8], signal: NDArray[np.float32]) -> None:
+    """Raise NoRetinaError for a black or uniform picture and for noise.
+
+    Parameters
+    ----------
+    image : (H, W, 3) uint8
+        RGB.
+    signal : (h, w) float32
+        Its brightest channel, freed of noise, at any size; 0 to 255.
+    """
+    darkest, brightest = (float(level) for level in np.percentile(signal, [1, 99]))
+    if brightest < 10:
+        raise NoRetinaError(f"the image is black (99 % of it is at most {brightest:.0f} of 255); {_EXPECTED}")
+    if brightest - darkest < 3 and float(signal.max()) - float(signal.min()) < 10:
+        raise NoRetinaError(f"the image is uniform (grey level {brightest:.0f} of 255 all over); {_EXPECTED}")
+    step = max(1, min(image.shape[:2]) // 512)
+    sample = np.ascontiguousarray(image[::step, ::step])
+    blocks = cv2.resize(sample, (sample.shape[1] // 8, sample.shape[0] // 8), interpolation=cv2.INTER_AREA)
+    variance = float(sample.var(axis=(0, 1)).sum())
+    # the mean of n pixels of white noise varies n times less than each; in any picture hardly less
+    if blocks.var(axis=(0, 1)).sum() * (sample.size / blocks.size) < 3 * variance:
+        raise NoRetinaError(f"the image is noise (neighbouring pixels have nothing in common); {_EXPECTED}")
+
+
+def refuse_implausible(image: NDArray[np.uint8], region: NDArray[np.bool_]) -> None:
+    """Raise NoRetinaError for a picture without a disc that cannot be a retina filling the frame.
+
+    Parameters
+    ----------
+    image : (H, W, 3) uint8
+        RGB.
+    region : (H, W) bool
+        Its bright region.
+    """
+    share = float(region.mean())
+    if share < 0.05:
+        raise NoRetinaError(f"the largest bright region fills {share:.1%} of the image; {_EXPECTED}")
+    pixels: NDArray[Any] = image[region].astype(np.int16)
+    mode = [int(np.bincount(channel).argmax()) for channel in pixels.T]
+    flat = float((np.abs(pixels - mode) <= 1).all(axis=1).mean())
+    white = pixels.min(axis=1) >= 230
+    if (flat > 0.6 and max(mode) >= 100) or white.mean() > 0.5:  # dim retina has few grey levels
+        raise NoRetinaError(
+            f"the image shows no disc, {flat:.0%} of it has one flat colour and {white.mean():.0%} is white, "
+            f"as in a page or drawing; {_EXPECTED}"
+        )
+    red, green, blue = pixels.T
+    cold = (np.maximum(green, blue) > red + 10) & (blue > 0.2 * green)
+    foreign = float((cold | white).mean())
+    means = np.sort(pixels.mean(axis=0))
+    if foreign > 0.5 and means[1] > 0.1 * means[2]:
+        raise NoRetinaError(
+            f"the image shows no disc and {foreign:.0%} of it is blue, green or white; {_EXPECTED}"
+        )
