@@ -64,7 +64,7 @@ def grow_vessels(rng: np.random.Generator, reach: float, tortuosity: float = 1.0
 
     Each tree starts from its trunks. Then points far from every vessel are picked one by one and joined to
     the tree by a curve that leaves its parent at an acute angle. Veins and arteries take turns, so that they
-    interleave; a tree never crosses itself but may cross the other.
+    interleave; a branch never crosses its own tree but may cross the other.
 
     Parameters
     ----------
@@ -168,8 +168,8 @@ class _Tree:
             self.branches[parent].children.append((node, index))
         self.points = np.vstack((self.points, points))
         self.tangents = np.vstack((self.tangents, _tangents(points)))
-        owner = np.array([(index, node, order) for node in range(len(points))])
-        self.owner = np.vstack((self.owner, owner))
+        owner = [(index, corner, order) for corner in range(len(points))]
+        self.owner = np.vstack((self.owner, np.array(owner)))
         cv2.polylines(self._free, [self._cells(points)[:, ::-1].astype(np.int32)], False, 0)
         self._gap = cv2.distanceTransform(self._free, cv2.DIST_L2, 3) * self._CELL
 
@@ -200,23 +200,8 @@ class _Tree:
 
 def _grow_twig(rng: np.random.Generator, tree: _Tree, other: _Tree, tortuosity: float) -> None:
     """Join the loneliest of some random points to the tree, if a free way leads there."""
-    radius = tree.reach * np.sqrt(rng.uniform(0, 1, 80))
-    turn = rng.uniform(0, 2 * np.pi, 80)
-    targets = FOVEA + np.stack((radius * np.cos(turn), radius * np.sin(turn)), 1)
-    lonely = np.minimum(tree.gap(targets), 1.5 * other.gap(targets) + 0.3)
-    central = np.exp(-((radius / 9.0) ** 2))  # the macula is the best supplied part of the retina
-    lonely *= (1 + 0.5 * central) * (radius > _BARE + 0.3) * (np.hypot(*targets.T) > 5.0)
-    target = targets[np.argmax(lonely)]
-    away = target - tree.points
-    distance = np.hypot(*away.T)
-    cosine = (away * tree.tangents).sum(1) / np.maximum(distance, 1e-9)
-    angle = np.degrees(np.arccos(np.clip(cosine, -1, 1)))
-    order = tree.owner[:, 2]
-    below = tree.points @ _RAPHE > 0
-    cost = distance * (1 + ((angle - 38) / 35) ** 2) * (1 + 0.15 * order)
-    cost[below != (target @ _RAPHE > 0)] *= 1.7
-    cost[(order > 1) & (distance > 5)] = np.inf
-    cost[(angle < 12) | (angle > 100) | (distance < 0.8) | (np.hypot(*tree.points.T) < 3.2)] = np.inf
+    target = _lonely_point(rng, tree, other)
+    cost = _cost(tree, target)
     for _ in range(8):
         node = int(np.argmin(cost))
         if not np.isfinite(cost[node]):
@@ -227,6 +212,31 @@ def _grow_twig(rng: np.random.Generator, tree: _Tree, other: _Tree, tortuosity: 
             tree.add(path, behind + 1, branch, corner)
             return
         cost[np.hypot(*(tree.points - tree.points[node]).T) < 1.0] = np.inf
+
+
+def _lonely_point(rng: np.random.Generator, tree: _Tree, other: _Tree) -> np.ndarray:
+    """Find a point far from both trees, rather in the macula, the best supplied part of the retina."""
+    radius = tree.reach * np.sqrt(rng.uniform(0, 1, 80))
+    turn = rng.uniform(0, 2 * np.pi, 80)
+    points = FOVEA + np.stack((radius * np.cos(turn), radius * np.sin(turn)), 1)
+    lonely = np.minimum(tree.gap(points), 1.5 * other.gap(points) + 0.3)
+    lonely *= 1 + 0.5 * np.exp(-((radius / 9.0) ** 2))
+    lonely[(radius < _BARE + 0.3) | (np.hypot(*points.T) < 5.0)] = 0
+    return points[np.argmax(lonely)]
+
+
+def _cost(tree: _Tree, target: np.ndarray) -> np.ndarray:
+    """Cost of a branch from each point of the tree: length, turn, order, crossing the raphe."""
+    away = target - tree.points
+    distance = np.hypot(*away.T)
+    cosine = (away * tree.tangents).sum(1) / np.maximum(distance, 1e-9)
+    angle = np.degrees(np.arccos(np.clip(cosine, -1, 1)))
+    order = tree.owner[:, 2]
+    cost = distance * (1 + ((angle - 38) / 35) ** 2) * (1 + 0.15 * order)
+    cost[(tree.points @ _RAPHE > 0) != (target @ _RAPHE > 0)] *= 1.7
+    cost[(order > 1) & (distance > 5)] = np.inf
+    cost[(angle < 12) | (angle > 100) | (distance < 0.8) | (np.hypot(*tree.points.T) < 3.2)] = np.inf
+    return cost
 
 
 def _leave(
@@ -243,9 +253,8 @@ def _leave(
     last = away / length + rng.uniform(0.2, 0.7) * natural
     last /= max(np.hypot(*last), 0.3)
     t = np.linspace(0, 1, max(5, int(length / STEP) + 1))[:, None]
-    inner = 3 * (1 - t) ** 2 * t * (start + first * length * 0.36) + 3 * (1 - t) * t**2 * (
-        target - last * length * 0.3
-    )
+    corner, other = start + first * length * 0.36, target - last * length * 0.3
+    inner = 3 * (1 - t) ** 2 * t * corner + 3 * (1 - t) * t**2 * other
     return _even((1 - t) ** 3 * start + inner + t**3 * target)
 
 
