@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
+
 from retinagan.runtime.equalize import equalize
 from retinagan.runtime.spec import NetworkInput
 from retinagan.train.augmentation import (
@@ -18,7 +20,9 @@ from retinagan.train.augmentation import (
 )
 from retinagan.train.datasets import TrainingImage
 from retinagan.train.options import TrainingOptions
-from torch import Tensor
+
+# Streams of random numbers: a stage's geometry, and added to it, the order of its images and their colours.
+_PATCHES, _IMAGES, _ORDER, _COLOURS = 1, 11, 2, 3
 
 
 @dataclass(frozen=True)
@@ -66,13 +70,13 @@ class Batches:
         self._std = torch.tensor(network_input.std).view(3, 1, 1)
         self._colours = colour_pipeline(options.colour)
         self._boxes = [_box(image.roi) for image in images]
-        self._pool: OrderedDict[int, tuple[Tensor, Tensor]] = OrderedDict()
+        self._pool: OrderedDict[tuple[int, int], tuple[Tensor, Tensor]] = OrderedDict()
 
     def patches(self, iteration: int) -> Batch:
         """Batch of the patch stage: `batch` patches, each from another variant as far as the pool goes."""
         options = self._options
-        pool = [self._variant(iteration + k) for k in range(options.pool)]
-        with _Seeded(options.seed, 1, iteration):
+        pool = [self._variant(_PATCHES, iteration + k) for k in range(options.pool)]
+        with _Seeded(options.seed, _PATCHES, iteration):
             order = torch.randperm(options.pool).tolist()
             cuts = []
             for k in range(options.batch):
@@ -83,28 +87,29 @@ class Batches:
     def images(self, iteration: int) -> Batch:
         """Batch of the adversarial stage: `images` whole images at working size, flipped and turned."""
         options = self._options
-        first = 1_000_000_000 + iteration * options.images  # apart from the variants of the patch stage
-        variants = [self._variant(first + k)[0] for k in range(options.images)]
-        with _Seeded(options.seed, 2, iteration):
+        first = iteration * options.images
+        variants = [self._variant(_IMAGES, first + k)[0] for k in range(options.images)]
+        with _Seeded(options.seed, _IMAGES, iteration):
             return self._batch(torch.stack([flip_and_turn(layers) for layers in variants]))
 
     def _batch(self, layers: Tensor) -> Batch:
         image = (layers[:, :3] - self._mean) / self._std
         return Batch(image, layers[:, 3:4].contiguous(), layers[:, 4:5].contiguous())
 
-    def _variant(self, number: int) -> tuple[Tensor, Tensor]:
-        if number not in self._pool:
-            self._pool[number] = self._make_variant(number)
+    def _variant(self, stage: int, number: int) -> tuple[Tensor, Tensor]:
+        key = (stage, number)
+        if key not in self._pool:
+            self._pool[key] = self._make_variant(stage, number)
             while len(self._pool) > self._options.pool:
                 self._pool.popitem(last=False)
-        return self._pool[number]
+        return self._pool[key]
 
-    def _make_variant(self, number: int) -> tuple[Tensor, Tensor]:
+    def _make_variant(self, stage: int, number: int) -> tuple[Tensor, Tensor]:
         epoch, position = divmod(number, len(self._images))
-        with _Seeded(self._options.seed, 3, epoch):
+        with _Seeded(self._options.seed, stage + _ORDER, epoch):
             chosen = int(torch.randperm(len(self._images))[position])
         source = self._images[chosen]
-        with _Seeded(self._options.seed, 4, number):
+        with _Seeded(self._options.seed, stage + _COLOURS, number):
             image = jitter_colours(source.image, self._colours)
         equalized = equalize(image, source.roi, self._options.preprocessing)
         layers = np.concatenate(

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+
 from retinagan.runtime.atomic import written_atomically
 from retinagan.runtime.errors import ModelError
 from retinagan.runtime.spec import NetworkInput, Preprocessing, Tiling

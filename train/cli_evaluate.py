@@ -7,12 +7,13 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from tqdm import tqdm
+
 from retinagan.runtime import __version__
 from retinagan.runtime.errors import RetinaGanError
 from retinagan.train.datasets import LabelledImage, Sample, find_samples, load_labelled
 from retinagan.train.evaluation import measure, score, table, write_csv, write_json
 from retinagan.train.prediction import open_predictor
-from tqdm import tqdm
 
 DEFAULT_THRESHOLD = 0.5
 

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import torch
+
 from retinagan.runtime import __version__
 from retinagan.runtime.errors import RetinaGanError
 from retinagan.runtime.spec import Preprocessing
@@ -34,6 +35,8 @@ _NUMBERS: tuple[tuple[str, float, str, str], ...] = (
      "iterations against the discriminator after that, on regrouped images"),
     ("--batch", _STANDARD.batch, "N", "patches in a batch"),
     ("--patch", _STANDARD.patch, "PIXELS", "side of a patch"),
+    ("--steps", _STANDARD.steps, "N", "feedback steps of a recurrent layer"),
+    ("--layers", _STANDARD.layers, "N", "recurrent layers in a block"),
     ("--learning-rate", _STANDARD.patches.learning_rate, "RATE", "peak rate on patches"),
     ("--adversarial-learning-rate", _STANDARD.adversarial.learning_rate, "RATE",
      "the generator's peak rate against the discriminator"),
@@ -62,6 +65,8 @@ def build_parser() -> argparse.ArgumentParser:
     add("--preprocess", default="ace", help="equalization: ace or none (default: %(default)s)")
     for flag, value, unit, text in _NUMBERS:
         add(flag, type=type(value), default=value, metavar=unit, help=f"{text} (default: %(default)s)")
+    add("--widths", type=_widths, default=_STANDARD.widths, metavar="N,N,...",
+        help="channels of each scale of the generator (default: 16,32,64,128)")  # fmt: skip
     add("--init", default="", metavar="MODEL", help="checkpoint to start from (default: random weights)")
     add("--terms", default="", metavar="TEXT", help="terms of use of the data, kept in the model's record")
     add("--threads", type=int, default=0, metavar="N", help="CPU threads (default: all)")
@@ -75,6 +80,9 @@ def options_of(arguments: argparse.Namespace) -> TrainingOptions:
     weights = {"pixel_weight": arguments.pixel_weight, "dice_weight": arguments.dice_weight}
     return TrainingOptions(
         model=arguments.model,
+        widths=arguments.widths,
+        steps=arguments.steps,
+        layers=arguments.layers,
         preprocessing=Preprocessing(method=arguments.preprocess),
         patches=StageOptions(arguments.iterations, arguments.learning_rate, **weights),
         adversarial=StageOptions(
@@ -92,6 +100,10 @@ def options_of(arguments: argparse.Namespace) -> TrainingOptions:
         seed=arguments.seed,
         init=arguments.init,
     )
+
+
+def _widths(text: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in text.split(","))
 
 
 def train(arguments: argparse.Namespace) -> int:

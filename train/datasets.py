@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+
 from retinagan.runtime.crop import SquareCrop, square_crop
 from retinagan.runtime.errors import ImageError, RetinaGanError
 from retinagan.runtime.frames import as_rgb8

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
 from retinagan.runtime.atomic import written_atomically
 from retinagan.train.datasets import LabelledImage
 from retinagan.train.metrics import Histogram, Scores
@@ -60,7 +61,7 @@ def _histograms(probability: Any, image: LabelledImage) -> tuple[Histogram, Hist
 
 def best_threshold(measured: Iterable[ImageHistograms]) -> float:
     """Find the threshold with the largest Dice, pooled inside the FOV; for training images alone."""
-    return round(Histogram.pooled(image.model[0] for image in measured).best_threshold(), 4)
+    return Histogram.pooled(image.model[0] for image in measured).best_threshold()
 
 
 def score(measured: list[ImageHistograms], threshold: float) -> list[Row]:

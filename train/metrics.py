@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score, roc_curve
 
 LEVELS = 65535
-"""Probabilities are counted in steps of 1 / LEVELS, as a 16-bit PNG stores them."""
+"""Probabilities are rounded to steps of 1 / LEVELS, as `retina-run` stores them in 16-bit PNG."""
 
 
 @dataclass(frozen=True)
@@ -73,8 +73,7 @@ class Histogram:
             probability, truth = probability[region], truth[region]
         if probability.size and not (probability.min() >= 0.0 and probability.max() <= 1.0):
             raise ValueError("a probability is not in [0, 1]")
-        # Rounding down keeps "level >= threshold" the same as "probability >= threshold" at each level.
-        levels = np.floor(probability.astype(np.float64) * LEVELS + 1e-6).astype(np.int64)
+        levels = np.rint(probability.astype(np.float64) * LEVELS).astype(np.int64)
         counts = [np.bincount(levels[chosen], minlength=LEVELS + 1) for chosen in (truth, ~truth)]
         return cls(counts[0], counts[1])
 
@@ -136,7 +135,7 @@ class Histogram:
 def _level(threshold: float) -> int:
     if not 0.0 <= threshold <= 1.0:
         raise ValueError(f"threshold is {threshold}, expected 0 to 1")
-    return int(np.ceil(threshold * LEVELS - 1e-6))
+    return int(np.rint(threshold * LEVELS))
 
 
 def _rate(part: int, whole: int) -> float:

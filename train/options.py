@@ -9,7 +9,8 @@ from typing import Any
 
 from retinagan.runtime.spec import Preprocessing
 from retinagan.train.augmentation import ColourJitter, GeometricJitter
-from retinagan.train.generator import MODELS
+from retinagan.train.discriminator import SMALLEST as DISCRIMINATOR_SIZE
+from retinagan.train.generator import MODELS, GeneratorConfig, generator_config
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,8 @@ class TrainingOptions:
     ----------
     model : {"gan", "unet", "ru-net", "retina-gan"}
         System of the paper. "unet" and "ru-net" have no discriminator and so no adversarial stage.
+    widths, steps, layers
+        Shape of the generator, as in `GeneratorConfig`.
     patch : int
         Side of a training patch in pixels at working size.
     batch : int
@@ -61,6 +64,9 @@ class TrainingOptions:
     """
 
     model: str = "retina-gan"
+    widths: tuple[int, ...] = GeneratorConfig.widths
+    steps: int = GeneratorConfig.steps
+    layers: int = GeneratorConfig.layers
     preprocessing: Preprocessing = field(default_factory=Preprocessing)
     patches: StageOptions = StageOptions(iterations=4000, learning_rate=2e-3)
     adversarial: StageOptions = StageOptions(iterations=0, learning_rate=5e-4, adversarial_weight=0.05)
@@ -80,10 +86,12 @@ class TrainingOptions:
     def __post_init__(self) -> None:
         if self.model not in MODELS:
             raise ValueError(f"unknown model {self.model!r}: expected one of {', '.join(MODELS)}")
-        size = self.preprocessing.working_size
-        if self.patch < 8 or size % self.patch:
+        object.__setattr__(self, "widths", tuple(self.widths))
+        size, divisor = self.preprocessing.working_size, self.generator.divisor
+        if self.patch < 1 or size % self.patch or self.patch % divisor:
             raise ValueError(
-                f"patches of {self.patch} pixels do not divide the working size of {size} pixels"
+                f"patches of {self.patch} pixels: expected a multiple of {divisor} "
+                f"that divides the working size of {size} pixels"
             )
         if self.patches.iterations + self.adversarial.iterations < 1:
             raise ValueError("nothing to train: both stages have 0 iterations")
@@ -92,8 +100,18 @@ class TrainingOptions:
                 f"{self.model} has no discriminator, so it takes no adversarial iterations: "
                 "choose gan or retina-gan, or leave --adversarial-iterations out"
             )
+        if self.adversarial.iterations and size < DISCRIMINATOR_SIZE:
+            raise ValueError(
+                f"working size {size}: the discriminator needs at least {DISCRIMINATOR_SIZE} pixels a side"
+            )
         if min(self.batch, self.images, self.pool) < 1:
             raise ValueError("batch, images and pool must be at least 1")
+
+    @property
+    def generator(self) -> GeneratorConfig:
+        """Shape of the generator to train."""
+        system = generator_config(self.model)
+        return dataclasses.replace(system, widths=self.widths, steps=self.steps, layers=self.layers)
 
     @property
     def has_discriminator(self) -> bool:
@@ -108,6 +126,7 @@ class TrainingOptions:
     def to_plain(self) -> dict[str, Any]:
         """Nested dicts of plain types, for a checkpoint or JSON."""
         plain = dataclasses.asdict(self)
+        plain["widths"] = list(self.widths)
         plain["colour"]["gamma"] = list(self.colour.gamma)
         plain["geometry"]["scale"] = list(self.geometry.scale)
         return plain

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
+
 from retinagan.runtime.errors import ImageError, ModelError
 from retinagan.runtime.patches import PatchGrid
 from retinagan.runtime.prepare import prepare

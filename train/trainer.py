@@ -12,6 +12,8 @@ from collections.abc import Mapping
 from typing import Any
 
 import torch
+from torch import Tensor, nn
+
 from retinagan.runtime.errors import RetinaGanError
 from retinagan.runtime.spec import NetworkInput, Tiling
 from retinagan.train.averaging import Net, WeightAverage
@@ -19,10 +21,9 @@ from retinagan.train.batches import Batch, Batches, regroup, split
 from retinagan.train.checkpoint import Checkpoint, load_checkpoint
 from retinagan.train.datasets import TrainingImage
 from retinagan.train.discriminator import Discriminator
-from retinagan.train.generator import Generator, generator_config
+from retinagan.train.generator import Generator
 from retinagan.train.losses import adversarial_loss, discriminator_loss, pixel_loss
 from retinagan.train.options import StageOptions, TrainingOptions
-from torch import Tensor, nn
 
 WARM_UP = 100
 """Iterations over which a stage's learning rate rises from near 0 (at most a tenth of the stage)."""
@@ -46,7 +47,7 @@ class Trainer:
     def __init__(self, images: list[TrainingImage], options: TrainingOptions) -> None:
         self.options = options
         self.iteration = 0
-        config = generator_config(options.model)
+        config = options.generator
         self.network_input = NetworkInput(divisor=config.divisor)
         self._batches = Batches(images, options, self.network_input)
         torch.manual_seed(options.seed)

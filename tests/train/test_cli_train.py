@@ -1,0 +1,119 @@
+import csv
+import json
+
+import pytest
+import torch
+from small_dataset import write_dataset
+
+from retinagan.train import cli_train
+from retinagan.train.checkpoint import load_checkpoint
+from retinagan.train.cli_train import main
+
+
+@pytest.fixture
+def data(tmp_path):
+    return write_dataset(tmp_path / "drawn")
+
+
+@pytest.fixture(autouse=True)
+def same_threads():
+    before = torch.get_num_threads()
+    yield
+    torch.set_num_threads(before)
+
+
+def arguments(data, out, *more):
+    small = ["--iterations", "2", "--batch", "2", "--patch", "32", "--widths", "4,8", "--threads", "1"]
+    return ["--data", str(data), "--out", str(out), *small, *more]
+
+
+def test_a_run_leaves_a_model_that_can_be_used(data, tmp_path, capsys):
+    out = tmp_path / "run"
+    assert main(arguments(data, out, "--adversarial-iterations", "1", "--terms", "free to use")) == 0
+    model = load_checkpoint(out / "model.pt")
+    assert 0.0 < model.threshold < 1.0
+    assert model.resume is None
+    assert model.generator.config.widths == (4, 8)
+    assert model.record["data"] == "drawn"
+    assert model.record["terms"] == "free to use"
+    assert model.record["training_images"] == ["21_training", "22_training", "23_training"]
+    assert model.record["threshold_from"] == "3 training images"
+    assert model.record["iterations"] == 3
+    assert (out / "patches.pt").is_file()
+    assert json.loads((out / "options.json").read_text())["adversarial"]["iterations"] == 1
+    with (out / "log.csv").open(newline="") as file:
+        assert [row["stage"] for row in csv.DictReader(file)] == ["patches", "patches", "adversarial"]
+    printed = capsys.readouterr().out
+    assert "parameters, 3 images, 0 held out, 1 threads" in printed
+    assert "on 3 training images, inside the FOV: AUC" in printed
+
+
+def test_held_out_images_choose_the_threshold(data, tmp_path, capsys):
+    assert main(arguments(data, tmp_path / "run", "--validation", "1", "--model", "unet")) == 0
+    model = load_checkpoint(tmp_path / "run" / "model.pt")
+    assert model.record["held_out_images"] == ["21_training"]
+    assert model.record["threshold_from"] == "1 held-out images"
+    assert "2 images, 1 held out" in capsys.readouterr().out
+
+
+def test_a_stopped_run_says_how_it_goes_on(data, tmp_path, capsys, monkeypatch):
+    def stopped(trainer, journal, release, *, folder, minutes, stop):
+        trainer.step()
+        trainer.checkpoint().save(folder / "checkpoint.pt")
+        stop.number = 15
+
+    command = arguments(data, tmp_path / "run")
+    with monkeypatch.context() as patch:
+        patch.setattr(cli_train, "run", stopped)
+        assert main(command) == 143
+    assert "stopped at iteration 1; the same command goes on from" in capsys.readouterr().out
+    assert main(command) == 0
+    assert "going on at iteration 1 of 2" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        (["--validation", "3"], "--validation 3: expected 0 to 2, for 3 images"),
+        (["--model", "unet", "--adversarial-iterations", "5"], "unet has no discriminator"),
+        (["--patch", "100"], "patches of 100 pixels: expected a multiple of 2"),
+        (["--preprocess", "magic"], "magic"),
+        (["--init", "nowhere.pt"], "nowhere.pt: no such checkpoint"),
+    ],
+)
+def test_wrong_use_is_one_line(data, tmp_path, capsys, more, message):
+    assert main(arguments(data, tmp_path / "run", *more)) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("retina-train: ")
+    assert message in error
+    assert len(error.splitlines()) == 1
+
+
+def test_bad_data_is_named_before_the_first_step(data, tmp_path, capsys):
+    (data / "training" / "images" / "21_training.png").write_bytes(b"broken")
+    (data / "training" / "1st_manual" / "23_manual1.png").write_bytes(b"broken")
+    assert main(arguments(data, tmp_path / "run")) == 2
+    error = capsys.readouterr().err
+    assert "21_training.png" in error
+    assert "23_training.png" in error
+    assert not (tmp_path / "run" / "log.csv").exists()
+
+
+def test_a_folder_of_another_run_is_not_overwritten(data, tmp_path, capsys):
+    out = tmp_path / "run"
+    assert main(arguments(data, out)) == 0
+    before = (out / "model.pt").read_bytes()
+    assert main(arguments(data, out, "--seed", "7")) == 2
+    assert "seed: 0 there, 7 asked for): give the same ones, or another --out" in capsys.readouterr().err
+    assert (out / "model.pt").read_bytes() == before
+
+
+def test_a_finished_run_is_left_as_it_is(data, tmp_path):
+    out = tmp_path / "run"
+    assert main(arguments(data, out)) == 0
+    before = load_checkpoint(out / "model.pt")
+    assert main(arguments(data, out)) == 0
+    after = load_checkpoint(out / "model.pt")
+    assert after.threshold == before.threshold
+    for name, value in before.generator.state_dict().items():
+        assert torch.equal(after.generator.state_dict()[name], value)

@@ -1,0 +1,61 @@
+import json
+
+import pytest
+
+from retinagan.runtime.spec import Preprocessing
+from retinagan.train.augmentation import ColourJitter, GeometricJitter
+from retinagan.train.options import StageOptions, TrainingOptions
+
+
+def test_options_survive_json():
+    options = TrainingOptions(
+        model="gan",
+        widths=(8, 16),
+        preprocessing=Preprocessing("none", 5.0, 256),
+        patches=StageOptions(5, 1e-3, dice_weight=0.3),
+        adversarial=StageOptions(7, 1e-4, adversarial_weight=0.2),
+        colour=ColourJitter(gamma=(0.5, 2.0)),
+        geometry=GeometricJitter(scale=(1.0, 1.5)),
+        seed=4,
+    )
+    assert TrainingOptions.from_plain(json.loads(json.dumps(options.to_plain()))) == options
+
+
+def test_options_of_an_earlier_version_take_the_defaults():
+    plain = TrainingOptions().to_plain()
+    del plain["widths"], plain["init"]
+    assert TrainingOptions.from_plain(plain) == TrainingOptions()
+
+
+@pytest.mark.parametrize(
+    ("model", "expected"), [("gan", True), ("unet", False), ("ru-net", False), ("retina-gan", True)]
+)
+def test_which_systems_have_a_discriminator(model, expected):
+    assert TrainingOptions(model=model).has_discriminator is expected
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"model": "vgg"}, "unknown model 'vgg'"),
+        ({"patch": 100}, "patches of 100 pixels: expected a multiple of 8 that divides .* 512"),
+        ({"patch": 4}, "patches of 4 pixels: expected a multiple of 8"),
+        ({"patches": StageOptions(0, 1e-3)}, "nothing to train: both stages have 0 iterations"),
+        (
+            {"model": "unet", "adversarial": StageOptions(3, 1e-3)},
+            "unet has no discriminator.*choose gan or retina-gan",
+        ),
+        (
+            {
+                "preprocessing": Preprocessing("ace", 5.0, 32),
+                "patch": 32,
+                "adversarial": StageOptions(3, 1e-3),
+            },
+            "working size 32: the discriminator needs at least 64",
+        ),
+        ({"batch": 0}, "batch, images and pool must be at least 1"),
+    ],
+)
+def test_options_that_cannot_work_are_explained(wrong, message):
+    with pytest.raises(ValueError, match=message):
+        TrainingOptions(**wrong)

@@ -1,0 +1,177 @@
+import copy
+from dataclasses import replace
+from itertools import pairwise
+
+import pytest
+import torch
+from small_dataset import small_options, training_images
+
+from retinagan.train.checkpoint import load_checkpoint
+from retinagan.train.generator import MODELS
+from retinagan.train.losses import pixel_loss
+from retinagan.train.options import StageOptions
+from retinagan.train.trainer import Trainer, TrainingError
+
+
+@pytest.fixture(scope="module")
+def images(tmp_path_factory):
+    return training_images(tmp_path_factory.mktemp("data"))
+
+
+def steps(trainer, count):
+    return [trainer.step() for _ in range(count)]
+
+
+def same(first, second):
+    ours, theirs = first.state_dict(), second.state_dict()
+    return all(torch.equal(ours[name], theirs[name]) for name in ours)
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_each_system_learns_on_patches(images, model):
+    trainer = Trainer(images, small_options(40, model=model))
+    losses = [step["pixel"] for step in steps(trainer, 40)]
+    assert sum(losses[-5:]) < 0.75 * sum(losses[:5])
+    assert trainer.finished
+
+
+@pytest.mark.parametrize("model", ["gan", "retina-gan"])
+def test_adversarial_systems_learn_on_regrouped_images(images, model):
+    options = small_options(0, StageOptions(40, 5e-3, 5e-4, adversarial_weight=0.05), model=model)
+    trainer = Trainer(images, options)
+    losses = steps(trainer, 40)
+    assert sum(step["pixel"] for step in losses[-5:]) < 0.8 * sum(step["pixel"] for step in losses[:5])
+    for step in losses:
+        assert 0.0 <= step["d_generated"] <= 1.0
+        assert 0.0 <= step["d_expert"] <= 1.0
+        assert step["loss"] == pytest.approx(step["pixel"] + 0.05 * step["adversarial"], rel=1e-4)
+
+
+def test_the_discriminator_learns_to_tell_maps_apart(images):
+    stage = StageOptions(60, 1e-5, 1e-3, adversarial_weight=0.05)
+    losses = steps(Trainer(images, small_options(0, stage)), 60)
+    late = losses[-10:]
+    assert sum(step["d_expert"] for step in late) > sum(step["d_generated"] for step in late) + 2.0
+
+
+def test_the_stages_follow_each_other(images):
+    trainer = Trainer(images, small_options(2, 2))
+    seen = [(trainer.stage, set(trainer.step())) for _ in range(4)]
+    assert [stage for stage, _ in seen] == ["patches", "patches", "adversarial", "adversarial"]
+    assert "discriminator" not in seen[0][1]
+    assert "discriminator" in seen[2][1]
+
+
+def test_patches_leave_the_discriminator_alone(images):
+    trainer = Trainer(images, small_options(2, 1))
+    before = copy.deepcopy(trainer.discriminator)
+    steps(trainer, 2)
+    assert same(before, trainer.discriminator)
+    trainer.step()
+    assert not same(before, trainer.discriminator)
+
+
+def test_a_seed_gives_the_same_weights(images):
+    first, second, other = (Trainer(images, small_options(3, 2, seed=seed)) for seed in (0, 0, 1))
+    for trainer in (first, second, other):
+        torch.manual_seed(123)  # the global generator's state must not matter
+        steps(trainer, 5)
+    assert same(first.generator, second.generator)
+    assert same(first.discriminator, second.discriminator)
+    assert not same(first.generator, other.generator)
+
+
+@pytest.mark.parametrize("stop", [2, 4, 6])
+def test_a_resumed_run_goes_on_bit_for_bit(images, tmp_path, stop):
+    options = small_options(4, 4)
+    whole = Trainer(images, options)
+    expected = steps(whole, 8)
+    interrupted = Trainer(images, options)
+    steps(interrupted, stop)
+    interrupted.checkpoint().save(tmp_path / "a.pt")
+    resumed = Trainer(images, options)
+    resumed.load(load_checkpoint(tmp_path / "a.pt"))
+    assert resumed.iteration == stop
+    assert steps(resumed, 8 - stop) == expected[stop:]
+    assert same(resumed.generator, whole.generator)
+    assert same(resumed.average.net, whole.average.net)
+    assert same(resumed.discriminator, whole.discriminator)
+
+
+def test_other_options_are_not_resumed(images, tmp_path):
+    trainer = Trainer(images, small_options(4))
+    trainer.step()
+    trainer.checkpoint().save(tmp_path / "a.pt")
+    other = Trainer(images, small_options(4, seed=1, batch=2))
+    with pytest.raises(TrainingError, match=r"batch: 4 there, 2 asked for, seed: 0 there, 1 asked for"):
+        other.load(load_checkpoint(tmp_path / "a.pt"))
+
+
+def test_the_adversarial_stage_may_be_chosen_until_it_begins(images):
+    trainer = Trainer(images, small_options(2, 2))
+    steps(trainer, 2)
+    early = trainer.checkpoint()
+    later = small_options(2, StageOptions(2, 5e-4))
+    Trainer(images, later).load(early)
+    trainer.step()
+    with pytest.raises(TrainingError, match=r"adversarial\.learning_rate: 0\.001 there, 0.0005 asked for"):
+        Trainer(images, later).load(trainer.checkpoint())
+
+
+def test_a_released_checkpoint_is_not_resumed(images):
+    trainer = Trainer(images, small_options(2))
+    with pytest.raises(TrainingError, match="released without the trainer's state"):
+        trainer.load(trainer.checkpoint().released())
+
+
+def test_a_run_of_another_version_is_not_resumed(images):
+    trainer = Trainer(images, small_options(2))
+    checkpoint = trainer.checkpoint()
+    checkpoint.record["options"]["new"] = 1
+    with pytest.raises(TrainingError, match="written by another version"):
+        trainer.load(checkpoint)
+
+
+def test_training_starts_from_another_checkpoint(images, tmp_path):
+    first = Trainer(images, small_options(3))
+    steps(first, 3)
+    first.checkpoint().released().save(tmp_path / "a.pt")
+    second = Trainer(images, small_options(3, init=str(tmp_path / "a.pt")))
+    assert same(second.generator, first.average.net)
+    with pytest.raises(TrainingError, match="holds another net"):
+        Trainer(images, small_options(3, model="unet", init=str(tmp_path / "a.pt")))
+
+
+def test_a_loss_that_is_not_finite_stops_before_the_step(images):
+    trainer = Trainer(images, small_options(3))
+    before = copy.deepcopy(trainer.generator)
+    with torch.no_grad():
+        trainer.generator.head.bias.fill_(float("nan"))
+        before.head.bias.fill_(float("nan"))
+    with pytest.raises(TrainingError, match="patches loss is nan at iteration 0: lower the learning rate"):
+        trainer.step()
+    assert torch.equal(before.head.weight, trainer.generator.head.weight)
+    assert trainer.iteration == 0
+
+
+def test_learning_rates_warm_up_and_fall_to_zero(images):
+    options = small_options(30)
+    trainer = Trainer(images, options)
+    factors = [trainer._rate_factor(options.patches, position) for position in range(31)]
+    assert factors[0] < factors[1] < factors[2]
+    assert max(factors) == factors[2]
+    assert all(first > second for first, second in pairwise(factors[2:]))
+    assert factors[30] == pytest.approx(0.0, abs=1e-12)
+
+
+def test_training_and_evaluation_mode_agree(images):
+    # One BatchNorm shared by all steps would train well and fail here.
+    options = small_options(120, batch=8, ema=0.0)
+    trainer = Trainer(images, options)
+    steps(trainer, 120)
+    batch = Trainer(images, replace(options, seed=9))._batches.patches(0)
+    losses = []
+    for net in (trainer.generator.train(), trainer.average.net.eval()):
+        with torch.no_grad():
+            losses.append(pixel_loss(net(batch.image, batch.roi), batch.truth, batch.roi).item())
+    assert losses[1] < 1.15 * losses[0]
