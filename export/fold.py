@@ -3,9 +3,10 @@
 import copy
 from collections import Counter
 
-from retinagan.runtime.errors import ModelError
 from torch import fx, nn
 from torch.nn.utils.fusion import fuse_conv_bn_weights
+
+from retinagan.runtime.errors import ModelError
 
 _Convolution = nn.Conv2d | nn.ConvTranspose2d
 

@@ -7,9 +7,10 @@ from collections.abc import Iterator
 
 import onnx
 import torch
+from torch import nn
+
 from retinagan.runtime import __version__
 from retinagan.runtime.errors import ModelError
-from torch import nn
 
 OPSET = 17
 """The newest operator set that TensorRT 8.6 reads."""
@@ -58,7 +59,7 @@ def build_onnx(generator: nn.Module, divisor: int) -> onnx.ModelProto:
     network = ProbabilityNetwork(generator).eval().requires_grad_(False)
     size = (4 * divisor, 6 * divisor)  # unlike, or the exporter takes height and width for one axis
     example = (torch.zeros(2, 3, *size), torch.ones(2, 1, *size))
-    free = {0: "batch", 2: "height", 3: "width"}
+    free = dict.fromkeys((0, 2, 3), torch.export.Dim.DYNAMIC)  # named by _tidy: torch takes names from 2.7 on
     with _quiet():
         try:
             program = torch.onnx.export(
@@ -74,8 +75,7 @@ def build_onnx(generator: nn.Module, divisor: int) -> onnx.ModelProto:
             )
         except torch.onnx.errors.OnnxExporterError as error:
             raise ModelError(f"torch could not export the generator to ONNX: {_first_line(error)}") from error
-    if program is None:
-        raise ModelError("torch exported nothing; expected an ONNX program: update torch to 2.6 or newer")
+    assert program is not None  # it is with dynamo=False alone
     model: onnx.ModelProto = program.model_proto
     _tidy(model)
     return model
@@ -136,7 +136,7 @@ def _tidy(model: onnx.ModelProto) -> None:
         del part.metadata_props[:]
     for value in (*graph.input, *graph.output):
         for axis, dimension in zip(_AXES, value.type.tensor_type.shape.dim, strict=False):
-            if dimension.dim_param:  # an output's size may come as an expression of the input's
+            if dimension.dim_param:
                 dimension.dim_param = axis
 
 

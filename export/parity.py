@@ -6,11 +6,12 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import nn
+
 from retinagan.export.proof_images import Patches
 from retinagan.runtime.adapters import EngineAdapter
 from retinagan.runtime.errors import ModelError
 from retinagan.runtime.spec import ModelSpec
-from torch import nn
 
 TOLERANCE = {"fp32": 1e-4}
 """By precision, the largest difference in probability that an exported model may show."""

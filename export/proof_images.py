@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+
 from retinagan.runtime.errors import ImageError
 from retinagan.runtime.inputs import find_inputs
 from retinagan.runtime.patches import PatchGrid

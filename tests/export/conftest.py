@@ -1,8 +1,9 @@
 import pytest
+from small_checkpoint import small_generator, write_checkpoint
+
 from retinagan.export.cli import main
 from retinagan.export.fold import fold_batch_norm
 from retinagan.export.onnx_file import build_onnx
-from small_checkpoint import small_generator, write_checkpoint
 
 
 @pytest.fixture(scope="session")

@@ -12,6 +12,8 @@ import onnx
 import pytest
 import torch
 from PIL import Image
+from small_checkpoint import small_generator, write_checkpoint
+
 from retinagan.export import exporting, parity
 from retinagan.export.cli import main
 from retinagan.export.proof_images import drawn_retina
@@ -19,7 +21,6 @@ from retinagan.runtime import Segmenter, __version__
 from retinagan.runtime.adapters import open_adapter
 from retinagan.runtime.spec import METADATA_KEY, ModelSpec, UnverifiedModelWarning, verify
 from retinagan.train.checkpoint import load_checkpoint
-from small_checkpoint import small_generator, write_checkpoint
 
 
 def fails(capsys, *arguments, code=2):

@@ -2,10 +2,11 @@ import copy
 
 import pytest
 import torch
-from retinagan.export.fold import fold_batch_norm
-from retinagan.runtime.errors import ModelError
 from small_checkpoint import disturb_batch_norm, small_generator
 from torch import nn
+
+from retinagan.export.fold import fold_batch_norm
+from retinagan.runtime.errors import ModelError
 
 CONFIGS = {
     "recurrent": {},

@@ -8,11 +8,12 @@ import onnxruntime
 import pytest
 import torch
 from onnx import TensorProto, helper, numpy_helper
+from small_checkpoint import small_generator
+from torch import nn
+
 from retinagan.export.fold import fold_batch_norm
 from retinagan.export.onnx_file import OPERATORS, build_onnx, check_onnx, write_metadata
 from retinagan.runtime.errors import ModelError
-from small_checkpoint import small_generator
-from torch import nn
 
 
 @pytest.fixture

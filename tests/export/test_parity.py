@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 import torch
+
 from retinagan.export.parity import Difference, ParityError, TorchAdapter, compare, require_parity
 from retinagan.export.proof_images import Patches, noise_patches
 from retinagan.runtime.adapters import EngineAdapter

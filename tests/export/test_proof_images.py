@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 from PIL import Image
+
 from retinagan.export.proof_images import drawn_retina, noise_patches, patches_of, patches_of_files
 from retinagan.runtime.errors import ImageError
 from retinagan.runtime.inputs import InputError

@@ -2,6 +2,7 @@ import io
 import re
 
 import pytest
+
 from retinagan.export.steps import Steps
 
 
