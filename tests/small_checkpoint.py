@@ -3,10 +3,11 @@
 from pathlib import Path
 
 import torch
+from torch import nn
+
 from retinagan.runtime.spec import NetworkInput, Preprocessing, Tiling
 from retinagan.train.checkpoint import Checkpoint
 from retinagan.train.generator import Generator, GeneratorConfig
-from torch import nn
 
 
 def small_generator(**changes) -> Generator:
