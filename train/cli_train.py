@@ -67,7 +67,12 @@ def build_parser() -> argparse.ArgumentParser:
         add(flag, type=type(value), default=value, metavar=unit, help=f"{text} (default: %(default)s)")
     add("--widths", type=_widths, default=_STANDARD.widths, metavar="N,N,...",
         help="channels of each scale of the generator (default: 16,32,64,128)")  # fmt: skip
-    add("--init", default="", metavar="MODEL", help="checkpoint to start from (default: random weights)")
+    add(
+        "--init",
+        default="",
+        metavar="MODEL",
+        help="checkpoint to start from, a file or a bundled name (default: none)",
+    )
     add("--terms", default="", metavar="TEXT", help="terms of use of the data, kept in the model's record")
     add("--threads", type=int, default=0, metavar="N", help="CPU threads (default: all)")
     add("--no-autocast", action="store_true", help="compute in float32 instead of bfloat16")

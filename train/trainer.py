@@ -19,6 +19,7 @@ from retinagan.runtime.spec import NetworkInput, Tiling
 from retinagan.train.averaging import Net, WeightAverage
 from retinagan.train.batches import Batch, Batches, regroup, split
 from retinagan.train.checkpoint import Checkpoint, load_checkpoint
+from retinagan.train.checkpoints import find_checkpoint
 from retinagan.train.datasets import TrainingImage
 from retinagan.train.discriminator import Discriminator
 from retinagan.train.generator import Generator
@@ -56,7 +57,7 @@ class Trainer:
         if options.has_discriminator:
             self.discriminator = _in_channels_last(Discriminator())
         if options.init:
-            self._start_from(load_checkpoint(options.init))
+            self._start_from(load_checkpoint(find_checkpoint(options.init)))
         self.average = WeightAverage(self.generator, options.ema)
         self._optimizers = self._make_optimizers()
 

@@ -78,7 +78,7 @@ def test_a_stopped_run_says_how_it_goes_on(data, tmp_path, capsys, monkeypatch):
         (["--model", "unet", "--adversarial-iterations", "5"], "unet has no discriminator"),
         (["--patch", "100"], "patches of 100 pixels: expected a multiple of 2"),
         (["--preprocess", "magic"], "magic"),
-        (["--init", "nowhere.pt"], "nowhere.pt: no such checkpoint"),
+        (["--init", "nowhere.pt"], '"nowhere.pt" is neither a checkpoint file nor a bundled one'),
     ],
 )
 def test_wrong_use_is_one_line(data, tmp_path, capsys, more, message):
