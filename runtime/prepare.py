@@ -1,5 +1,6 @@
 """From a frame to the equalized working square, the same in training and on the device."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +12,8 @@ from retinagan.runtime.frames import ColorOrder, as_rgb8
 from retinagan.runtime.roi import Retina, find_retina
 from retinagan.runtime.spec import Preprocessing
 from retinagan.runtime.timing import StageClock
+
+FindRetina = Callable[[NDArray[np.uint8]], Retina]
 
 
 @dataclass(frozen=True)
@@ -36,7 +39,11 @@ class Prepared:
 
 
 def prepare(
-    frame: NDArray[Any], options: Preprocessing, color: ColorOrder = "rgb", clock: StageClock | None = None
+    frame: NDArray[Any],
+    options: Preprocessing,
+    color: ColorOrder = "rgb",
+    clock: StageClock | None = None,
+    find: FindRetina = find_retina,
 ) -> Prepared:
     """Find the retina, cut the square round it to the working size, and equalize it.
 
@@ -50,6 +57,8 @@ def prepare(
         The order of the frame's channels.
     clock : StageClock, optional
         Counts the stages "roi", "crop" and "equalize".
+    find : callable
+        Finds the retina in an RGB image, as `find_retina` does.
 
     Raises
     ------
@@ -59,7 +68,7 @@ def prepare(
     clock = clock or StageClock()
     with clock.stage("roi"):
         image = as_rgb8(frame, color)
-        retina = find_retina(image)
+        retina = find(image)
     with clock.stage("crop"):
         crop = square_crop(retina.disc, retina.mask.shape, options.working_size)
         square, roi = crop.cut(image), crop.cut_mask(retina.mask)

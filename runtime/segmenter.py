@@ -1,9 +1,8 @@
 """One image in, its vessel map out: the whole way through the runtime."""
 
 import os
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from types import MappingProxyType, TracebackType
+from dataclasses import replace
+from types import TracebackType
 from typing import Any
 
 import numpy as np
@@ -15,30 +14,10 @@ from retinagan.runtime.frames import ColorOrder, as_rgb8
 from retinagan.runtime.patches import PatchGrid
 from retinagan.runtime.prepare import prepare
 from retinagan.runtime.spec import ModelSpec, spec_path
-from retinagan.runtime.tensors import image_tensor, roi_tensor
+from retinagan.runtime.steps import Segmentation, cut_patches, regroup
 from retinagan.runtime.timing import StageClock
 
-
-@dataclass(frozen=True)
-class Segmentation:
-    """The result for one frame of H x W pixels, at the frame's own size.
-
-    Attributes
-    ----------
-    probability : (H, W) float32 array
-        Probability that a pixel belongs to a vessel, 0 to 1; 0 outside `roi`.
-    vessels : (H, W) bool array
-        Where the probability reaches the threshold, inside `roi`.
-    roi : (H, W) bool array
-        True inside the retina.
-    seconds : mapping of str to float
-        Wall time of the stages "roi", "crop", "equalize", "patches", "infer" and "regroup".
-    """
-
-    probability: NDArray[np.float32]
-    vessels: NDArray[np.bool_]
-    roi: NDArray[np.bool_]
-    seconds: Mapping[str, float]
+__all__ = ["Segmentation", "Segmenter"]
 
 
 class Segmenter:
@@ -124,21 +103,13 @@ class Segmenter:
             If the segmenter was closed, or the engine fails.
         """
         self._adapter.check_open()
-        clock, grid = StageClock(), self._grid
+        clock = StageClock()
         # RGB, ROI mask, square round the retina's disc, working size, equalization
         prepared = prepare(frame, self.spec.preprocessing, self._color, clock)
-        with clock.stage("patches"):
-            indices = grid.with_roi(prepared.roi)
-            image = image_tensor(grid.split(prepared.image, indices), self.spec.network_input)
-            roi = roi_tensor(grid.split(prepared.roi, indices))
+        batch = cut_patches(prepared, self._grid, self.spec.network_input, clock)
         with clock.stage("infer"):
-            patches = self._adapter.infer(image, roi)
-        with clock.stage("regroup"):
-            square = grid.regroup(patches[:, 0], indices)
-            mask = prepared.retina.mask
-            probability = np.where(mask, prepared.crop.restore(square), np.float32(0))
-            vessels = mask & (probability >= self.spec.threshold)
-        return Segmentation(probability, vessels, mask, MappingProxyType(clock.seconds))
+            probability = self._adapter.infer(batch.image, batch.roi)
+        return regroup(probability, batch.indices, prepared, self._grid, self.spec.threshold, clock)
 
     def warmup(self) -> None:
         """Run the engine once on empty patches, so that the first frame takes no longer than the rest."""

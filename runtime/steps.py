@@ -1,0 +1,120 @@
+"""A prepared frame's steps round the engine: patches to run it on, and its maps made a segmentation."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+import numpy as np
+from numpy.typing import NDArray
+
+from retinagan.runtime.patches import PatchGrid
+from retinagan.runtime.prepare import Prepared
+from retinagan.runtime.spec import NetworkInput
+from retinagan.runtime.tensors import image_tensor, roi_tensor
+from retinagan.runtime.timing import StageClock
+
+
+@dataclass(frozen=True)
+class Segmentation:
+    """The result for one frame of H x W pixels, at the frame's own size.
+
+    Attributes
+    ----------
+    probability : (H, W) float32 array
+        Probability that a pixel belongs to a vessel, 0 to 1; 0 outside `roi`.
+    vessels : (H, W) bool array
+        Where the probability reaches the threshold, inside `roi`.
+    roi : (H, W) bool array
+        True inside the retina.
+    seconds : mapping of str to float
+        Wall time of the stages "roi", "crop", "equalize", "patches", "infer" and "regroup".
+    """
+
+    probability: NDArray[np.float32]
+    vessels: NDArray[np.bool_]
+    roi: NDArray[np.bool_]
+    seconds: Mapping[str, float]
+
+
+class PatchBuffers:
+    """The engine's arrays for one frame, made once and filled again for the next frame.
+
+    Attributes
+    ----------
+    image : (N, 3, side, side) float32 array
+    roi, probability : (N, 1, side, side) float32 arrays
+        N is the number of patches of the whole grid.
+    """
+
+    def __init__(self, grid: PatchGrid) -> None:
+        shape = (len(grid), 1, grid.side, grid.side)
+        self.image = np.empty((shape[0], 3, *shape[2:]), np.float32)
+        self.roi = np.empty(shape, np.float32)
+        self.probability = np.empty(shape, np.float32)
+
+
+@dataclass(frozen=True)
+class PatchBatch:
+    """The patches of one frame that hold retina, as the engine takes them.
+
+    Attributes
+    ----------
+    indices : (N,) int array
+        Which patches of the grid they are.
+    image : (N, 3, side, side) float32 array
+        Normalised as the spec's `network_input` says.
+    roi : (N, 1, side, side) float32 array
+        1 inside the retina, 0 outside.
+    out : (N, 1, side, side) float32 array or None
+        Where the engine may write the probability.
+    """
+
+    indices: NDArray[np.intp]
+    image: NDArray[np.float32]
+    roi: NDArray[np.float32]
+    out: NDArray[np.float32] | None = None
+
+
+def cut_patches(
+    prepared: Prepared,
+    grid: PatchGrid,
+    options: NetworkInput,
+    clock: StageClock,
+    buffers: PatchBuffers | None = None,
+) -> PatchBatch:
+    """Cut the equalized square and its ROI into the engine's patches; into `buffers`, or new arrays.
+
+    Counts the stage "patches".
+    """
+    with clock.stage("patches"):
+        indices = grid.with_roi(prepared.roi)
+        image, roi = grid.split(prepared.image, indices), grid.split(prepared.roi, indices)
+        if buffers is None:
+            return PatchBatch(indices, image_tensor(image, options), roi_tensor(roi))
+        used = slice(len(indices))
+        return PatchBatch(
+            indices,
+            image_tensor(image, options, buffers.image[used]),
+            roi_tensor(roi, buffers.roi[used]),
+            buffers.probability[used],
+        )
+
+
+def regroup(
+    probability: NDArray[np.float32],
+    indices: NDArray[np.intp],
+    prepared: Prepared,
+    grid: PatchGrid,
+    threshold: float,
+    clock: StageClock,
+) -> Segmentation:
+    """Put the patches' maps back together and in their place in the frame; all arrays are new.
+
+    Counts the stage "regroup".
+    """
+    with clock.stage("regroup"):
+        square = grid.regroup(probability[:, 0], indices)
+        mask = prepared.retina.mask
+        whole = np.where(mask, prepared.crop.restore(square), np.float32(0))
+        vessels = mask & (whole >= threshold)
+    return Segmentation(whole, vessels, mask, MappingProxyType(clock.seconds))
