@@ -132,7 +132,7 @@ class Batch:
                 self._engine_failures = 0
             except EngineError as error:
                 self._engine_failures += 1
-                if self._engine_failures == _ENGINE_FAILURES_IN_A_ROW:
+                if self._engine_failures >= _ENGINE_FAILURES_IN_A_ROW:
                     raise EngineError(
                         f"the engine failed on {self._engine_failures} images in a row: {error}"
                     ) from error

@@ -30,9 +30,9 @@ ALL_DONE, SOME_FAILED, NOT_RUN = 0, 1, 2
 _DESCRIPTION = "Segment the blood vessels of fundus images."
 _EPILOG = """\
 examples:
-  retina-run scan.jpg                            writes out/scan_vessels.png
-  retina-run scans/ --out maps --save overlay    all images in scans/ and below it
-  retina-run 'scans/**/left*.png' --threads 4    a glob, in quotes
+  retina-run scan.jpg                           writes out/scan_vessels.png
+  retina-run scans/ --out maps --save overlay   all images in scans/ and below
+  retina-run 'scans/**/left*.png' --threads 4   a glob, in quotes
 
 Results lie in the output folder as the images lie below the folder that all of
 them share. run.csv there has a row for each image. The same command given again
@@ -103,9 +103,10 @@ def _parsed(arguments: Sequence[str]) -> argparse.Namespace:
     add("--overwrite", action="store_true", help="do all images anew, and replace files of other programs")
     add("--quiet", action="store_true", help="say nothing but why the run stopped")
     add("--version", action="version", version=f"%(prog)s {__version__}")
-    options = parser.parse_intermixed_args(arguments)
-    options.kinds, more = _kinds(options.save, parser)
-    options.inputs += more
+    end = list(arguments).index("--") if "--" in arguments else len(arguments)
+    options = parser.parse_intermixed_args(arguments[:end])
+    options.kinds, after_save = _kinds(options.save, parser)
+    options.inputs += [*after_save, *arguments[end + 1 :]]
     if not options.inputs:
         parser.error("give an image, a folder or a glob")
     return options
@@ -158,6 +159,8 @@ def _run(options: argparse.Namespace) -> int:
 
 def _open_segmenter(options: argparse.Namespace) -> Segmenter:
     """Open the model, and say in a line each what it warns of."""
+    import cv2
+
     from retinagan.runtime.segmenter import Segmenter
 
     with warnings.catch_warnings(record=True) as caught:
@@ -169,6 +172,8 @@ def _open_segmenter(options: argparse.Namespace) -> Segmenter:
             threshold=options.threshold,
             overlap=options.overlap,
         )
+    if options.threads is not None:
+        cv2.setNumThreads(options.threads)
     for warning in caught:
         if issubclass(warning.category, (UserWarning, RuntimeWarning)) and not options.quiet:
             _complain(f"warning: {warning.message}")

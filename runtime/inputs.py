@@ -10,6 +10,7 @@ from pathlib import Path
 from retinagan.runtime.errors import RetinaGanError
 from retinagan.runtime.pictures import is_own_picture
 from retinagan.runtime.reading import SUFFIXES
+from retinagan.runtime.wording import counted
 
 
 class InputError(RetinaGanError):
@@ -180,8 +181,8 @@ def _nothing_found(arguments: Sequence[str], search: _Search) -> str:
     where = ", ".join(map(repr, arguments[:3])) + (", ..." if len(arguments) > 3 else "")
     passed = []
     if search.others:
-        passed.append(f"{search.others} other files")
+        passed.append(counted(search.others, "other file"))
     if search.own:
-        passed.append(f"{search.own} results of earlier runs")
+        passed.append(f"{counted(search.own, 'picture')} of earlier runs")
     there = f", only {' and '.join(passed)}" if passed else ""
     return f"no images in {where}{there}; files called {' '.join(SUFFIXES)} are"

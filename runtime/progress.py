@@ -7,7 +7,7 @@ from contextlib import suppress
 from typing import Any, Protocol, TextIO
 
 from retinagan.runtime.report import FAILED, FILE_NAME, Row
-from retinagan.runtime.summary import counted, spoken
+from retinagan.runtime.wording import counted, spoken
 
 _FAILURES_SHOWN = 20
 _FIRST_INTERVAL, _LONGEST_INTERVAL = 10.0, 300.0  # seconds between plain lines
@@ -27,7 +27,12 @@ def open_progress(total: int, stream: TextIO, *, quiet: bool = False) -> Progres
     """Choose how to show the progress of `total` images on a stream."""
     if quiet or not total:
         return _Silent()
-    return _Bar(total, stream) if stream.isatty() else Lines(total, stream)
+    if not stream.isatty():
+        return Lines(total, stream)
+    try:
+        return _Bar(total, stream)
+    except OSError:  # the terminal was closed
+        return _Silent()
 
 
 def say(text: str, stream: TextIO) -> None:
@@ -87,7 +92,7 @@ class _Bar:
 
     def advance(self, row: Row) -> None:
         self._failures.show(row)
-        with suppress(OSError):  # the terminal was closed; the run goes on
+        with suppress(OSError):  # the terminal may be closed at any time; the run goes on
             if self._failures.count:
                 self._bar.set_postfix_str(f"{self._failures.count} failed", refresh=False)
             self._bar.update()

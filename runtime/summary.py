@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from retinagan.runtime.inputs import Found
 from retinagan.runtime.report import FAILED, Report, Row
+from retinagan.runtime.wording import counted, spoken
 
 _FOLDERS_SHOWN = 5
 
@@ -40,7 +41,7 @@ def summary(tally: Tally, found: Found, report: Report) -> Iterator[str]:
     counts += [f"{tally.failed} failed"] if tally.failed else []
     counts += [f"{missing} not reached: the same command goes on from here"] if missing else []
     yield f"{counted(tally.total, 'image')}: {', '.join(counts)}"
-    passed = [counted(found.others, "file")] if found.others else []
+    passed = [counted(found.others, "other file")] if found.others else []
     passed += [f"{counted(found.own, 'picture')} of earlier runs"] if found.own else []
     if passed:
         yield f"passed over: {', '.join(passed)}"
@@ -55,19 +56,3 @@ def summary(tally: Tally, found: Found, report: Report) -> Iterator[str]:
             f"model {settings.model} {settings.model_sha256[:12]}"
         )
     yield f"report: {report.path}"
-
-
-def counted(number: int, noun: str) -> str:
-    """Say a number of things."""
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
-
-
-def spoken(seconds: float) -> str:
-    """Say a span of time."""
-    if seconds < 10:
-        return f"{seconds:.1f} s"
-    minutes, whole = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    if hours:
-        return f"{hours} h {minutes:02d} min"
-    return f"{minutes} min {whole:02d} s" if minutes else f"{whole} s"

@@ -1,0 +1,24 @@
+"""`retina-run` with a segmenter that computes nothing and takes its time, for tests that stop it midway."""
+
+import sys
+import time
+
+import numpy as np
+
+from retinagan.runtime import Segmentation, Segmenter, cli
+
+
+def segment_at_once(segmenter, frame):
+    """Take the whole frame for retina, and its brighter half for vessels."""
+    probability = frame[..., 1] / np.float32(255)
+    return Segmentation(probability, probability >= 0.5, np.ones(probability.shape, bool), {"infer": 0.0})
+
+
+def segment_slowly(segmenter, frame):
+    time.sleep(0.1)
+    return segment_at_once(segmenter, frame)
+
+
+if __name__ == "__main__":
+    Segmenter.__call__ = segment_slowly
+    sys.exit(cli.main())
