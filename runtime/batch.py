@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
 from retinagan.runtime.errors import EngineError, ImageError
 from retinagan.runtime.frames import as_rgb8
 from retinagan.runtime.inputs import Input
