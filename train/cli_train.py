@@ -11,6 +11,7 @@ from pathlib import Path
 import torch
 
 from retinagan.runtime import __version__
+from retinagan.runtime.atomic import written_atomically
 from retinagan.runtime.errors import RetinaGanError
 from retinagan.runtime.spec import Preprocessing
 from retinagan.train.datasets import find_samples, load_training_images
@@ -65,7 +66,7 @@ def build_parser() -> argparse.ArgumentParser:
     add("--preprocess", default="ace", help="equalization: ace or none (default: %(default)s)")
     for flag, value, unit, text in _NUMBERS:
         add(flag, type=type(value), default=value, metavar=unit, help=f"{text} (default: %(default)s)")
-    add("--widths", type=_widths, default=_STANDARD.widths, metavar="N,N,...",
+    add("--widths", type=channels, default=_STANDARD.widths, metavar="N,N,...",
         help="channels of each scale of the generator (default: 16,32,64,128)")  # fmt: skip
     add(
         "--init",
@@ -107,7 +108,8 @@ def options_of(arguments: argparse.Namespace) -> TrainingOptions:
     )
 
 
-def _widths(text: str) -> tuple[int, ...]:
+def channels(text: str) -> tuple[int, ...]:
+    """Read "16,32,64" (the name of this function stands in argparse's error)."""
     return tuple(int(part) for part in text.split(","))
 
 
@@ -120,7 +122,8 @@ def train(arguments: argparse.Namespace) -> int:
     data = _training_data(arguments, options.validation)
     trainer = Trainer(load_training_images(data.kept, options.preprocessing.working_size), options)
     resumed = resume(trainer, folder)
-    (folder / "options.json").write_text(json.dumps(options.to_plain(), indent=2) + "\n", encoding="utf-8")
+    with written_atomically(folder / "options.json") as temporary:
+        temporary.write_text(json.dumps(options.to_plain(), indent=2) + "\n", encoding="utf-8")
 
     journal = Journal(folder, options.iterations, trainer.iteration, sys.stdout)
 
@@ -170,6 +173,9 @@ def main(argv: list[str] | None = None) -> int:
     except (RetinaGanError, ValueError, OSError) as error:
         print(f"retina-train: {error}", file=sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        print("retina-train: interrupted before it could save; the last checkpoint stands", file=sys.stderr)
+        return 130
 
 
 if __name__ == "__main__":

@@ -117,3 +117,19 @@ def test_a_finished_run_is_left_as_it_is(data, tmp_path):
     assert after.threshold == before.threshold
     for name, value in before.generator.state_dict().items():
         assert torch.equal(after.generator.state_dict()[name], value)
+
+
+def test_an_interrupt_while_reading_is_one_line(data, tmp_path, capsys, monkeypatch):
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cli_train, "load_training_images", interrupted)
+    assert main(arguments(data, tmp_path / "run")) == 130
+    assert capsys.readouterr().err.startswith("retina-train: interrupted before it could save")
+
+
+def test_widths_that_are_no_numbers_are_explained(data, tmp_path, capsys):
+    with pytest.raises(SystemExit) as caught:
+        main(arguments(data, tmp_path / "run", "--widths", "wide"))
+    assert caught.value.code == 2
+    assert "invalid channels value: 'wide'" in capsys.readouterr().err
