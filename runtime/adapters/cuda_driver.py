@@ -1,0 +1,100 @@
+"""NVIDIA's driver, asked by ctypes alone: TensorRT's own runtime kills the process where there is none."""
+
+import ctypes
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from retinagan.runtime.errors import EngineError
+
+LIBRARY = "libcuda.so.1"
+_MAJOR, _MINOR = 75, 76  # CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR, _MINOR
+_NAME_LENGTH = 256
+
+
+@dataclass(frozen=True)
+class Gpu:
+    """A GPU as the driver describes it.
+
+    Attributes
+    ----------
+    name : str
+        Such as "Orin" or "NVIDIA GeForce RTX 4090".
+    compute_capability : str
+        Such as "8.7".
+    memory : int
+        Bytes in all.
+    cuda : str
+        The newest CUDA version that the driver takes, such as "12.6".
+    """
+
+    name: str
+    compute_capability: str
+    memory: int
+    cuda: str
+
+
+def find_gpu(load: Callable[[str], Any] = ctypes.CDLL) -> Gpu:
+    """Describe the first GPU.
+
+    Parameters
+    ----------
+    load : callable
+        Opens a shared library by its name; OSError if it cannot.
+
+    Raises
+    ------
+    EngineError
+        If there is no driver, it does not start, or it shows no GPU.
+    """
+    try:
+        driver = load(LIBRARY)
+    except OSError:
+        raise EngineError(
+            f"no NVIDIA driver ({LIBRARY} is not found): install one, or run the ONNX file on the CPU"
+        ) from None
+    _call(driver, "cuInit", ctypes.c_uint(0))
+    count = _number(driver, "cuDeviceGetCount")
+    if count < 1:
+        raise EngineError(
+            "the NVIDIA driver shows no GPU: look at nvidia-smi and at the variable CUDA_VISIBLE_DEVICES"
+        )
+    device = ctypes.c_int(_number(driver, "cuDeviceGet", ctypes.c_int(0)))
+    name = ctypes.create_string_buffer(_NAME_LENGTH)
+    _call(driver, "cuDeviceGetName", name, ctypes.c_int(_NAME_LENGTH), device)
+    memory = ctypes.c_size_t()
+    _call(driver, "cuDeviceTotalMem_v2", ctypes.byref(memory), device)
+    major, minor = (
+        _number(driver, "cuDeviceGetAttribute", ctypes.c_int(which), device) for which in (_MAJOR, _MINOR)
+    )
+    cuda = _number(driver, "cuDriverGetVersion")
+    return Gpu(
+        name.value.decode("utf-8", "replace"),
+        f"{major}.{minor}",
+        memory.value,
+        f"{cuda // 1000}.{cuda % 1000 // 10}",
+    )
+
+
+def _number(driver: Any, function: str, *arguments: object) -> int:
+    """Call a function that writes one int to its first argument."""
+    result = ctypes.c_int()
+    _call(driver, function, ctypes.byref(result), *arguments)
+    return result.value
+
+
+def _call(driver: Any, function: str, *arguments: object) -> None:
+    code = getattr(driver, function)(*arguments)
+    if code:
+        raise EngineError(
+            f"the NVIDIA driver is not usable ({function} gives error {code}{_meaning(driver, code)}): "
+            "look at nvidia-smi"
+        )
+
+
+def _meaning(driver: Any, code: int) -> str:
+    """Give the driver's own name of an error, as " CUDA_ERROR_NO_DEVICE", or nothing."""
+    text = ctypes.c_char_p()
+    if driver.cuGetErrorName(ctypes.c_int(code), ctypes.byref(text)) or not text.value:
+        return ""
+    return " " + text.value.decode("ascii", "replace")
