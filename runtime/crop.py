@@ -12,8 +12,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from .disc import Disc
-from .errors import ImageError
+from retinagan.runtime.disc import Disc
+from retinagan.runtime.errors import ImageError
 
 Pixel = TypeVar("Pixel", np.uint8, np.uint16, np.float32)
 

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from .errors import ImageError
+from retinagan.runtime.errors import ImageError
 
 ColorOrder = Literal["rgb", "bgr"]
 

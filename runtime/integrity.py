@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 import zlib
 
-from .errors import ImageError
+from retinagan.runtime.errors import ImageError
 
 _COPY_AGAIN = "copy it again from its source"
 _TIFF_TYPE_BYTES = (0, 1, 1, 2, 4, 8, 1, 1, 2, 4, 8, 4, 8, 4, 0, 0, 8, 8, 8)

@@ -1,9 +1,9 @@
 """Refuse pictures that cannot show a retina, and rather too few than too many of them.
 
 Any picture is refused if it is black, uniform or white noise. Where no disc was found, so that the retina
-may fill the frame, it is refused also if its bright region is tiny, if most of it has one flat colour or
-is white (a page, a drawing), or if most of it is blue, green or white (a landscape). Grey images, images
-of one channel, and images without blue (two-colour laser cameras) pass the test of colour.
+may fill the frame, it is refused also if its bright region is tiny, if most of it is white or has one pale
+colour (a page, a drawing), or if most of it is blue, green or white (a landscape). Grey images, images of
+one channel, and images without blue (two-colour laser cameras) pass the test of colour.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from .errors import NoRetinaError
+from retinagan.runtime.errors import NoRetinaError
 
 _EXPECTED = "expected a fundus image: a bright retina, with or without a dark margin"
 
@@ -57,13 +57,14 @@ def refuse_implausible(image: NDArray[np.uint8], region: NDArray[np.bool_]) -> N
     if share < 0.05:
         raise NoRetinaError(f"the largest bright region fills {share:.1%} of the image; {_EXPECTED}")
     pixels: NDArray[Any] = image[region].astype(np.int16)
-    mode = [int(np.bincount(channel).argmax()) for channel in pixels.T]
-    flat = float((np.abs(pixels - mode) <= 1).all(axis=1).mean())
+    paper = [int(np.bincount(channel).argmax()) for channel in pixels.T]
+    pale = max(paper) >= 170 and min(paper) >= 0.6 * max(paper)
+    flat = float((np.abs(pixels - paper) <= 1).all(axis=1).mean()) if pale else 0.0
     white = pixels.min(axis=1) >= 230
-    if (flat > 0.6 and max(mode) >= 100) or white.mean() > 0.5:  # dim retina has few grey levels
+    if flat > 0.6 or white.mean() > 0.5:
         raise NoRetinaError(
-            f"the image shows no disc, {flat:.0%} of it has one flat colour and {white.mean():.0%} is white, "
-            f"as in a page or drawing; {_EXPECTED}"
+            f"the image shows no disc and {max(flat, white.mean()):.0%} of it is white or has one pale "
+            f"colour, as in a page or drawing; {_EXPECTED}"
         )
     red, green, blue = pixels.T
     cold = (np.maximum(green, blue) > red + 10) & (blue > 0.2 * green)

@@ -28,15 +28,15 @@ from PIL.PpmImagePlugin import PpmImageFile
 from PIL.TiffImagePlugin import TiffImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
-from .errors import ImageError
-from .integrity import check_jpeg, check_png, check_tiff
+from retinagan.runtime.errors import ImageError
+from retinagan.runtime.integrity import check_jpeg, check_png, check_tiff
 
 __all__ = ["MAX_PIXELS", "SUFFIXES", "read_image"]
 
 MAX_PIXELS = 100_000_000
 """Images with more pixels than this are refused before they are decoded."""
 
-SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".ppm", ".pgm", ".pbm", ".webp", ".gif")
+SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".ppm", ".pgm", ".pbm", ".pnm", ".webp", ".gif")
 """File name endings of the formats that `read_image` knows, lower case; it goes by content, not by name."""
 
 # The plugins are called directly: Image.open would warn of sizes that are allowed here.

@@ -15,9 +15,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from .disc import Disc, Rim, fit_disc, look_at_rim, sharpen_disc
-from .errors import ImageError, NoRetinaError
-from .plausibility import refuse_empty, refuse_implausible
+from retinagan.runtime.disc import Disc, Rim, fit_disc, look_at_rim, sharpen_disc
+from retinagan.runtime.errors import ImageError, NoRetinaError
+from retinagan.runtime.plausibility import refuse_empty, refuse_implausible
 
 __all__ = ["SMALLEST_SIDE", "Disc", "Retina", "find_retina"]
 
@@ -143,6 +143,8 @@ def _find_disc(signal: Gray) -> tuple[Disc, Mask] | None:
         agreement = float((piece & drawn).sum() / max(1, (piece | drawn).sum()))
         if rim.contrast * agreement > best_score and _is_field_of_view(signal, disc, rim, agreement):
             best_score, best = rim.contrast * agreement, disc
+            if rim.contrast > 0.6 and rim.support > 0.97 and agreement > 0.97:
+                break  # nearly all images end here at the first threshold
     if best is None:
         return None
     for _ in range(3):  # a coarse picture's rim is wider than one search reaches

@@ -24,7 +24,7 @@ def disc_mask(height, width, x, y, radius):
     return (columns - x) ** 2 + (rows - y) ** 2 <= radius**2
 
 
-def draw_fundus(height, width, disc, look=Look(), hidden=None):  # noqa: B008 (Look is frozen)
+def draw_fundus(height, width, disc, look=Look(), hidden=None):
     """Return (image (H, W, 3) uint8 RGB, mask (H, W) bool).
 
     `disc` is (x, y, radius); `hidden` a bool mask of retina that the camera blacks out (notches, cuts).
@@ -38,9 +38,12 @@ def draw_fundus(height, width, disc, look=Look(), hidden=None):  # noqa: B008 (L
     light = 1 - look.vignette * np.clip(distance, 0, 1.2) ** 3 - look.tilt * ((columns - x) / radius + 1) / 2
     light *= 1 - 0.35 * np.exp(-(((columns - x) / radius) ** 2 + ((rows - y) / radius) ** 2) / 0.03)  # macula
     retina = np.clip(light, 0, None)[:, :, None] * np.array(look.color, np.float32)
-    retina += 110 * np.exp(-(((columns - x - 0.5 * radius) / radius) ** 2 + ((rows - y) / radius) ** 2) / 0.01)[
-        :, :, None
-    ]
+    retina += (
+        110
+        * np.exp(-(((columns - x - 0.5 * radius) / radius) ** 2 + ((rows - y) / radius) ** 2) / 0.01)[
+            :, :, None
+        ]
+    )
     vessels = np.zeros((height, width), np.uint8)
     start = (x + 0.5 * radius, y)
     for angle in (0.6, 1.9, 2.6, 3.7, 4.4, 5.7):
