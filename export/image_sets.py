@@ -1,0 +1,122 @@
+"""Images to calibrate with and to prove on: folders of the user's, and synthetic ones that come along."""
+
+import hashlib
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from retinagan.runtime.errors import ImageError
+from retinagan.runtime.inputs import find_inputs
+from retinagan.runtime.reading import read_image
+
+_SYNTHETIC = Path(__file__).parent / "proof"
+
+
+@dataclass(frozen=True)
+class ProofImage:
+    """A fundus image, with what is known of it.
+
+    Attributes
+    ----------
+    name : str
+        For people.
+    pixels : (H, W) or (H, W, 3) uint8 or uint16 array
+        RGB or grey.
+    truth, fov : (H, W) bool array or None
+        The expert's vessels, and the field of view that scores count.
+    expected : (H, W) float32 array or None
+        FP32's probability, where it is known.
+    """
+
+    name: str
+    pixels: NDArray[Any]
+    truth: NDArray[np.bool_] | None = None
+    fov: NDArray[np.bool_] | None = None
+    expected: NDArray[np.float32] | None = None
+
+
+@dataclass(frozen=True)
+class ImageFolder:
+    """A folder of fundus images, with vessel maps if it is a dataset of `retina-train`'s layouts.
+
+    A dataset's folder stands for one of its halves; only its images are taken, not its maps and masks.
+
+    Parameters
+    ----------
+    folder : path
+        A dataset, a folder of images with all below it, or one image.
+    split : {"training", "test"}
+        The half of a dataset that is meant.
+    """
+
+    folder: Path
+    split: str
+
+    @property
+    def paths(self) -> list[Path]:
+        """The images' files; raises `InputError` if there is none."""
+        images = self._root / "images"
+        source = images if images.is_dir() else self._root
+        return [Path(found.path) for found in find_inputs([os.fspath(source)]).inputs]
+
+    @property
+    def has_truth(self) -> bool:
+        """Whether vessel maps lie beside the images."""
+        return (self._root / "images").is_dir() and any(
+            (self._root / name).is_dir() for name in ("1st_manual", "labels")
+        )
+
+    def sha256(self) -> str:
+        """Hash the images' contents in their order, whatever they are called."""
+        digest = hashlib.sha256()
+        for path in self.paths:
+            digest.update(hashlib.sha256(path.read_bytes()).digest())
+        return digest.hexdigest()
+
+    def __iter__(self) -> Iterator[ProofImage]:
+        """Read one image at a time.
+
+        Raises
+        ------
+        InputError, DataError
+            If there is no image, or the vessel maps do not fit the images.
+        ImageError
+            If one cannot be read; the text names it.
+        """
+        if not self.has_truth:
+            yield from map(read_proof_image, self.paths)
+            return
+        from retinagan.train.datasets import find_samples, load_labelled
+
+        for sample in find_samples(self.folder, self.split):
+            labelled = load_labelled(sample)
+            yield ProofImage(labelled.name, labelled.image, labelled.truth, labelled.fov)
+
+    @property
+    def _root(self) -> Path:
+        split = self.folder / self.split
+        return split if split.is_dir() else self.folder
+
+
+def read_proof_image(path: Path) -> ProofImage:
+    """Read an image without truth; raises `ImageError` that names the file."""
+    try:
+        return ProofImage(path.stem, read_image(path))
+    except ImageError as error:
+        raise named(error, path) from error
+
+
+def named(error: ImageError, path: str | os.PathLike[str]) -> ImageError:
+    """Give an error whose text names the file, once."""
+    text = str(error)
+    return error if os.fspath(path) in text else type(error)(f"{path}: {text}")
+
+
+def synthetic_images() -> Iterator[ProofImage]:
+    """Give the synthetic fundus images that come with the package; anyone may have them."""
+    yield from map(read_proof_image, sorted(_SYNTHETIC.glob("*.jpg")))
