@@ -2,7 +2,14 @@
 
 from typing import TYPE_CHECKING, Any
 
-from retinagan.runtime.errors import EngineError, ImageError, ModelError, NoRetinaError, RetinaGanError
+from retinagan.runtime.errors import (
+    EngineError,
+    ImageError,
+    ModelError,
+    NoRetinaError,
+    RetinaGanError,
+    StreamError,
+)
 from retinagan.runtime.spec import UnverifiedModelWarning
 
 if TYPE_CHECKING:
@@ -18,6 +25,7 @@ __all__ = [
     "RetinaGanError",
     "Segmentation",
     "Segmenter",
+    "StreamError",
     "UnverifiedModelWarning",
     "__version__",
 ]

@@ -19,3 +19,7 @@ class ModelError(RetinaGanError, ValueError):
 
 class EngineError(RetinaGanError, RuntimeError):
     """An engine or device asked for is not there, failed, or was closed before the call."""
+
+
+class StreamError(RetinaGanError, RuntimeError):
+    """A camera stream has ended, belongs to another process, or was asked for with a wrong option."""

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
 from retinagan.runtime.crop import SquareCrop, square_crop
 from retinagan.runtime.equalize import equalize
 from retinagan.runtime.frames import ColorOrder, as_rgb8

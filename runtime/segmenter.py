@@ -1,21 +1,30 @@
 """One image in, its vessel map out: the whole way through the runtime."""
 
 import os
+from collections.abc import AsyncIterable, Iterable
 from dataclasses import replace
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
+
 from retinagan.runtime.adapters import open_adapter
 from retinagan.runtime.bundled import find_model
 from retinagan.runtime.errors import ModelError
+from retinagan.runtime.frame_steps import FrameSteps
 from retinagan.runtime.frames import ColorOrder, as_rgb8
 from retinagan.runtime.patches import PatchGrid
 from retinagan.runtime.prepare import prepare
+from retinagan.runtime.roi import find_retina
 from retinagan.runtime.spec import ModelSpec, spec_path
-from retinagan.runtime.steps import Segmentation, cut_patches, regroup
+from retinagan.runtime.steps import PatchBuffers, Segmentation, cut_patches, regroup
+from retinagan.runtime.still_retina import StillRetina
+from retinagan.runtime.stream import Policy, Stream, StreamOptions
 from retinagan.runtime.timing import StageClock
+
+if TYPE_CHECKING:
+    from retinagan.runtime.asynchronous import AsyncStream
 
 __all__ = ["Segmentation", "Segmenter"]
 
@@ -106,10 +115,75 @@ class Segmenter:
         clock = StageClock()
         # RGB, ROI mask, square round the retina's disc, working size, equalization
         prepared = prepare(frame, self.spec.preprocessing, self._color, clock)
-        batch = cut_patches(prepared, self._grid, self.spec.network_input, clock)
+        buffers = PatchBuffers(self._grid)
+        batch = cut_patches(prepared, self._grid, self.spec.network_input, buffers, clock)
         with clock.stage("infer"):
-            probability = self._adapter.infer(batch.image, batch.roi)
-        return regroup(probability, batch.indices, prepared, self._grid, self.spec.threshold, clock)
+            self._adapter.infer(batch.image, batch.roi, batch.probability)
+        return regroup(batch, prepared, self._grid, self.spec.threshold, clock)
+
+    def stream(
+        self,
+        frames: Iterable[NDArray[Any]],
+        *,
+        policy: Policy = "every",
+        queue: int = 2,
+        reuse_roi: bool = True,
+    ) -> Stream:
+        """Segment the frames of a camera: results in order, stages overlapped, memory bounded.
+
+        Parameters
+        ----------
+        frames : iterable of arrays
+            Each as for `__call__`. It is drawn from in a thread of the stream's own. What it raises is
+            raised to whoever fetches results, after those of the frames before.
+        policy : {"every", "latest"}
+            What happens to frames that come faster than they are segmented. "every": none is lost, and the
+            next is drawn when there is room. "latest": they are drawn as they come, and those that have
+            waited longest are dropped, and counted.
+        queue : int
+            How many frames may wait, from 1. Besides these, each of the three stages holds one.
+        reuse_roi : bool
+            Whether the retina is looked for again only when the picture's margin changes, see
+            `still_retina`; False looks for it in every frame, as `__call__` does.
+
+        Returns
+        -------
+        Stream
+            An iterator of `FrameResult`, one for each frame that was not dropped. A frame that cannot be
+            segmented gives a result with an `error`, and the stream goes on.
+
+        Raises
+        ------
+        StreamError
+            If an option is out of range.
+        EngineError
+            If the segmenter was closed.
+        """
+        return Stream(*self._stream_parts(policy, queue, reuse_roi), frames)
+
+    def open_stream(self, *, policy: Policy = "every", queue: int = 2, reuse_roi: bool = True) -> Stream:
+        """Open a stream that is given its frames by `Stream.put`, such as by a camera's callback.
+
+        Options and errors are those of `stream`.
+        """
+        return Stream(*self._stream_parts(policy, queue, reuse_roi))
+
+    def astream(
+        self,
+        frames: AsyncIterable[NDArray[Any]] | Iterable[NDArray[Any]],
+        *,
+        policy: Policy = "every",
+        queue: int = 2,
+        reuse_roi: bool = True,
+    ) -> "AsyncStream":
+        """Do what `stream` does in asyncio: ``async for result in segmenter.astream(frames)``.
+
+        Frames may come from an asynchronous iterable, drawn from in a task, or from another, drawn from in
+        a thread. To be called in a running event loop. Options and errors are those of `stream`.
+        """
+        from retinagan.runtime.asynchronous import AsyncStream  # imports asyncio, which others do without
+
+        return AsyncStream(*self._stream_parts(policy, queue, reuse_roi), frames)
 
     def warmup(self) -> None:
         """Run the engine once on empty patches, so that the first frame takes no longer than the rest."""
@@ -120,6 +194,12 @@ class Segmenter:
     def close(self) -> None:
         """Wait for the calls that run, then free the engine; later calls raise `EngineError`."""
         self._adapter.close()
+
+    def _stream_parts(self, policy: Policy, queue: int, reuse_roi: bool) -> tuple[FrameSteps, StreamOptions]:
+        self._adapter.check_open()
+        options = StreamOptions(policy, queue)
+        find = StillRetina() if reuse_roi else find_retina
+        return FrameSteps(self._adapter, self.spec, self._grid, self._color, find), options
 
     def __enter__(self) -> "Segmenter":
         return self

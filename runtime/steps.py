@@ -37,7 +37,7 @@ class Segmentation:
 
 
 class PatchBuffers:
-    """The engine's arrays for one frame, made once and filled again for the next frame.
+    """The engine's arrays for one frame, which may be filled again for another.
 
     Attributes
     ----------
@@ -47,15 +47,15 @@ class PatchBuffers:
     """
 
     def __init__(self, grid: PatchGrid) -> None:
-        shape = (len(grid), 1, grid.side, grid.side)
-        self.image = np.empty((shape[0], 3, *shape[2:]), np.float32)
-        self.roi = np.empty(shape, np.float32)
-        self.probability = np.empty(shape, np.float32)
+        count, side = len(grid), grid.side
+        self.image = np.empty((count, 3, side, side), np.float32)
+        self.roi = np.empty((count, 1, side, side), np.float32)
+        self.probability = np.empty((count, 1, side, side), np.float32)
 
 
 @dataclass(frozen=True)
 class PatchBatch:
-    """The patches of one frame that hold retina, as the engine takes them.
+    """The patches of one frame that hold retina, as the engine takes them; N of them.
 
     Attributes
     ----------
@@ -65,56 +65,44 @@ class PatchBatch:
         Normalised as the spec's `network_input` says.
     roi : (N, 1, side, side) float32 array
         1 inside the retina, 0 outside.
-    out : (N, 1, side, side) float32 array or None
-        Where the engine may write the probability.
+    probability : (N, 1, side, side) float32 array
+        Where the engine's result goes.
     """
 
     indices: NDArray[np.intp]
     image: NDArray[np.float32]
     roi: NDArray[np.float32]
-    out: NDArray[np.float32] | None = None
+    probability: NDArray[np.float32]
 
 
 def cut_patches(
-    prepared: Prepared,
-    grid: PatchGrid,
-    options: NetworkInput,
-    clock: StageClock,
-    buffers: PatchBuffers | None = None,
+    prepared: Prepared, grid: PatchGrid, options: NetworkInput, buffers: PatchBuffers, clock: StageClock
 ) -> PatchBatch:
-    """Cut the equalized square and its ROI into the engine's patches; into `buffers`, or new arrays.
+    """Cut the equalized square and its ROI into the engine's patches, which lie in `buffers`.
 
     Counts the stage "patches".
     """
     with clock.stage("patches"):
         indices = grid.with_roi(prepared.roi)
-        image, roi = grid.split(prepared.image, indices), grid.split(prepared.roi, indices)
-        if buffers is None:
-            return PatchBatch(indices, image_tensor(image, options), roi_tensor(roi))
         used = slice(len(indices))
         return PatchBatch(
             indices,
-            image_tensor(image, options, buffers.image[used]),
-            roi_tensor(roi, buffers.roi[used]),
+            image_tensor(grid.split(prepared.image, indices), options, buffers.image[used]),
+            roi_tensor(grid.split(prepared.roi, indices), buffers.roi[used]),
             buffers.probability[used],
         )
 
 
 def regroup(
-    probability: NDArray[np.float32],
-    indices: NDArray[np.intp],
-    prepared: Prepared,
-    grid: PatchGrid,
-    threshold: float,
-    clock: StageClock,
+    batch: PatchBatch, prepared: Prepared, grid: PatchGrid, threshold: float, clock: StageClock
 ) -> Segmentation:
-    """Put the patches' maps back together and in their place in the frame; all arrays are new.
+    """Put the patches' probability back together and in its place in the frame; all arrays are new.
 
     Counts the stage "regroup".
     """
     with clock.stage("regroup"):
-        square = grid.regroup(probability[:, 0], indices)
+        square = grid.regroup(batch.probability[:, 0], batch.indices)
         mask = prepared.retina.mask
-        whole = np.where(mask, prepared.crop.restore(square), np.float32(0))
-        vessels = mask & (whole >= threshold)
-    return Segmentation(whole, vessels, mask, MappingProxyType(clock.seconds))
+        probability = np.where(mask, prepared.crop.restore(square), np.float32(0))
+        vessels = mask & (probability >= threshold)
+    return Segmentation(probability, vessels, mask, MappingProxyType(clock.seconds))

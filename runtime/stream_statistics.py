@@ -1,0 +1,114 @@
+"""What became of a stream's frames, and how long they took."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from time import perf_counter
+from typing import Protocol
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Percentiles:
+    """Seconds that half of the frames (`p50`), 95 % and 99 % of them did not exceed."""
+
+    p50: float
+    p95: float
+    p99: float
+
+
+@dataclass(frozen=True)
+class StreamStatistics:
+    """A stream's frames until now. `received` less the next three is the number still under way.
+
+    Attributes
+    ----------
+    received, segmented, failed, dropped : int
+        How many frames came in; have a segmentation; have an error; were dropped for newer ones.
+    rate : float
+        Results a second, over the window of the last results; 0 before the second result.
+    latency : Percentiles or None
+        Time from a frame's arrival until its result is there, over the window; None before the first.
+    stages : mapping of str to Percentiles
+        The same by stage.
+    """
+
+    received: int
+    segmented: int
+    failed: int
+    dropped: int
+    rate: float
+    latency: Percentiles | None
+    stages: Mapping[str, Percentiles]
+
+    def __str__(self) -> str:
+        """Give the numbers and a table in milliseconds."""
+        rows = {**self.stages, **({} if self.latency is None else {"latency": self.latency})}
+        lines = [
+            f"{self.received} frames: {self.segmented} segmented, {self.failed} failed, "
+            f"{self.dropped} dropped; {self.rate:.1f} results/s",
+            f"{'ms':10}{'p50':>8}{'p95':>8}{'p99':>8}",
+        ]
+        for name, row in rows.items():
+            values = (row.p50, row.p95, row.p99)
+            lines.append(f"{name:10}" + "".join(f"{1000 * value:8.1f}" for value in values))
+        return "\n".join(lines if rows else lines[:1])
+
+
+class Entrance(Protocol):
+    """Whatever takes frames in and may drop some."""
+
+    received: int
+    dropped: int
+
+
+class StatisticsWindow:
+    """Counts results, and keeps the times of the last `size` segmented frames.
+
+    Parameters
+    ----------
+    size : int
+        How many frames the percentiles and the rate are taken over.
+    """
+
+    def __init__(self, size: int) -> None:
+        self._lock = threading.Lock()
+        self._segmented = self._failed = 0
+        self._finished: deque[float] = deque(maxlen=size)
+        self._times: deque[tuple[float, Mapping[str, float]]] = deque(maxlen=size)
+
+    def add(self, latency: float, seconds: Mapping[str, float], *, failed: bool) -> None:
+        """Count a result that is there now; times of failed frames stay out of the percentiles."""
+        with self._lock:
+            self._finished.append(perf_counter())
+            if failed:
+                self._failed += 1
+            else:
+                self._segmented += 1
+                self._times.append((latency, seconds))
+
+    def summary(self, entrance: Entrance) -> StreamStatistics:
+        """Give the statistics as they are now, with what `entrance` has taken in and dropped."""
+        with self._lock:
+            segmented, failed = self._segmented, self._failed
+            finished, times = list(self._finished), list(self._times)
+        dropped = entrance.dropped  # read before `received`: a result never counts before its frame
+        span = finished[-1] - finished[0] if finished else 0.0
+        names = list(times[-1][1]) if times else []
+        return StreamStatistics(
+            received=entrance.received,
+            segmented=segmented,
+            failed=failed,
+            dropped=dropped,
+            rate=(len(finished) - 1) / span if span > 0 else 0.0,
+            latency=_percentiles([latency for latency, _ in times]) if times else None,
+            stages={name: _percentiles([seconds[name] for _, seconds in times]) for name in names},
+        )
+
+
+def _percentiles(values: Sequence[float]) -> Percentiles:
+    return Percentiles(*(float(value) for value in np.percentile(values, [50, 95, 99])))
