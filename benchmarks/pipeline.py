@@ -22,6 +22,7 @@ from pathlib import Path
 def measure(images: str, model: str | None, threads: int) -> dict[str, object]:
     """Do all images once; give what the table needs."""
     import cv2
+
     from retinagan.runtime.batch import Batch, jobs_to_do
     from retinagan.runtime.inputs import find_inputs
     from retinagan.runtime.outputs import OutputFolder

@@ -11,6 +11,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+
 from retinagan.runtime.errors import RetinaGanError
 from retinagan.runtime.pictures import is_own_picture, marked, picture_name
 
