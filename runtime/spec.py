@@ -80,15 +80,24 @@ class Tiling:
 
 @dataclass(frozen=True)
 class EngineBuild:
-    """What an engine was built by and for; it runs nowhere else."""
+    """What an engine was built by, from and for; it runs nowhere else."""
 
     builder: str = field(metadata=described("what built the engine", choices=("tensorrt", "tensorrt_rtx")))
     version: str = field(metadata=described("version of the builder"))
     gpu: str = field(metadata=described("name of the GPU"))
     compute_capability: str = field(
-        metadata=described("the GPU's compute capability, such as 8.7", pattern=r"\d+\.\d+")
+        metadata=described(
+            "the GPU's compute capability, such as 8.7; of a TensorRT-RTX engine the least that it runs on",
+            pattern=r"\d+\.\d+",
+        )
     )
     system: str = field(metadata=described("operating system and processor, such as linux-aarch64"))
+    batch: tuple[int, int, int] = field(
+        metadata=described("fewest, usual and most patches at once", low=1, high=65536)
+    )
+    source: str = field(
+        metadata=described("file name of the ONNX model that it was built from", pattern=r"[^/\\]+")
+    )
 
     def __post_init__(self) -> None:
         check_fields(self)

@@ -138,7 +138,7 @@ def test_both_wheels_of_onnx_runtime(model, spec, monkeypatch):
 
 
 def test_an_engine_is_not_taken_for_an_onnx_file(model, spec):
-    build = EngineBuild("tensorrt", "10.3.0", "Orin", "8.7", "linux-aarch64")
+    build = EngineBuild("tensorrt", "10.3.0", "Orin", "8.7", "linux-aarch64", (1, 4, 8), "tiny.onnx")
     with pytest.raises(
         EngineError, match=r"is an engine, built by tensorrt 10\.3\.0 for Orin; this version runs ONNX"
     ):

@@ -35,7 +35,7 @@ def full_spec() -> ModelSpec:
         training={"data": "DRIVE", "images": list(range(21, 41)), "terms": "research"},
         scores={"fov": {"auc": 0.98}},
         proof={"dice": 1.0, "größter": None},
-        engine=EngineBuild("tensorrt", "10.3.0", "Orin", "8.7", "linux-aarch64"),
+        engine=EngineBuild("tensorrt", "10.3.0", "Orin", "8.7", "linux-aarch64", (1, 4, 8), "tiny.onnx"),
     )
 
 
