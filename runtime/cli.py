@@ -21,6 +21,7 @@ from retinagan.runtime import __version__
 from retinagan.runtime.bundled import DEFAULT_MODEL, bundled_models
 from retinagan.runtime.errors import RetinaGanError
 from retinagan.runtime.pictures import KINDS
+from retinagan.runtime.wording import flush, say
 
 if TYPE_CHECKING:
     from retinagan.runtime.segmenter import Segmenter
@@ -66,8 +67,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         with _signals_raised():
             return _run(_parsed(sys.argv[1:] if arguments is None else arguments))
-    except SystemExit as end:  # --help and --version
-        return int(end.code or 0)
+    except (SystemExit, BrokenPipeError):  # --help and --version, whether they are read or not
+        flush(sys.stdout)
+        return ALL_DONE
     except RetinaGanError as error:
         _complain(str(error))
         return NOT_RUN
@@ -130,7 +132,7 @@ def _run(options: argparse.Namespace) -> int:
     from retinagan.runtime.batch import Batch, jobs_to_do
     from retinagan.runtime.inputs import find_inputs
     from retinagan.runtime.outputs import OutputFolder
-    from retinagan.runtime.progress import open_progress, say
+    from retinagan.runtime.progress import open_progress
     from retinagan.runtime.report import Report, Settings
     from retinagan.runtime.summary import Tally, summary
 
@@ -182,8 +184,6 @@ def _open_segmenter(options: argparse.Namespace) -> Segmenter:
 
 def _complain(text: str) -> None:
     """Say in one line on stderr what is wrong."""
-    from retinagan.runtime.progress import say
-
     say(f"retina-run: {' '.join(text.split())}", sys.stderr)
 
 

@@ -1,13 +1,12 @@
 """How far a run is: a bar on a terminal, plain lines elsewhere, nothing where it shall be quiet."""
 
-import os
 import time
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, Protocol, TextIO
 
 from retinagan.runtime.report import FAILED, FILE_NAME, Row
-from retinagan.runtime.wording import counted, spoken
+from retinagan.runtime.wording import counted, say, spoken
 
 _FAILURES_SHOWN = 20
 _FIRST_INTERVAL, _LONGEST_INTERVAL = 10.0, 300.0  # seconds between plain lines
@@ -33,16 +32,6 @@ def open_progress(total: int, stream: TextIO, *, quiet: bool = False) -> Progres
         return _Bar(total, stream)
     except OSError:  # the terminal was closed
         return _Silent()
-
-
-def say(text: str, stream: TextIO) -> None:
-    """Write a line; a reader that has gone away, or letters that the stream cannot show, are no errors."""
-    encoding = stream.encoding or "utf-8"
-    shown = "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text)
-    try:
-        print(shown.encode(encoding, "backslashreplace").decode(encoding), file=stream, flush=True)
-    except OSError:
-        _mute(stream)
 
 
 class Lines:
@@ -131,11 +120,3 @@ class _Failures:
             self._write(f"{row.path}: {row.message}")
         elif self.count == _FAILURES_SHOWN + 1:
             self._write(f"more images failed; {FILE_NAME} has them all")
-
-
-def _mute(stream: TextIO) -> None:
-    """Send what follows nowhere, so that Python doesn't try and complain again when it exits."""
-    with suppress(OSError, ValueError):
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, stream.fileno())
-        os.close(nowhere)

@@ -1,4 +1,8 @@
-"""Numbers in words, for lines that people read."""
+"""Lines that people read: numbers in words, and writing that no name and no reader can upset."""
+
+import os
+from contextlib import suppress
+from typing import TextIO
 
 
 def counted(number: int, noun: str) -> str:
@@ -15,3 +19,23 @@ def spoken(seconds: float) -> str:
     if hours:
         return f"{hours} h {minutes:02d} min"
     return f"{minutes} min {whole:02d} s" if minutes else f"{whole} s"
+
+
+def say(text: str, stream: TextIO) -> None:
+    """Write a line; a reader that has gone away, or letters that the stream cannot show, are no errors."""
+    encoding = stream.encoding or "utf-8"
+    shown = "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text)
+    with suppress(OSError):
+        print(shown.encode(encoding, "backslashreplace").decode(encoding), file=stream)
+    flush(stream)
+
+
+def flush(stream: TextIO) -> None:
+    """Flush a stream; if its reader has gone away, send nowhere what was and will be written to it."""
+    try:
+        stream.flush()
+    except OSError:
+        with suppress(OSError, ValueError):  # a stream in memory has no file
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, stream.fileno())
+            os.close(nowhere)

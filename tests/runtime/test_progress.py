@@ -2,7 +2,7 @@ import io
 
 import pytest
 
-from retinagan.runtime.progress import Lines, open_progress, say
+from retinagan.runtime.progress import Lines, open_progress
 from retinagan.runtime.report import DONE, FAILED, Row, Stamp
 
 
@@ -93,22 +93,6 @@ def test_quiet_or_without_images_nothing_is_shown(total, quiet):
     assert stream.getvalue() == ""
 
 
-@pytest.mark.parametrize(
-    ("encoding", "text", "shown"),
-    [
-        ("utf-8", "grün 眼 it's", "grün 眼 it's"),
-        ("ascii", "grün 眼", "gr\\xfcn \\u773c"),
-        ("utf-8", "new\nline\ttab\x1b[2J", "new\\nline\\ttab\\x1b[2J"),
-        ("utf-8", "caf\udce9", "caf\\udce9"),
-    ],
-)
-def test_a_line_can_be_shown_whatever_the_name(encoding, text, shown):
-    buffer = io.BytesIO()
-    stream = io.TextIOWrapper(buffer, encoding=encoding)
-    say(text, stream)
-    assert buffer.getvalue() == (shown + "\n").encode(encoding)
-
-
 class Broken(io.StringIO):
     def write(self, text: str) -> int:
         raise BrokenPipeError(32, "Broken pipe")
@@ -118,7 +102,6 @@ class Broken(io.StringIO):
 
 
 def test_a_reader_that_has_gone_away_does_not_stop_a_run():
-    say("text", Broken())
     for progress in (Lines(3, Broken(), Clock(60)), open_progress(3, Broken())):
         advanced(progress, 3, FAILED)
         progress.close()
