@@ -128,7 +128,8 @@ def sharpen_disc(signal: NDArray[np.float32], disc: Disc, radii: tuple[float, fl
     if plain.sum() < 24:
         return disc
     plain &= found > 0.3 * np.median(found[plain])
-    radius = disc.radius + offsets[step:-step][descent.argmax(axis=1)][plain]
+    steepest = descent >= 0.9 * np.maximum(found, 1e-6)[:, None]  # its middle, where it is a plateau
+    radius = disc.radius + ((steepest @ offsets[step:-step]) / np.maximum(steepest.sum(axis=1), 1))[plain]
     angles = _angles()[plain]
     points = np.stack(
         [disc.center_x + radius * np.cos(angles), disc.center_y + radius * np.sin(angles)], axis=1

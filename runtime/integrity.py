@@ -16,7 +16,8 @@ def check_jpeg(data: bytes) -> None:
     """Raise ImageError without an end-of-image marker: a download that broke off may be padded with zeros."""
     position = 2
     while data[position : position + 1] == b"\xff" and data[position + 1 : position + 2] != b"\xda":
-        position += 2 + int.from_bytes(data[position + 2 : position + 4], "big")
+        filler = data[position + 1 : position + 2] == b"\xff"
+        position += 1 if filler else 2 + int.from_bytes(data[position + 2 : position + 4], "big")
     if data.find(b"\xff\xd9", position) < 0:
         raise ImageError(f"truncated (no end-of-image marker); {_COPY_AGAIN}")
 

@@ -108,13 +108,17 @@ def _read_bytes(path: Path, max_pixels: int) -> bytes:
     """Return the file's content, unless it is longer than any image of that many pixels would be."""
     limit = 8 * max_pixels + (64 << 20)  # 16-bit RGBA, not compressed, and room for what else a file holds
     try:
-        mode = path.stat().st_mode
-        if stat.S_ISDIR(mode):
+        status = path.stat()
+        if stat.S_ISDIR(status.st_mode):
             raise ImageError("this is a folder; expected an image file")
-        if not stat.S_ISREG(mode):
+        if not stat.S_ISREG(status.st_mode):
             raise ImageError("this is no regular file (a device, pipe or socket); expected an image file")
+        if status.st_size > limit:
+            raise ImageError(f"the file is larger than {limit >> 20} MiB; make the image smaller or crop it")
         with path.open("rb") as file:
-            data = file.read(limit + 1)
+            data = file.read(status.st_size)
+    except ImageError:
+        raise
     except FileNotFoundError as error:
         raise ImageError("no such file; check the path") from error
     except PermissionError as error:
@@ -123,8 +127,6 @@ def _read_bytes(path: Path, max_pixels: int) -> bytes:
         raise ImageError(f"the file cannot be read: {getattr(error, 'strerror', None) or error}") from error
     if not data:
         raise ImageError(f"the file is empty (0 bytes); {_COPY_AGAIN}")
-    if len(data) > limit:
-        raise ImageError(f"the file is larger than {limit >> 20} MiB; make the image smaller or crop it")
     return data
 
 
