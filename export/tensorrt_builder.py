@@ -155,7 +155,7 @@ def _given(value: Any, dialect: Dialect, log: Any) -> Any:
 
 def _failure(dialect: Dialect, log: Any, what: str) -> EngineError:
     """Make the error of a failure, with the logger's first words, and the last where they differ."""
-    words = [_line(message) for message in (log.errors[:1] + log.errors[1:][-1:])]
+    words = dict.fromkeys(_line(message) for message in (*log.errors[:1], *log.errors[-1:]))
     said = "; ".join(words) or "it gave no reason"
     text = f"{dialect.name} {what}: {said}"
     if any(word in message.lower() for message in log.all for word in _MEMORY_WORDS):
