@@ -115,7 +115,8 @@ def _signal(small: NDArray[np.uint8]) -> Gray:
 
 def _without_white_margin(small: NDArray[np.uint8], signal: Gray) -> Gray:
     """Return the signal with white made black, where it lines most of the frame's edge and touches it."""
-    white = (small.min(axis=2) >= 235).astype(np.uint8)
+    red, green, blue = cv2.split(small)
+    white = (cv2.min(cv2.min(red, green), blue) >= 235).view(np.uint8)
     if _edge(white).mean() <= 0.6:
         return signal
     _, labels = cv2.connectedComponents(white)
@@ -196,7 +197,7 @@ def _hidden_parts(signal: Gray, disc: Disc) -> Mask:
 
 def _thresholds(signal: Gray) -> NDArray[np.float64]:
     """Return grey levels from just above the darkest to just below the brightest, in equal ratios."""
-    darkest, brightest = float(signal.min()), float(np.percentile(signal, 95))
+    darkest, brightest = float(signal.min()), float(np.percentile(signal[::2, ::2], 95))
     low, high = darkest + 3.0, max(darkest + 4.0, 0.8 * brightest)
     return np.geomspace(low, high, _THRESHOLDS, dtype=np.float64)
 
