@@ -42,7 +42,7 @@ def refuse_empty(image: NDArray[np.uint8], signal: NDArray[np.float32]) -> None:
         raise NoRetinaError(f"the image is noise (neighbouring pixels have nothing in common); {_EXPECTED}")
 
 
-def _variance(image: NDArray[np.uint8]) -> float:
+def _variance(image: NDArray[Any]) -> float:
     _, deviation = cv2.meanStdDev(image)
     return float((deviation**2).sum())
 
