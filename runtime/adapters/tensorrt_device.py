@@ -53,6 +53,12 @@ def this_system() -> str:
     return f"{platform.system()}-{platform.machine()}".lower()
 
 
+def rebuild_command(build: EngineBuild) -> str:
+    """Give the line that builds an engine again on this device, from the ONNX file that it was built from."""
+    engine, batch = build.builder.replace("_", "-"), " ".join(map(str, build.batch))
+    return f"retina-export {build.source} --out . --engine {engine} --batch {batch}"
+
+
 def misfits(build: EngineBuild) -> list[str]:
     """
     Say why an engine does not run on this device.
