@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import pickle
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -60,7 +61,7 @@ class Checkpoint:
             "network_input": dataclasses.asdict(self.network_input),
             "tiling": dataclasses.asdict(self.tiling),
             "threshold": self.threshold,
-            "record": dict(self.record),
+            "record": json.loads(json.dumps(dict(self.record))),  # plain types, or an error now
             "resume": None if self.resume is None else dict(self.resume),
         }
         with written_atomically(path) as temporary:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import shlex
 import sys
 from pathlib import Path
 
@@ -156,7 +157,23 @@ def _training_data(arguments: argparse.Namespace, held_out: int) -> TrainingData
         raise ValueError(
             f"--validation {held_out}: expected 0 to {len(samples) - 1}, for {len(samples)} images"
         )
-    return TrainingData(folder_name(arguments.data), samples[held_out:], samples[:held_out], arguments.terms)
+    kept, held = samples[held_out:], samples[:held_out]
+    return TrainingData(folder_name(arguments.data), kept, held, arguments.terms, command_of(arguments))
+
+
+def command_of(arguments: argparse.Namespace) -> str:
+    """Give the command with all that decides the result, and nothing that only this machine knows."""
+    words = ["retina-train", "--data", folder_name(arguments.data)]
+    for action in build_parser()._actions:
+        value = getattr(arguments, action.dest, action.default)
+        if value == action.default or action.dest in ("data", "out", "threads", "checkpoint_minutes"):
+            continue
+        words.append(action.option_strings[0])
+        if action.dest == "widths":
+            words.append(",".join(map(str, value)))
+        elif action.nargs != 0:
+            words.append(str(value))
+    return shlex.join(words)
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
+
+from retinagan.runtime import __version__
 from retinagan.train.checkpoint import Checkpoint
 from retinagan.train.datasets import Sample, load_labelled
 from retinagan.train.evaluation import POOLED, best_threshold, measure, score
@@ -25,18 +28,23 @@ class TrainingData:
         Images trained on, and images held out.
     terms : str
         Under which terms the data may be used; recorded with the model.
+    command : str
+        The command that trained the model; recorded with it.
     """
 
     folder: str
     kept: list[Sample]
     held_out: list[Sample]
     terms: str = ""
+    command: str = ""
 
     def record(self) -> dict[str, Any]:
         """Give what the model's record says of the data."""
         return {
             "data": self.folder,
             "terms": self.terms,
+            "command": self.command,
+            "software": {"retinagan": __version__, "torch": str(torch.__version__)},
             "training_images": [sample.name for sample in self.kept],
             "held_out_images": [sample.name for sample in self.held_out],
         }

@@ -39,6 +39,10 @@ def test_a_run_leaves_a_model_that_can_be_used(data, tmp_path, capsys):
     assert model.record["training_images"] == ["21_training", "22_training", "23_training"]
     assert model.record["threshold_from"] == "3 training images"
     assert model.record["iterations"] == 3
+    assert model.record["command"] == (
+        "retina-train --data drawn --iterations 2 --adversarial-iterations 1 --batch 2 --patch 32 "
+        "--widths 4,8 --terms 'free to use'"
+    )
     assert (out / "patches.pt").is_file()
     assert json.loads((out / "options.json").read_text())["adversarial"]["iterations"] == 1
     with (out / "log.csv").open(newline="") as file:
