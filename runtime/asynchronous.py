@@ -57,6 +57,7 @@ class AsyncStream:
             await self._bell.rung()
         with suppress(asyncio.TimeoutError):
             await asyncio.wait_for(self._until_source_ended(), SECONDS_FOR_SOURCE)
+        self._line.close(wait_for_source=False)
 
     def __aiter__(self) -> AsyncStream:
         return self

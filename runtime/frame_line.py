@@ -176,13 +176,15 @@ class FrameLine:
         if self._is_here():
             self._threads.stop()
 
-    def close(self) -> None:
-        """Stop, and wait until the threads are gone; for one that hangs in its source, not long."""
-        if self._is_here():
-            self._threads.stop()
-            self._threads.join()
-            if self._feeder is not None and self._feeder is not threading.current_thread():
-                self._feeder.join(SECONDS_FOR_SOURCE)
+    def close(self, *, wait_for_source: bool = True) -> None:
+        """Stop, and wait until the threads are gone; not long for one that is in its source, or not at all."""
+        if not self._is_here():
+            return
+        self._threads.stop()
+        self._threads.join()
+        if self._feeder is not None and self._feeder is not threading.current_thread():
+            patience = SECONDS_FOR_SOURCE if wait_for_source else 0.0
+            self._feeder.join(None if self._drawn else patience)
 
     def _feed(self, frames: Iterator[NDArray[Any]]) -> None:
         failure = None

@@ -151,11 +151,12 @@ def test_what_ended_the_source_is_told_after_its_items():
 
 @pytest.mark.parametrize("who", ["put", "get"])
 def test_stopping_wakes_who_waits(who):
-    blocked = threading.Event()
-    threads = line(lambda item: blocked.wait(PATIENCE), room=1)
+    begun, go_on = threading.Event(), threading.Event()
+    threads = line(lambda item: (begun.set(), go_on.wait(PATIENCE)), room=1)
     answers = []
     if who == "put":
         threads.put([0])
+        assert begun.wait(PATIENCE)
         waiting = threading.Thread(target=lambda: [answers.append(threads.put([n])) for n in range(3)])
     else:
         waiting = threading.Thread(target=lambda: answers.append(threads.get()))
@@ -165,7 +166,7 @@ def test_stopping_wakes_who_waits(who):
     assert not waiting.is_alive()
     assert answers[-1] is (False if who == "put" else None)
     assert not threads.ended or who == "get"
-    blocked.set()
+    go_on.set()
     threads.join()
     assert threads.ended
 

@@ -15,6 +15,7 @@ from gated_engine import PATIENCE, GatedEngine, gated_steps, numbered_frame, str
 from tiny_model import write_tiny_model
 
 from retinagan.runtime import EngineError, Segmenter
+from retinagan.runtime.stage_threads import StageThreads
 from retinagan.runtime.stream import Stream, StreamOptions
 
 TESTS = Path(__file__).parent.parent
@@ -213,10 +214,10 @@ def run_script(body, **options) -> subprocess.Popen:
 
 def test_control_c_while_waiting_for_a_frame():
     process = run_script("""
-stream = Stream(gated_steps(engine), StreamOptions())
-print("waiting", flush=True)
 try:
-    next(stream)
+    with Stream(gated_steps(engine), StreamOptions()) as stream:
+        print("waiting", flush=True)
+        next(stream)
 except KeyboardInterrupt:
     print("interrupted", stream_threads(), list(stream))
 """)
@@ -224,6 +225,17 @@ except KeyboardInterrupt:
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=60)
     assert (out, err, process.returncode) == ("interrupted [] []\n", "", 0)
+
+
+def test_an_interrupt_while_waiting_ends_the_threads(engine, monkeypatch):
+    def interrupted(threads, *, wait):
+        raise KeyboardInterrupt
+
+    stream = stream_of(engine)
+    monkeypatch.setattr(StageThreads, "get", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        next(stream)
+    assert stream_threads() == []
 
 
 def test_control_c_in_the_consumer():
