@@ -177,7 +177,7 @@ class FrameLine:
             self._threads.stop()
 
     def close(self, *, wait_for_source: bool = True) -> None:
-        """Stop, and wait until the threads are gone; not long for one that is in its source, or not at all."""
+        """Stop, and wait until the threads are gone; for one in its source not long, or not at all."""
         if not self._is_here():
             return
         self._threads.stop()
