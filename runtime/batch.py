@@ -1,6 +1,6 @@
 """Many images through one segmenter: reading, segmenting and writing overlap, and no image stops the rest."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -102,7 +102,7 @@ class Batch:
         self._kinds = tuple(kinds)
         self._engine_failures = 0
 
-    def run(self, jobs: Iterable[Job]) -> Iterator[Row]:
+    def run(self, jobs: Iterable[Job]) -> Generator[Row, None, None]:
         """Give a row for each job, in their order, when its pictures are written.
 
         Raises

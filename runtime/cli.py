@@ -13,7 +13,7 @@ import sys
 import threading
 import warnings
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from types import FrameType
 from typing import TYPE_CHECKING, NoReturn
 
@@ -147,11 +147,13 @@ def _run(options: argparse.Namespace) -> int:
         jobs = jobs_to_do(found.inputs, report, folder, options.kinds, again=options.overwrite)
         tally = Tally(len(found.inputs), kept=len(found.inputs) - len(jobs))
         progress = open_progress(len(jobs), sys.stderr, quiet=options.quiet)
+        batch = Batch(segmenter, folder, report.settings, options.kinds)
         try:
-            for row in Batch(segmenter, folder, report.settings, options.kinds).run(jobs):
-                report.append(row)
-                tally.count(row)
-                progress.advance(row)
+            with closing(batch.run(jobs)) as rows:
+                for row in rows:
+                    report.append(row)
+                    tally.count(row)
+                    progress.advance(row)
         finally:
             progress.close()
             for line in () if options.quiet else summary(tally, found, report):

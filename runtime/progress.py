@@ -22,9 +22,9 @@ class Progress(Protocol):
         """Leave the stream in order."""
 
 
-def open_progress(total: int, stream: TextIO, *, quiet: bool = False) -> Progress:
+def open_progress(total: int, stream: TextIO | None, *, quiet: bool = False) -> Progress:
     """Choose how to show the progress of `total` images on a stream."""
-    if quiet or not total:
+    if quiet or not total or stream is None:
         return _Silent()
     if not stream.isatty():
         return Lines(total, stream)

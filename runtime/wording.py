@@ -21,8 +21,13 @@ def spoken(seconds: float) -> str:
     return f"{minutes} min {whole:02d} s" if minutes else f"{whole} s"
 
 
-def say(text: str, stream: TextIO) -> None:
-    """Write a line; a reader that has gone away, or letters that the stream cannot show, are no errors."""
+def say(text: str, stream: TextIO | None) -> None:
+    """Write a line; a reader that has gone away, or letters that the stream cannot show, are no errors.
+
+    A stream that the process was started without is None.
+    """
+    if stream is None:
+        return
     encoding = stream.encoding or "utf-8"
     shown = "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text)
     with suppress(OSError):
@@ -30,8 +35,10 @@ def say(text: str, stream: TextIO) -> None:
     flush(stream)
 
 
-def flush(stream: TextIO) -> None:
+def flush(stream: TextIO | None) -> None:
     """Flush a stream; if its reader has gone away, send nowhere what was and will be written to it."""
+    if stream is None:
+        return
     try:
         stream.flush()
     except OSError:

@@ -5,7 +5,7 @@ import time
 
 import numpy as np
 
-from retinagan.runtime import Segmentation, Segmenter, cli
+from retinagan.runtime import Segmentation, Segmenter, cli, progress
 
 
 def segment_at_once(segmenter, frame):
@@ -21,4 +21,5 @@ def segment_slowly(segmenter, frame):
 
 if __name__ == "__main__":
     Segmenter.__call__ = segment_slowly
+    progress._FIRST_INTERVAL = 3600.0  # no line for a computer that is slow
     sys.exit(cli.main())

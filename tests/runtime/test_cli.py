@@ -11,7 +11,7 @@ from drawn_retina import drawn_retina
 from PIL import Image
 from tiny_model import tiny_spec, write_tiny_model
 
-from retinagan.runtime import __version__
+from retinagan.runtime import __version__, progress
 from retinagan.runtime.cli import _parsed, main
 from retinagan.runtime.spec import spec_path
 
@@ -23,7 +23,8 @@ def model(tmp_path_factory) -> str:
 
 @pytest.fixture
 def here(tmp_path, monkeypatch) -> Path:
-    """The working folder, with three images in it."""
+    """The working folder, with three images in it; no progress is said, however slow the computer is."""
+    monkeypatch.setattr(progress, "_FIRST_INTERVAL", 3600.0)
     image, _ = drawn_retina()
     for name in ("a.png", "b.jpg", "sub/c.tif"):
         (tmp_path / "in" / name).parent.mkdir(parents=True, exist_ok=True)
@@ -204,6 +205,14 @@ def test_a_lone_model_runs_with_a_warning_of_one_line(here, tmp_path, capsys):
     assert line.startswith(f"retina-run: warning: {lone} is not verified")
     (row,) = rows().values()
     assert len(row["model_sha256"]) == 64
+
+
+@pytest.mark.parametrize("missing", ["stdout", "stderr"])
+def test_a_process_may_have_no_stdout_or_stderr(here, model, monkeypatch, missing):
+    monkeypatch.setattr("sys." + missing, None)
+    assert main(["in/a.png", "--model", model]) == 0
+    assert main(["nothing"]) == 2
+    assert pictures() == ["a_vessels.png"]
 
 
 @pytest.mark.parametrize(
