@@ -8,6 +8,7 @@ import os
 import re
 from dataclasses import dataclass, replace
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any
 
 from retinagan.export.agreement import ParityError
@@ -114,6 +115,8 @@ def export_engine(
         pack = None if gpu is None else read_pack(source, spec)
         results.append(no_gpu if gpu is None else f"{gpu.name}, compute capability {gpu.compute_capability}")
     folder.mkdir(parents=True, exist_ok=True)
+    with TemporaryFile(dir=folder):
+        pass  # a folder that cannot be written to shows now, not after minutes
     target = folder / (source.stem + _SUFFIX[options.engine])
     build = _engine_build(options, trt, gpu, spec, source)
     with steps.step(f"build by {options.engine} {build.version}") as results:

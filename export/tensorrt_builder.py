@@ -177,7 +177,9 @@ def _parse(trt: Any, dialect: Dialect, log: Any, network: Any, path: Path) -> No
     text = _line(error.desc())
     if dialect.names_nodes and error.node_operator():
         text += f" [operator {error.node_operator()}, node {error.node_name()}]"
-    raise ModelError(f"{dialect.name} cannot read {path}: {text}; export the model again by retina-export")
+    raise ModelError(
+        f"{dialect.name} cannot read {path}: {text}; build from an fp32, fp16 or int8 file of retina-export"
+    )
 
 
 def _set_precision(trt: Any, dialect: Dialect, config: Any, precision: str) -> None:
