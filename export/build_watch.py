@@ -92,21 +92,27 @@ def make_monitor(base: Any, progress: Progress | None, interrupted: Callable[[],
 
 @contextlib.contextmanager
 def interrupts_deferred() -> Iterator[Callable[[], bool]]:
-    """Hold Ctrl-C back while foreign code calls ours, and raise it at the end; a second one kills at once."""
-    arrived = False
+    """Hold Ctrl-C and SIGTERM back while foreign code calls ours, and handle them at the end.
+
+    Gives a function that says whether one arrived. A second one kills the process at once.
+    """
+    arrived: list[int] = []
 
     def remember(number: int, frame: FrameType | None) -> None:
-        nonlocal arrived
-        arrived = True
-        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        arrived.append(number)
+        signal.signal(number, signal.SIG_DFL)
 
     if threading.current_thread() is not threading.main_thread():
         yield lambda: False
         return
-    before = signal.signal(signal.SIGINT, remember)
+    found = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    handlers = {number: handler for number, handler in found.items() if callable(handler)}
+    for number in handlers:
+        signal.signal(number, remember)
     try:
-        yield lambda: arrived
+        yield lambda: bool(arrived)
     finally:
-        signal.signal(signal.SIGINT, before)
-    if arrived:
-        raise KeyboardInterrupt
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+    for number in arrived:
+        handlers[signal.Signals(number)](number, None)

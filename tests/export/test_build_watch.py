@@ -57,6 +57,18 @@ def test_ctrl_c_waits_for_the_end_of_the_block():
     assert signal.getsignal(signal.SIGINT) is before
 
 
+def test_a_handler_of_the_programs_own_runs_at_the_end():
+    order = []
+    before = signal.signal(signal.SIGTERM, lambda number, frame: order.append(signal.Signals(number).name))
+    try:
+        with interrupts_deferred() as interrupted:
+            os.kill(os.getpid(), signal.SIGTERM)
+            order.append(interrupted())
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert order == [True, "SIGTERM"]
+
+
 def test_an_error_goes_before_ctrl_c():
     before = signal.getsignal(signal.SIGINT)
 
