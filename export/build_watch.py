@@ -114,5 +114,5 @@ def interrupts_deferred() -> Iterator[Callable[[], bool]]:
     finally:
         for number, handler in handlers.items():
             signal.signal(number, handler)
-    for number in arrived:
-        handlers[signal.Signals(number)](number, None)
+    for late in arrived:
+        handlers[signal.Signals(late)](late, None)
