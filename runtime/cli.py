@@ -49,14 +49,6 @@ class _UsageError(RetinaGanError):
     """The arguments make no sense."""
 
 
-class _Stopped(KeyboardInterrupt):
-    """A signal asked the run to stop."""
-
-    def __init__(self, number: int) -> None:
-        super().__init__(number)
-        self.number = number
-
-
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         raise _UsageError(f"{message}; see {self.prog} --help")
@@ -64,17 +56,20 @@ class _Parser(argparse.ArgumentParser):
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run `retina-run` with these arguments, or the process's; return its exit code."""
+    received: list[int] = []
     try:
-        with _signals_raised():
+        with _signals_raised(received):
             return _run(_parsed(sys.argv[1:] if arguments is None else arguments))
     except (SystemExit, BrokenPipeError):  # --help and --version, whether they are read or not
         flush(sys.stdout)
         return ALL_DONE
     except RetinaGanError as error:
-        _complain(str(error))
-        return NOT_RUN
-    except KeyboardInterrupt as stop:
-        return 128 + (stop.number if isinstance(stop, _Stopped) else signal.SIGINT)
+        if not received:  # else it only says that something was interrupted
+            _complain(str(error))
+            return NOT_RUN
+    except KeyboardInterrupt:
+        pass
+    return 128 + (received[0] if received else signal.SIGINT)
 
 
 def _parsed(arguments: Sequence[str]) -> argparse.Namespace:
@@ -190,12 +185,13 @@ def _complain(text: str) -> None:
 
 
 @contextmanager
-def _signals_raised() -> Iterator[None]:
-    """Turn the first signal to stop into an exception; a second one ends the process at once."""
+def _signals_raised(received: list[int]) -> Iterator[None]:
+    """Turn a signal to stop into KeyboardInterrupt, and note it; a second one ends the process at once."""
 
     def stop(number: int, frame: FrameType | None) -> NoReturn:
         signal.signal(number, signal.SIG_DFL)
-        raise _Stopped(number)
+        received.append(number)
+        raise KeyboardInterrupt
 
     before = {}
     if threading.current_thread() is threading.main_thread():

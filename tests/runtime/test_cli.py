@@ -1,5 +1,6 @@
 import csv
 import shlex
+import signal
 import struct
 import zlib
 from pathlib import Path
@@ -11,7 +12,7 @@ from drawn_retina import drawn_retina
 from PIL import Image
 from tiny_model import tiny_spec, write_tiny_model
 
-from retinagan.runtime import __version__, progress
+from retinagan.runtime import EngineError, __version__, progress, segmenter
 from retinagan.runtime.cli import _parsed, main
 from retinagan.runtime.spec import spec_path
 
@@ -205,6 +206,20 @@ def test_a_lone_model_runs_with_a_warning_of_one_line(here, tmp_path, capsys):
     assert line.startswith(f"retina-run: warning: {lone} is not verified")
     (row,) = rows().values()
     assert len(row["model_sha256"]) == 64
+
+
+def test_a_signal_counts_even_where_a_library_makes_another_error_of_it(here, model, monkeypatch, capsys):
+    def interrupted(*arguments, **options):
+        try:
+            signal.raise_signal(signal.SIGTERM)
+        except KeyboardInterrupt:
+            raise EngineError("initialization failed") from None
+
+    monkeypatch.setattr(segmenter, "open_adapter", interrupted)
+    before = signal.getsignal(signal.SIGTERM)
+    assert main(["in", "--model", model]) == 143
+    assert capsys.readouterr() == ("", "")
+    assert signal.getsignal(signal.SIGTERM) == before
 
 
 @pytest.mark.parametrize("missing", ["stdout", "stderr"])
