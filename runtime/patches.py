@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
 from retinagan.runtime.errors import ModelError
 
 
@@ -135,8 +136,13 @@ class PatchGrid:
         expected = (len(chosen), self.side, self.side)
         if patches.shape != expected:
             raise ValueError(f"got patches of shape {patches.shape}; the grid regroups {expected}")
-        square = np.zeros((self.size, self.size), np.float64)
         across = len(self.starts)
+        if across * self.side == self.size:  # no pixel in two patches: nothing to blend
+            whole = np.zeros((self.size, self.size), np.float32)
+            for patch, (top, left) in zip(patches, self.origins[chosen], strict=True):
+                whole[top : top + self.side, left : left + self.side] = patch
+            return whole
+        square = np.zeros((self.size, self.size), np.float64)
         for patch, index in zip(patches, chosen, strict=True):
             top, left = self.origins[index]
             weight = np.outer(self.weights[index // across], self.weights[index % across])

@@ -103,6 +103,7 @@ def regroup(
     with clock.stage("regroup"):
         square = grid.regroup(batch.probability[:, 0], batch.indices)
         mask = prepared.retina.mask
-        probability = np.where(mask, prepared.crop.restore(square), np.float32(0))
+        probability = prepared.crop.restore(square)
+        np.copyto(probability, 0, where=~mask)
         vessels = mask & (probability >= threshold)
     return Segmentation(probability, vessels, mask, MappingProxyType(clock.seconds))

@@ -13,9 +13,7 @@ from retinagan.runtime.roi import Retina, find_retina
 LARGEST_CHANGE = 0.01
 """A retina is found again when a larger share of its area than this has changed sides with the margin."""
 
-_SMALL_SIDE = (
-    128  # long side of the pictures compared; a pixel's share of the light shows shifts far below it
-)
+_BLOCKS = 128  # at least, along the long side; far smaller shifts show in the levels at the rim
 _SMALLEST_STEP = 12.0  # grey levels from margin to retina; with less, noise would count as change
 
 Gray = NDArray[np.float32]
@@ -34,7 +32,7 @@ class StillRetina:
 
     def __call__(self, image: NDArray[np.uint8]) -> Retina:
         """Give the retina of an (H, W, 3) uint8 RGB image; raises what `find_retina` does."""
-        small = _small(image)
+        small = _blocks(image).max(axis=2).astype(np.float32)
         if self._known is not None and self._known.still_holds(image.shape, small):
             return Retina(self._known.retina.mask.copy(), self._known.retina.disc)
         retina = find_retina(image)
@@ -55,8 +53,7 @@ class _Found:
     @classmethod
     def remember(cls, shape: tuple[int, ...], small: Gray, retina: Retina) -> _Found | None:
         """Give what later frames are compared with, or None if the picture has no margin to compare."""
-        mask = retina.mask.view(np.uint8) * np.uint8(255)
-        covered = cv2.resize(mask, small.shape[::-1], interpolation=cv2.INTER_AREA)
+        covered = _blocks(retina.mask.view(np.uint8) * np.uint8(255))
         inside, outside = covered == 255, covered == 0
         light = _light(small, inside, outside)
         if light is None:
@@ -74,14 +71,13 @@ class _Found:
         return changed <= LARGEST_CHANGE * float(np.count_nonzero(self.inside))
 
 
-def _small(image: NDArray[np.uint8]) -> Gray:
-    """Give the brightest channel with a long side of 128 pixels."""
-    height, width = image.shape[:2]
-    step = max(1, max(height, width) // 1024)
-    scale = min(1.0, _SMALL_SIDE / max(height, width))
-    size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    small = cv2.resize(image[::step, ::step], size, interpolation=cv2.INTER_AREA)
-    return np.asarray(small.max(axis=2), np.float32)
+def _blocks(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Give the means of blocks of pixels, 128 to 255 along the image's long side."""
+    while max(image.shape[:2]) >= 2 * _BLOCKS:
+        rows, columns = image.shape[0] // 2, image.shape[1] // 2
+        even = image[: 2 * rows, : 2 * columns]
+        image = np.asarray(cv2.resize(even, (columns, rows), interpolation=cv2.INTER_AREA), np.uint8)
+    return image
 
 
 def _light(small: Gray, inside: NDArray[np.bool_], outside: NDArray[np.bool_]) -> Gray | None:

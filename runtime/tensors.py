@@ -1,5 +1,6 @@
 """Patches of pixels turned into the arrays that the network takes."""
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -26,11 +27,13 @@ def image_tensor(
         `out`, or else a new array.
     """
     levels = np.arange(256)[:, None] / 255.0
-    table = ((levels - np.array(options.mean)) / np.array(options.std)).astype(np.float32)
+    normalised = (levels - np.array(options.mean)) / np.array(options.std)
+    table = np.ascontiguousarray(normalised.T, np.float32)
     count, height, width, channels = patches.shape
     tensor = np.empty((count, channels, height, width), np.float32) if out is None else out
-    for channel in range(channels):
-        tensor[:, channel] = table[:, channel][patches[..., channel]]
+    for patch, planes in zip(patches, tensor, strict=True):
+        for channel, plane in enumerate(cv2.split(patch)):
+            cv2.LUT(plane, table[channel], planes[channel])
     return tensor
 
 

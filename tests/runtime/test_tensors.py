@@ -1,4 +1,5 @@
 import numpy as np
+
 from retinagan.runtime.spec import NetworkInput
 from retinagan.runtime.tensors import image_tensor, roi_tensor
 
@@ -19,3 +20,16 @@ def test_the_roi_becomes_zero_and_one():
     tensor = roi_tensor(patches)
     assert tensor.dtype == np.float32
     assert tensor.tolist() == [[[[1.0, 0.0], [0.0, 1.0]]]]
+
+
+def test_arrays_that_are_there_are_filled():
+    patches = np.random.default_rng(0).integers(0, 256, (2, 8, 16, 3), dtype=np.uint8)
+    images, rois = np.full((4, 3, 8, 16), 9, np.float32), np.full((4, 1, 8, 16), 9, np.float32)
+    image = image_tensor(patches, NetworkInput(), images[:2])
+    roi = roi_tensor(patches[..., 0] > 99, rois[:2])
+    assert np.shares_memory(image, images)
+    assert np.shares_memory(roi, rois)
+    np.testing.assert_array_equal(images[:2], image_tensor(patches, NetworkInput()))
+    np.testing.assert_array_equal(rois[:2], roi_tensor(patches[..., 0] > 99))
+    assert (images[2:] == 9).all()
+    assert (rois[2:] == 9).all()
