@@ -5,16 +5,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from drawn_retina import drawn_retina
 from fake_tensorrt_build import ENGINE, Script, fake_tensorrt
-from tiny_model import PATCH, tiny_spec, write_tiny_model
+from tiny_export import write_tiny_export
+from tiny_model import PATCH, tiny_spec
 
 from retinagan.export import engine_export
 from retinagan.export.agreement import ParityError
 from retinagan.export.engine_export import EngineOptions, engine_fits, export_engine
-from retinagan.export.image_sets import ProofImage
-from retinagan.export.proof_pack import pack_folder, write_pack
-from retinagan.export.proving import prepared, probability_map
 from retinagan.export.steps import Steps
 from retinagan.runtime.adapters import EngineAdapter, OnnxRuntimeAdapter
 from retinagan.runtime.adapters.cuda_driver import Gpu
@@ -40,21 +37,9 @@ class Shifted(EngineAdapter):
 
 
 @pytest.fixture(scope="module")
-def exported(tmp_path_factory) -> Path:
-    """The folder of a tiny model with its spec and proof pack; no test changes it."""
-    folder = tmp_path_factory.mktemp("exported")
-    path = write_tiny_model(folder)
-    spec = ModelSpec.load(spec_path(path))
-    images = [ProofImage(f"drawn_{turn}", drawn_retina(angles=(20 + turn, 75, 130))[0]) for turn in (0, 9)]
-    with OnnxRuntimeAdapter(path, spec) as adapter:
-        maps = [probability_map(adapter, prepared(image, spec), spec) for image in images]
-    write_pack(pack_folder(path, spec), spec, images, maps)
-    return folder
-
-
-@pytest.fixture
-def source(exported) -> Path:
-    return exported / "tiny.onnx"
+def source(tmp_path_factory) -> Path:
+    """An ONNX file with its spec and proof pack; no test changes it."""
+    return write_tiny_export(tmp_path_factory.mktemp("exported"))
 
 
 class Device:
@@ -143,32 +128,30 @@ def test_the_times_are_kept_by_device_and_version(device, source, tmp_path):
         ("int8", 0.4, r"vessel map agrees with FP32's to Dice 0\.\d+, needed .* with --accept-drop"),
     ],
 )
-def test_an_engine_that_misses_its_bounds_is_not_written(
-    exported, device, precision, shift, message, tmp_path
-):
-    source = lone_copy(exported, tmp_path, precision=precision)
+def test_an_engine_that_misses_its_bounds_is_not_written(source, device, precision, shift, message, tmp_path):
+    source = lone_copy(source, tmp_path, precision=precision)
     device.shift = shift
     with pytest.raises(ParityError, match=message):
         export_engine(source, tmp_path / "out", EngineOptions(), Steps())
     assert files(tmp_path / "out") == []
 
 
-def test_a_drop_may_be_accepted_but_not_of_fp32(exported, device, tmp_path):
+def test_a_drop_may_be_accepted_but_not_of_fp32(source, device, tmp_path):
     device.shift = 0.4
     options = EngineOptions(accept_drop=True)
-    path = export_engine(lone_copy(exported, tmp_path, precision="int8"), tmp_path / "out", options, Steps())
+    path = export_engine(lone_copy(source, tmp_path, precision="int8"), tmp_path / "out", options, Steps())
     (accepted,) = ModelSpec.load(spec_path(path)).proof["accepted"]
     assert accepted.startswith("its vessel map agrees with FP32's to Dice")
     with pytest.raises(ParityError):
         export_engine(device.source, tmp_path / "out", options, Steps())
 
 
-def lone_copy(exported: Path, folder: Path, **changes) -> Path:
+def lone_copy(source: Path, folder: Path, **changes) -> Path:
     """Copy the model and its pack, with other values in its spec."""
     target = folder / "copy"
     target.mkdir()
-    for path in (*exported.glob("tiny.onnx*"), *exported.glob("tiny-proof/*")):
-        copied = target / path.relative_to(exported)
+    for path in (*source.parent.glob("tiny.onnx*"), *source.parent.glob("tiny-proof/*")):
+        copied = target / path.relative_to(source.parent)
         copied.parent.mkdir(exist_ok=True)
         copied.write_bytes(path.read_bytes())
     beside = spec_path(target / "tiny.onnx")
@@ -191,8 +174,8 @@ def test_a_failed_build_leaves_an_earlier_engine_as_it_was(device, source, tmp_p
     assert {path.name: path.read_bytes() for path in (tmp_path / "out").iterdir()} == before
 
 
-def test_a_pack_that_is_missing_or_changed_is_found_before_the_build(exported, device, tmp_path):
-    source = lone_copy(exported, tmp_path)
+def test_a_pack_that_is_missing_or_changed_is_found_before_the_build(source, device, tmp_path):
+    source = lone_copy(source, tmp_path)
     image = next((source.parent / "tiny-proof").glob("*_image.png"))
     image.write_bytes(image.read_bytes()[:-1])
     with pytest.raises(ModelError, match="not a whole proof pack"):
@@ -204,8 +187,8 @@ def test_a_pack_that_is_missing_or_changed_is_found_before_the_build(exported, d
     assert not (tmp_path / "out").exists()
 
 
-def test_a_model_that_cannot_be_built_from(exported, device, tmp_path):
-    source = lone_copy(exported, tmp_path)
+def test_a_model_that_cannot_be_built_from(source, device, tmp_path):
+    source = lone_copy(source, tmp_path)
 
     def refused(message, path=source, **options):
         with pytest.raises(ModelError, match=message):
