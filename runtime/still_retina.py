@@ -32,7 +32,8 @@ class StillRetina:
 
     def __call__(self, image: NDArray[np.uint8]) -> Retina:
         """Give the retina of an (H, W, 3) uint8 RGB image; raises what `find_retina` does."""
-        small = _blocks(image).max(axis=2).astype(np.float32)
+        red, green, blue = cv2.split(_blocks(image))
+        small = cv2.max(cv2.max(red, green), blue).astype(np.float32)
         if self._known is not None and self._known.still_holds(image.shape, small):
             return Retina(self._known.retina.mask.copy(), self._known.retina.disc)
         retina = find_retina(image)
