@@ -18,6 +18,9 @@ import tempfile
 import time
 from pathlib import Path
 
+from retinagan.runtime.errors import RetinaGanError
+from retinagan.runtime.wording import counted
+
 
 def measure(images: str, model: str | None, threads: int) -> dict[str, object]:
     """Do all images once; give what the table needs."""
@@ -77,8 +80,8 @@ def table(runs: list[dict], threads: int) -> str:
     stages = {name: statistics.median(run["stages"][name] for run in runs) for name in first["stages"]}
     return "\n".join(
         [
-            f"{cpu_name()}, {threads} threads; {first['engine']}; model {first['model']}; {first['images']} "
-            f"images of {first['size']}; medians of {len(runs)} runs.",
+            f"{cpu_name()}, {counted(threads, 'thread')}; {first['engine']}; model {first['model']}; {first['images']} "
+            f"images of {first['size']}; medians of {counted(len(runs), 'run')}.",
             "",
             "| images/s | engine's share of the wall time | peak memory |",
             "| ---: | ---: | ---: |",
@@ -105,14 +108,19 @@ def main() -> None:
         parser.error("name a folder by --images, or DRIVE's by the environment variable RETINAGAN_DRIVE")
     images = options.images or str(Path(os.environ["RETINAGAN_DRIVE"]) / "test" / "images")
     if options.single:
-        print(json.dumps(measure(images, options.model, options.threads)))
+        try:
+            print(json.dumps(measure(images, options.model, options.threads)))
+        except RetinaGanError as error:
+            sys.exit(str(error))
         return
     command = [sys.executable, __file__, "--single", "--images", images, "--threads", str(options.threads)]
     command += ["--model", options.model] if options.model else []
-    runs = [
-        json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
-        for _ in range(options.runs)
-    ]
+    runs = []
+    for _ in range(options.runs):
+        process = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
+        if process.returncode:
+            sys.exit(process.returncode)
+        runs.append(json.loads(process.stdout))
     print(table(runs, options.threads))
 
 
