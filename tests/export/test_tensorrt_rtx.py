@@ -184,3 +184,37 @@ def test_a_spec_that_does_not_fit_the_graph(no_gpu, tmp_path):
     with pytest.raises(EngineError, match="cannot build an engine from"):
         export_engine(source, tmp_path / "out", EngineOptions("tensorrt-rtx"), Steps())
     assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_the_command_builds_without_torch_and_onnx(tmp_path):
+    source = write_tiny_model(tmp_path)
+    code = (
+        "import sys\n"
+        "for name in ('torch', 'onnx', 'onnxruntime', 'onnxscript', 'sklearn', 'kornia', 'openvino'):\n"
+        "    sys.modules[name] = None\n"
+        "from retinagan.export import engine_export\n"
+        "from retinagan.export.cli import main\n"
+        "from retinagan.runtime.errors import EngineError\n"
+        "def missing():\n"
+        "    raise EngineError('no NVIDIA driver: hidden by a test')\n"
+        "engine_export.find_gpu = missing\n"
+        "sys.exit(main(sys.argv[1:]))\n"
+    )
+    arguments = [
+        str(source),
+        "--out",
+        str(tmp_path / "out"),
+        "--engine",
+        "tensorrt-rtx",
+        "--batch",
+        "1",
+        "2",
+        "4",
+    ]
+    ended = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True)
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert f"build by tensorrt-rtx {trt.__version__} ... " in ended.stdout
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
+        "tiny.rtx.engine",
+        "tiny.rtx.engine.json",
+    ]
