@@ -38,9 +38,10 @@ def test_predictions_of_overlapping_patches_are_blended(tmp_path):
 
 def test_a_model_file_predicts_as_the_segmenter_does(tmp_path):
     path = write_tiny_model(tmp_path)
-    predictor = open_predictor(path, threads=1)
-    with predictor.resources, Segmenter(path, threads=1) as segmenter:
+    with Segmenter(path, threads=1) as segmenter:
         expected = segmenter(labelled().image).probability
+    predictor = open_predictor(path, threads=1)
+    with predictor.resources:
         np.testing.assert_array_equal(predictor.predict(labelled()), expected)
     assert predictor.threshold == 0.5
 
