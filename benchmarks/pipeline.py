@@ -80,8 +80,8 @@ def table(runs: list[dict], threads: int) -> str:
     stages = {name: statistics.median(run["stages"][name] for run in runs) for name in first["stages"]}
     return "\n".join(
         [
-            f"{cpu_name()}, {counted(threads, 'thread')}; {first['engine']}; model {first['model']}; {first['images']} "
-            f"images of {first['size']}; medians of {counted(len(runs), 'run')}.",
+            f"{cpu_name()}, {counted(threads, 'thread')}; {first['engine']}; model {first['model']}; "
+            f"{first['images']} images of {first['size']}; medians of {counted(len(runs), 'run')}.",
             "",
             "| images/s | engine's share of the wall time | peak memory |",
             "| ---: | ---: | ---: |",
