@@ -38,7 +38,9 @@ def import_tensorrt(builder: str) -> Any:
     name = NAMES[builder]
     try:
         module = importlib.import_module(builder)
-    except ImportError as error:
+        if not hasattr(module, "__version__"):
+            raise ImportError(f"the folder {builder} here is not it")
+    except (ImportError, OSError, RuntimeError) as error:  # its libraries may be missing or unfit
         reason = " ".join(str(error).split())
         raise EngineError(f"{name} cannot be imported ({reason}): {_INSTALL[builder]}") from None
     version = tuple(int(part) for part in module.__version__.split(".")[:2])

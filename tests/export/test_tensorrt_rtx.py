@@ -136,6 +136,25 @@ def test_a_truncated_file(tmp_path, kept):
         build(path)
 
 
+@pytest.mark.parametrize("location", ["missing.bin", "../outside.bin", "/absolute"])
+def test_weights_in_a_file_that_is_missing_or_elsewhere(tmp_path, location):
+    folder = tmp_path / "model"
+    folder.mkdir()
+    model = tiny_graph()
+    weights = model.graph.initializer[0]
+    (tmp_path / "outside.bin").write_bytes(weights.raw_data)
+    if location == "/absolute":
+        location = str(tmp_path / "outside.bin")
+    weights.data_location = TensorProto.EXTERNAL
+    for key, value in (("location", location), ("offset", "0"), ("length", str(len(weights.raw_data)))):
+        weights.external_data.add(key=key, value=value)
+    weights.ClearField("raw_data")
+    path = folder / "model.onnx"
+    path.write_bytes(model.SerializeToString())
+    with pytest.raises(ModelError, match=r"cannot read .*model\.onnx: Failed to import initializer"):
+        build(path)
+
+
 def test_ctrl_c_ends_the_build(tmp_path):
     # In a process of its own: the signal goes to whoever runs the tests.
     code = (

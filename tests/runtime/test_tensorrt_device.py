@@ -99,6 +99,28 @@ def test_modules_that_are_not_installed(device):
         import_tensorrt("tensorrt_rtx")
 
 
+def forget(monkeypatch):
+    """Let the next import look for TensorRT anew, until the test ends."""
+    monkeypatch.setitem(sys.modules, "tensorrt", None)
+    monkeypatch.delitem(sys.modules, "tensorrt")
+
+
+def test_a_folder_that_happens_to_have_the_name(tmp_path, monkeypatch):
+    (tmp_path / "tensorrt").mkdir()
+    monkeypatch.syspath_prepend(tmp_path)
+    forget(monkeypatch)
+    with pytest.raises(EngineError, match=r"cannot be imported \(the folder tensorrt here is not it\)"):
+        import_tensorrt("tensorrt")
+
+
+def test_a_library_that_does_not_load(tmp_path, monkeypatch):
+    (tmp_path / "tensorrt.py").write_text("raise OSError('libnvinfer.so.10: cannot open\\nshared object')")
+    monkeypatch.syspath_prepend(tmp_path)
+    forget(monkeypatch)
+    with pytest.raises(EngineError, match=r"imported \(libnvinfer\.so\.10: cannot open shared object\)"):
+        import_tensorrt("tensorrt")
+
+
 def test_a_version_that_is_too_old(device):
     device(tensorrt="8.5.3.1")
     with pytest.raises(EngineError, match=r"TensorRT 8\.5\.3\.1 is too old; expected 8\.6 or newer"):
