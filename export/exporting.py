@@ -1,51 +1,24 @@
-"""From a checkpoint to the artefacts: fold, export, check, write, compare, and only then give out."""
+"""From a model to files of each precision: write, prove against FP32, and only then give out."""
 
 import os
-import warnings
-from collections.abc import Iterable
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
-from itertools import chain
 from pathlib import Path
-from tempfile import TemporaryFile
-from typing import Any
+from tempfile import TemporaryDirectory
 
-from retinagan.export.fold import fold_batch_norm
-from retinagan.export.onnx_file import build_onnx, check_onnx, write_metadata
-from retinagan.export.parity import TOLERANCE, Difference, TorchAdapter, compare, require_parity
-from retinagan.export.proof_images import Patches, drawn_retina, noise_patches, patches_of, patches_of_files
+from retinagan.export.agreement import ParityError
+from retinagan.export.bounds import bounds_for, deciding_set, faults
+from retinagan.export.calibration import Calibration, calibrate
+from retinagan.export.drafts import Draft, Prover, write_draft
+from retinagan.export.image_sets import ImageFolder
+from retinagan.export.layer_search import search
+from retinagan.export.making import Maker
+from retinagan.export.options import MEANT_FOR, ExportOptions
+from retinagan.export.source import open_source
 from retinagan.export.steps import Steps
-from retinagan.runtime.adapters import EngineAdapter, OnnxRuntimeAdapter
-from retinagan.runtime.atomic import written_atomically
-from retinagan.runtime.spec import METADATA_KEY, ModelSpec, sha256_of, spec_path
-from retinagan.train.checkpoint import Checkpoint, load_checkpoint
-
-DEFAULT_THRESHOLD = 0.5
-"""Taken where neither the user nor the checkpoint names an operating threshold."""
-
-
-@dataclass(frozen=True)
-class ExportOptions:
-    """What the user may choose; None leaves it to the checkpoint.
-
-    Parameters
-    ----------
-    name : str, optional
-        The model's name and its file's; the trained system's, such as "retina-gan", if left out.
-    threshold : float, optional
-        Probability from which on a pixel is a vessel.
-    patch : int, optional
-        Side in pixels of the patches that the runtime cuts.
-    overlap : float, optional
-        Share of a patch's side that it has in common with the next.
-    images : path, optional
-        Folder of fundus images to compare on; drawn ones if left out.
-    """
-
-    name: str | None = None
-    threshold: float | None = None
-    patch: int | None = None
-    overlap: float | None = None
-    images: Path | None = None
+from retinagan.runtime.errors import ModelError
+from retinagan.runtime.spec import ModelSpec, spec_path
 
 
 @dataclass(frozen=True)
@@ -55,23 +28,35 @@ class Artefact:
     path: Path
     spec: ModelSpec
 
-    def row(self) -> tuple[str, str, str, str, str]:
-        """Give file, precision, size, largest difference and the start of the SHA-256, for people."""
-        size = f"{self.path.stat().st_size / 1e6:.2f} MB"
-        difference = f"{self.spec.proof['max_abs_difference']:.1e}"
-        return str(self.path), self.spec.precision, size, difference, self.spec.sha256[:12]
+    HEADER = ("file", "for", "size", "max diff", "map Dice", "AUC", "Dice", "Acc", "Sen", "Spe", "threshold")
+
+    def row(self) -> tuple[str, ...]:
+        """Give a line of the table at the end, for people; "-" where there is no truth."""
+        proof = self.spec.proof
+        measured = proof[deciding_set(proof) or ""]
+        scores = measured.get("scores", {})
+        figures = (scores.get(name) for name in ("auc", "dice", "acc", "sen", "spe"))
+        return (
+            str(self.path),
+            proof["meant_for"],
+            f"{self.path.stat().st_size / 1e6:.2f} MB",
+            f"{measured['max_abs_difference']:.1e}",
+            f"{measured['map_dice']:.4f}",
+            *("-" if figure is None else f"{figure:.4f}" for figure in figures),
+            f"{self.spec.threshold:.3f}",
+        )
 
 
-def export_checkpoint(
+def export_models(
     path: str | os.PathLike[str], out: str | os.PathLike[str], options: ExportOptions, steps: Steps
 ) -> list[Artefact]:
     """
-    Export a checkpoint's generator to an FP32 ONNX file with its spec beside it.
+    Export a checkpoint or an FP32 ONNX file in the precisions asked for.
 
     Parameters
     ----------
     path : str or path
-        A checkpoint of `retina-train`.
+        A checkpoint of `retina-train`, or an FP32 ONNX file of `retina-export`.
     out : str or path
         Folder to write to; made if missing.
     options : ExportOptions
@@ -81,111 +66,111 @@ def export_checkpoint(
     Returns
     -------
     list of Artefact
-        What was written. A failed step leaves nothing, and files of an earlier export as they were.
+        What was written, beside the proof pack. A failed step leaves nothing, and files of an earlier
+        export as they were.
 
     Raises
     ------
     ModelError
-        If the checkpoint cannot be used or exported, an option is out of range, or (`ParityError`) the
-        exported model differs from torch.
-    ImageError, InputError
-        If the images to compare on cannot be used.
+        If the source cannot be used, an option is out of range, or (`ParityError`) a precision misses its
+        bounds.
+    ImageError, InputError, DataError
+        If the images to calibrate with or to prove on cannot be used.
     OSError
         If the folder cannot be written to.
     """
-    with steps.step("read checkpoint") as results:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # torch warns of pickles that it then refuses
-            checkpoint = load_checkpoint(Path(path))
-        spec = model_spec(checkpoint, options, Path(path).stem)
-        target = _writable(Path(out)) / spec.file
-        chosen = options.threshold is not None or checkpoint.threshold is not None
-        results.append(
-            f"threshold {spec.threshold:g}{'' if chosen else ', as none was chosen: see --threshold'}"
+    calibration, verify = _folders(options)
+    with _work_folder(Path(out)) as work, ExitStack() as stack:
+        source = open_source(Path(path), options.changes, steps)
+        reference = stack.enter_context(source.open_reference())
+        fp32 = write_draft(source.model, source.spec, work, {"meant_for": MEANT_FOR["fp32"]})
+        maker = Maker(fp32, work, _calibrated(fp32, options, calibration, steps))
+        drafts = [maker.make(precision, steps) for precision in options.precisions]
+        with steps.step("make proof pack") as results:
+            prover = Prover(reference, fp32.spec, calibration, verify, steps)
+            pack_sha256 = prover.write_pack(work / f"{source.spec.name}-proof")
+            results.append(f"{len(prover.pack)} synthetic images")
+        proven = prover.prove(drafts, pack_sha256)
+        kept = [_judged(draft, maker, prover, options, steps) for draft in proven]
+        return _given_out(kept, work, Path(out))
+
+
+def _folders(options: ExportOptions) -> tuple[ImageFolder | None, ImageFolder | None]:
+    """Give the folders to calibrate with and to prove on; an unusable one is found before the work."""
+    if options.calibrate is None and options.quantized:
+        raise ModelError(
+            "INT8 needs images to calibrate with: give a folder of 20 or more fundus images of the camera's "
+            "own with --calibrate"
         )
-    with steps.step("fold BatchNorm"):
-        folded = fold_batch_norm(checkpoint.generator)
-    with steps.step("export to ONNX"):
-        model = build_onnx(folded, spec.network_input.divisor)
-        write_metadata(model, METADATA_KEY, spec.to_json())
-    with steps.step("check graph") as results:
-        check_onnx(model)
-        results.append(f"{len(model.graph.node)} operators")
-    with written_atomically(target) as model_file, written_atomically(spec_path(target)) as spec_file:
-        with steps.step("write") as results:
-            content = model.SerializeToString(deterministic=True)
-            model_file.write_bytes(content)
-            spec = replace(spec, sha256=sha256_of(model_file))
-            results.append(f"{len(content) / 1e6:.2f} MB")
-        with steps.step("compare with torch") as results:
-            reference = TorchAdapter(checkpoint.generator, spec)
-            with reference, OnnxRuntimeAdapter(model_file, spec) as candidate:
-                difference = compare(reference, candidate, _patches(spec, options.images))
-                spec = replace(spec, proof=_proof(difference, reference, candidate, options.images))
-            results.append(f"{difference.patches} patches, at most {difference.largest:.1e} apart")
-            require_parity(difference, spec.precision)
-        spec.save(spec_file)
-    return [Artefact(target, spec)]
+    calibration = None if options.calibrate is None else ImageFolder(options.calibrate, "training")
+    verify = None if options.verify is None else ImageFolder(options.verify, "test")
+    for folder in (calibration, verify):
+        if folder is not None:
+            folder.paths  # noqa: B018
+    return calibration, verify
 
 
-def model_spec(checkpoint: Checkpoint, options: ExportOptions, name: str) -> ModelSpec:
-    """
-    Give the spec of the FP32 model that a checkpoint becomes, without hash and proof.
+def _calibrated(
+    fp32: Draft, options: ExportOptions, folder: ImageFolder | None, steps: Steps
+) -> Calibration | None:
+    if folder is None or not options.quantized:
+        return None
+    with steps.step("calibrate") as results:
+        found = calibrate(fp32.model, fp32.spec, folder, steps)
+        results.append(
+            f"{found.patches} patches of {found.images} images, half of them rich in vessels "
+            f"({found.rich_share:.0%} of the retina), half poor ({found.poor_share:.0%})"
+        )
+        if found.cached:
+            results.append("from the cache")
+    return found
 
-    Parameters
-    ----------
-    checkpoint : Checkpoint
-    options : ExportOptions
-        What it says goes before the checkpoint.
-    name : str
-        The model's name where neither the options nor the checkpoint's record have one.
 
-    Raises
-    ------
-    ModelError
-        If an option is out of range.
-    """
-    record: dict[str, Any] = dict(checkpoint.record)
-    name = options.name or record.get("options", {}).get("model") or name
-    tiling = checkpoint.tiling
-    if options.patch is not None:
-        tiling = replace(tiling, patch=options.patch)
-    if options.overlap is not None:
-        tiling = replace(tiling, overlap=options.overlap)
-    threshold = checkpoint.threshold if options.threshold is None else options.threshold
-    return ModelSpec(
-        name=name,
-        file=f"{name}.onnx",
-        precision="fp32",
-        threshold=DEFAULT_THRESHOLD if threshold is None else threshold,
-        preprocessing=checkpoint.preprocessing,
-        network_input=checkpoint.network_input,
-        tiling=tiling,
-        training=record,
+def _judged(draft: Draft, maker: Maker, prover: Prover, options: ExportOptions, steps: Steps) -> Draft:
+    """Hold a proven draft to its bounds; if INT8 misses them, keep the layers that cost most in float."""
+    bounds = bounds_for(draft.spec.precision)
+    missed = faults(draft.spec.proof, bounds)
+    if not missed:
+        return draft
+    if options.accept_drop and draft.spec.precision != "fp32":
+        proof = {**draft.spec.proof, "accepted": missed}
+        return replace(draft, spec=replace(draft.spec, proof=proof))
+    if draft.spec.precision == "int8":
+        found = search(draft, maker, prover, steps)
+        if found is not None:
+            return found
+    raise ParityError(
+        f"{draft.spec.file}: {'; '.join(missed)}. Nothing was written"
+        + ("" if draft.spec.precision == "fp32" else "; take it as it is with --accept-drop")
     )
 
 
-def _patches(spec: ModelSpec, images: Path | None) -> Iterable[Patches]:
-    real = patches_of_files(images, spec) if images else iter([patches_of(drawn_retina(), spec)])
-    return chain(real, noise_patches(spec.network_input.divisor))
+@contextmanager
+def _work_folder(out: Path) -> Iterator[Path]:
+    """Make a folder in the output folder for what is not given out yet; a failure leaves neither."""
+    made = not out.exists()
+    out.mkdir(parents=True, exist_ok=True)
+    try:
+        with TemporaryDirectory(prefix=".retina-export-", dir=out) as work:
+            yield Path(work)
+    finally:
+        if made and not any(out.iterdir()):
+            out.rmdir()
 
 
-def _proof(
-    difference: Difference, reference: EngineAdapter, candidate: EngineAdapter, images: Path | None
-) -> dict[str, Any]:
-    return {
-        "reference": reference.description,
-        "candidate": candidate.description,
-        "compared_on": "the user's images and noise" if images else "a drawn image and noise",
-        "patches": difference.patches,
-        "max_abs_difference": difference.largest,
-        "mean_abs_difference": difference.mean,
-        "tolerance": TOLERANCE["fp32"],
-    }
-
-
-def _writable(folder: Path) -> Path:
-    """Find out before the work that files can be made in the folder."""
-    folder.mkdir(parents=True, exist_ok=True)
-    with TemporaryFile(dir=folder):
-        return folder
+def _given_out(drafts: Sequence[Draft], work: Path, out: Path) -> list[Artefact]:
+    """Move drafts, specs and proof pack to the output folder, over those of an earlier export."""
+    for draft in drafts:
+        draft.spec.save(spec_path(draft.path))
+    pack = work / f"{drafts[0].spec.name}-proof"
+    earlier = out / pack.name
+    if earlier.is_dir():
+        earlier.replace(work / "earlier-proof")
+    pack.replace(earlier)
+    artefacts = []
+    for draft in drafts:
+        path = out / draft.path.name
+        draft.path.replace(path)
+        spec_path(draft.path).replace(spec_path(path))
+        artefacts.append(Artefact(path, draft.spec))
+    return artefacts

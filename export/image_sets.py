@@ -75,7 +75,10 @@ class ImageFolder:
         """Hash the images' contents in their order, whatever they are called."""
         digest = hashlib.sha256()
         for path in self.paths:
-            digest.update(hashlib.sha256(path.read_bytes()).digest())
+            try:
+                digest.update(hashlib.sha256(path.read_bytes()).digest())
+            except OSError as error:
+                raise ImageError(f"{path}: cannot be read ({error.strerror})") from None
         return digest.hexdigest()
 
     def __iter__(self) -> Iterator[ProofImage]:

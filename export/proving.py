@@ -17,7 +17,7 @@ from retinagan.runtime.errors import ImageError
 from retinagan.runtime.patches import PatchGrid
 from retinagan.runtime.prepare import Prepared, prepare
 from retinagan.runtime.spec import ModelSpec
-from retinagan.runtime.steps import cut_patches, regroup
+from retinagan.runtime.steps import PatchBuffers, cut_patches, regroup
 from retinagan.runtime.timing import StageClock
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ def measure(
     measurements = [Measurement(Agreement(spec.threshold)) for _ in candidates]
     reference_truth: Histogram | None = None
     for image in images:
-        frame = _prepared(image, spec)
+        frame = prepared(image, spec)
         expected = image.expected if reference is None else probability_map(reference, frame, spec)
         assert expected is not None
         region = frame.retina.mask if image.fov is None else image.fov
@@ -95,9 +95,9 @@ def probability_map(adapter: EngineAdapter, prepared: Prepared, spec: ModelSpec)
     """Give the probability of a prepared frame at its own size, (H, W), as `Segmenter` gives it."""
     clock = StageClock()
     grid = PatchGrid(spec.preprocessing.working_size, spec.tiling.patch, spec.tiling.overlap)
-    batch = cut_patches(prepared, grid, spec.network_input, clock)
-    patches = adapter.infer(batch.image, batch.roi)
-    return regroup(patches, batch.indices, prepared, grid, spec.threshold, clock).probability
+    batch = cut_patches(prepared, grid, spec.network_input, PatchBuffers(grid), clock)
+    adapter.infer(batch.image, batch.roi, batch.probability)
+    return regroup(batch, prepared, grid, spec.threshold, clock).probability
 
 
 def record_of(
@@ -159,7 +159,8 @@ def prove_on_pack(
     return threshold, record_of(measurement, threshold, None)
 
 
-def _prepared(image: ProofImage, spec: ModelSpec) -> Prepared:
+def prepared(image: ProofImage, spec: ModelSpec) -> Prepared:
+    """Prepare an image; raises `ImageError` that names it."""
     try:
         return prepare(image.pixels, spec.preprocessing)
     except ImageError as error:

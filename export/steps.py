@@ -2,9 +2,11 @@
 
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TextIO
+from typing import TextIO, TypeVar
+
+T = TypeVar("T")
 
 
 class Steps:
@@ -18,6 +20,7 @@ class Steps:
 
     def __init__(self, stream: TextIO | None = None) -> None:
         self._stream = sys.stdout if stream is None else stream
+        self._updated = ""
 
     @contextmanager
     def step(self, name: str) -> Iterator[list[str]]:
@@ -28,9 +31,28 @@ class Steps:
         try:
             yield results
         except BaseException:
+            self.update("")
             self._print("failed")
             raise
+        self.update("")
         self._print("; ".join([*results, f"{time.perf_counter() - start:.1f} s"]))
+
+    def update(self, text: str) -> None:
+        """Show on a terminal how far the step is, in place of what was shown before."""
+        if self._stream.isatty():
+            erased = "\b" * len(self._updated)
+            self._print(f"{erased}{' ' * len(self._updated)}{erased}{text}", end="")
+            self._updated = text
+
+    def counted(self, items: Iterable[T], what: str) -> Iterator[T]:
+        """Give the items, showing how many were given."""
+        for number, item in enumerate(items, 1):
+            self.update(f"{what} {number}")
+            yield item
+
+    def line(self, text: str) -> None:
+        """Print a line of its own."""
+        self._print(text)
 
     def table(self, header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         """Print rows of cells under a header, in columns of even width."""

@@ -2,6 +2,8 @@ import copy
 import json
 import os
 import pickle
+import shutil
+import signal
 import subprocess
 import sys
 from dataclasses import replace
@@ -11,12 +13,15 @@ import numpy as np
 import onnx
 import pytest
 import torch
-from PIL import Image
+from drawn_retina import drawn_retina
 from small_checkpoint import small_generator, write_checkpoint
 
-from retinagan.export import exporting, parity
+from retinagan.export import drafts, onnx_file
+from retinagan.export.bounds import BOUNDS, Bounds
 from retinagan.export.cli import main
-from retinagan.export.proof_images import drawn_retina
+from retinagan.export.image_sets import ProofImage
+from retinagan.export.proving import prepared, probability_map
+from retinagan.export.torch_adapter import TorchAdapter
 from retinagan.runtime import Segmenter, __version__
 from retinagan.runtime.adapters import open_adapter
 from retinagan.runtime.spec import METADATA_KEY, ModelSpec, UnverifiedModelWarning, verify
@@ -32,8 +37,8 @@ def fails(capsys, *arguments, code=2):
     return error
 
 
-def test_writes_the_model_and_its_spec_and_nothing_else(exported):
-    assert {path.name for path in exported.iterdir()} == {"ru-net.onnx", "ru-net.onnx.json"}
+def test_writes_the_model_its_spec_and_its_proof_pack_and_nothing_else(exported):
+    assert {path.name for path in exported.iterdir()} == {"ru-net.onnx", "ru-net.onnx.json", "ru-net-proof"}
     spec = ModelSpec.load(exported / "ru-net.onnx.json")
     verify(exported / "ru-net.onnx", spec)
     assert (spec.name, spec.file, spec.precision, spec.threshold) == ("ru-net", "ru-net.onnx", "fp32", 0.4)
@@ -50,11 +55,12 @@ def test_the_spec_is_the_checkpoints(exported, checkpoint):
 
 def test_the_proof_is_measured(exported):
     proof = ModelSpec.load(exported / "ru-net.onnx.json").proof
-    assert 0 < proof["mean_abs_difference"] < proof["max_abs_difference"] < proof["tolerance"] == 1e-4
-    assert proof["patches"] > 4
+    assert 0 < proof["proof_pack"]["mean_abs_difference"] < proof["proof_pack"]["max_abs_difference"] < 1e-4
+    assert proof["proof_pack"]["images"] == 3
+    assert 0 < proof["noise"]["max_abs_difference"] < 1e-4
     assert proof["reference"].startswith("torch ")
     assert proof["candidate"].startswith("ONNX Runtime ")
-    assert proof["compared_on"] == "a drawn image and noise"
+    assert "verify" not in proof
 
 
 def test_a_lone_file_runs_by_the_spec_inside(exported, tmp_path):
@@ -68,17 +74,19 @@ def test_a_lone_file_runs_by_the_spec_inside(exported, tmp_path):
 
 
 def test_segments_as_torch_does(exported, generator):
-    frame = drawn_retina(150)
-    with Segmenter(exported / "ru-net.onnx", threads=1) as segmenter:
+    frame, _ = drawn_retina()
+    with Segmenter(exported / "ru-net.onnx", threads=1, engine="onnxruntime") as segmenter:
         result = segmenter(frame)
-        segmenter._adapter = parity.TorchAdapter(generator, segmenter.spec)
-        expected = segmenter(frame)
-    np.testing.assert_allclose(result.probability, expected.probability, rtol=0, atol=1e-4)
+        spec = segmenter.spec
+    with TorchAdapter(generator, spec) as adapter:
+        image = ProofImage("drawn", frame)
+        expected = probability_map(adapter, prepared(image, spec), spec)
+    np.testing.assert_allclose(result.probability, expected, rtol=0, atol=1e-4)
     assert np.ptp(result.probability[result.roi]) > 0.01
 
 
 def test_shows_each_step_and_a_table(checkpoint, tmp_path, built, capsys):
-    assert main([str(checkpoint), "--out", str(tmp_path), "--name", "mine"]) == 0
+    assert main([str(checkpoint), "--out", str(tmp_path), "--name", "mine", "--engine", "none"]) == 0
     out, err = capsys.readouterr()
     *steps, empty, header, row = out.splitlines()
     assert [line.partition(" ... ")[0] for line in steps] == [
@@ -87,53 +95,35 @@ def test_shows_each_step_and_a_table(checkpoint, tmp_path, built, capsys):
         "fold BatchNorm",
         "export to ONNX",
         "check graph",
-        "write",
-        "compare with torch",
+        "make proof pack",
+        "compare on proof pack",
     ]
     assert all(line.endswith(" s") for line in steps)
     spec = ModelSpec.load(tmp_path / "mine.onnx.json")
-    assert f"at most {spec.proof['max_abs_difference']:.1e} apart" in steps[-1]
     assert empty == err == ""
     assert header.split("  ")[0] == "file"
-    assert row.split() == [
-        str(tmp_path / "mine.onnx"),
-        "fp32",
-        f"{(tmp_path / 'mine.onnx').stat().st_size / 1e6:.2f}",
-        "MB",
-        f"{spec.proof['max_abs_difference']:.1e}",
-        spec.sha256[:12],
-    ]
+    difference = spec.proof["proof_pack"]["max_abs_difference"]
+    size = (tmp_path / "mine.onnx").stat().st_size / 1e6
+    assert " ".join(row.split()) == (
+        f"{tmp_path / 'mine.onnx'} every engine {size:.2f} MB {difference:.1e} 1.0000 - - - - - 0.400"
+    )
 
 
-def test_options_go_before_the_checkpoint(checkpoint, tmp_path, built):
-    images = tmp_path / "images"
-    images.mkdir()
-    Image.fromarray(drawn_retina(150)).save(images / "one.png")
-    arguments = [
-        checkpoint,
-        "--out",
-        tmp_path,
-        "--verify",
-        images,
-        "--threshold",
-        0.3,
-        "--patch",
-        16,
-        "--overlap",
-        0,
-    ]
-    assert main([str(argument) for argument in arguments]) == 0
+def test_options_go_before_the_checkpoint(checkpoint, tmp_path, built, dataset):
+    values = {"--verify": dataset / "images", "--threshold": 0.3, "--patch": 16, "--overlap": 0}
+    options = [text for pair in values.items() for text in map(str, pair)]
+    assert main([str(checkpoint), "--out", str(tmp_path), "--engine", "none", *options]) == 0
     spec = ModelSpec.load(tmp_path / "ru-net.onnx.json")
     assert (spec.threshold, spec.tiling.patch, spec.tiling.overlap) == (0.3, 16, 0.0)
-    assert spec.proof["compared_on"] == "the user's images and noise"
-    assert str(images) not in json.dumps(dict(spec.proof))
+    assert spec.proof["verify"]["images"] == 4
+    assert str(dataset) not in json.dumps(dict(spec.proof))
 
 
 def test_a_checkpoint_without_threshold_or_record(tmp_path, capsys):
     path = write_checkpoint(
         tmp_path / "plain.pt", small_generator(recurrent=False, attention=False), threshold=None, record={}
     )
-    assert main([str(path), "--out", str(tmp_path)]) == 0
+    assert main([str(path), "--out", str(tmp_path), "--engine", "none"]) == 0
     assert "threshold 0.5, as none was chosen: see --threshold" in capsys.readouterr().out
     assert ModelSpec.load(tmp_path / "plain.onnx.json").threshold == 0.5
 
@@ -141,37 +131,55 @@ def test_a_checkpoint_without_threshold_or_record(tmp_path, capsys):
 @pytest.fixture
 def built(model, monkeypatch):
     """Take the model that is built already, for exports whose other steps are tested."""
-    monkeypatch.setattr(exporting, "build_onnx", lambda *arguments: copy.deepcopy(model))
+    monkeypatch.setattr(onnx_file, "build_onnx", lambda *arguments: copy.deepcopy(model))
 
 
 @pytest.fixture
 def earlier(exported, tmp_path):
     """A folder that holds an earlier export."""
-    for path in exported.iterdir():
-        (tmp_path / path.name).write_bytes(path.read_bytes())
-    return tmp_path
+    return shutil.copytree(exported, tmp_path / "earlier")
 
 
 def contents(folder):
-    return {path.name: path.read_bytes() for path in folder.iterdir()}
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_a_later_export_takes_an_earlier_ones_place(checkpoint, earlier, built):
+    before = contents(earlier)
+    assert main([str(checkpoint), "--out", str(earlier), "--threshold", "0.1", "--engine", "none"]) == 0
+    after = contents(earlier)
+    assert after.keys() == before.keys()
+    assert all(after[name] != before[name] for name in ("ru-net.onnx.json", "ru-net-proof/proof.json"))
 
 
 def test_a_model_that_differs_is_not_written(checkpoint, earlier, built, monkeypatch, capsys):
     before = contents(earlier)
-    monkeypatch.setitem(parity.TOLERANCE, "fp32", 0.0)
+    monkeypatch.setitem(BOUNDS, "fp32", Bounds(0.0, 0.0, 0.0))
     error = fails(capsys, checkpoint, "--out", earlier, "--threshold", "0.1", code=1)
-    assert "the exported model's probabilities differ from torch's by up to " in error
+    assert "ru-net.onnx: probabilities differ by up to " in error
+    assert "Nothing was written" in error
     assert contents(earlier) == before
 
 
-def test_an_export_that_is_interrupted_leaves_nothing(checkpoint, earlier, built, monkeypatch, capsys):
+def test_a_model_that_differs_on_noise_is_not_written(checkpoint, earlier, built, monkeypatch, capsys):
+    before = contents(earlier)
+    monkeypatch.setattr(drafts, "NOISE_TOLERANCE", 0.0)
+    error = fails(capsys, checkpoint, "--out", earlier, code=1)
+    assert "differ from the trained one's by up to " in error
+    assert contents(earlier) == before
+
+
+@pytest.mark.parametrize("stop", ["Ctrl-C", "SIGTERM"])
+def test_an_export_that_is_interrupted_leaves_nothing(checkpoint, earlier, built, monkeypatch, capsys, stop):
     before = contents(earlier)
 
     def interrupted(*arguments):
-        assert len(contents(earlier)) > len(before)  # the model is there under its temporary name
+        assert len(contents(earlier)) > len(before)  # the model is there in the hidden folder
+        if stop == "SIGTERM":
+            signal.raise_signal(signal.SIGTERM)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(exporting, "compare", interrupted)
+    monkeypatch.setattr(drafts, "compare", interrupted)
     error = fails(capsys, checkpoint, "--out", earlier, "--threshold", "0.1", code=130)
     assert error == "retina-export: interrupted; nothing was written\n"
     assert contents(earlier) == before
@@ -183,10 +191,8 @@ def test_a_full_disk(checkpoint, tmp_path, built, monkeypatch, capsys):
 
     monkeypatch.setattr(Path, "write_bytes", full)
     error = fails(capsys, checkpoint, "--out", tmp_path)
-    assert (
-        f"cannot write to the folder '{tmp_path}' (No space left on device); choose another with --out"
-        in error
-    )
+    expected = f"cannot write to the folder '{tmp_path}' (No space left on device); choose another with --out"
+    assert expected in error
     assert contents(tmp_path) == {}
 
 
@@ -215,7 +221,7 @@ def test_a_file_that_is_no_checkpoint(checkpoint, tmp_path, capsys, monkeypatch,
     bad = tmp_path / "bad.pt"
     bad.write_bytes(change(checkpoint.read_bytes()))
     assert f"bad.pt: {message}" in fails(capsys, bad, "--out", tmp_path / "out")
-    assert contents(tmp_path) == {"bad.pt": bad.read_bytes()}
+    assert [path.name for path in tmp_path.iterdir()] == ["bad.pt"]
 
 
 def test_a_torch_file_that_runs_code_is_not_run(tmp_path, capsys, monkeypatch):
@@ -236,11 +242,6 @@ def test_a_missing_checkpoint(tmp_path, capsys):
     assert "gone.pt: no such checkpoint" in fails(capsys, tmp_path / "gone.pt", "--out", tmp_path)
 
 
-def test_an_onnx_file_in_place_of_a_checkpoint(exported, tmp_path, capsys):
-    error = fails(capsys, exported / "ru-net.onnx", "--out", tmp_path)
-    assert "ru-net.onnx: not a readable torch checkpoint" in error
-
-
 @pytest.mark.parametrize(
     ("option", "value", "message"),
     [
@@ -248,6 +249,7 @@ def test_an_onnx_file_in_place_of_a_checkpoint(exported, tmp_path, capsys):
         ("--patch", "31", "tiling.patch: got 31; expected a multiple of 2, such as 30"),
         ("--patch", "128", "tiling.patch: got 128; expected at most the working size, 64"),
         ("--overlap", "1", "overlap: got 1.0; expected a number from 0 to 0.9"),
+        ("--calibrate", "nowhere", "no such file or folder: 'nowhere'"),
         ("--name", "../out", 'file: got "../out.onnx"; expected a string'),
         ("--verify", "nowhere", "no such file or folder: 'nowhere'"),
     ],
@@ -276,7 +278,7 @@ def test_a_package_that_is_missing_is_named_before_the_work(
     assert not (tmp_path / "out").exists()
 
 
-@pytest.mark.parametrize(("option", "text"), [("--version", __version__), ("--help", "CHECKPOINT")])
+@pytest.mark.parametrize(("option", "text"), [("--version", __version__), ("--help", "CHECKPOINT_OR_ONNX")])
 def test_help_and_version_need_no_torch(option, text):
     program = (
         "import sys; sys.modules.update(dict.fromkeys(('torch', 'onnx', 'onnxruntime')));"

@@ -12,7 +12,8 @@ from small_checkpoint import small_generator
 from torch import nn
 
 from retinagan.export.fold import fold_batch_norm
-from retinagan.export.onnx_file import OPERATORS, build_onnx, check_onnx, write_metadata
+from retinagan.export.graph import OPERATORS, check_onnx, write_metadata
+from retinagan.export.onnx_file import build_onnx
 from retinagan.runtime.errors import ModelError
 
 

@@ -2,8 +2,10 @@ import numpy as np
 import pytest
 import torch
 
-from retinagan.export.parity import Difference, ParityError, TorchAdapter, compare, require_parity
-from retinagan.export.proof_images import Patches, noise_patches
+from retinagan.export.agreement import ParityError
+from retinagan.export.parity import Difference, compare
+from retinagan.export.patches import Patches, noise_patches
+from retinagan.export.torch_adapter import TorchAdapter
 from retinagan.runtime.adapters import EngineAdapter
 from retinagan.runtime.errors import EngineError
 from retinagan.runtime.spec import ModelSpec, NetworkInput
@@ -62,12 +64,3 @@ def test_values_that_are_no_numbers(value, first):
         ParityError, match=f"constant {value} gives NaN or infinity on patches of .* diverged"
     ):
         compare(*pair, noise_patches(2))
-
-
-def test_the_bound():
-    require_parity(Difference(1e-4, 0.0, 1), "fp32")
-    for largest in (1.1e-4, np.nan):
-        with pytest.raises(
-            ParityError, match=f"by up to {largest:.2g}, and fp32 may by 0.0001: nothing was written"
-        ):
-            require_parity(Difference(largest, 0.0, 1), "fp32")

@@ -28,3 +28,41 @@ def test_a_table():
     stream = io.StringIO()
     Steps(stream).table(("file", "size"), [("a.onnx", "3 MB"), ("longer.onnx", "10 MB")])
     assert stream.getvalue() == "\nfile         size\na.onnx       3 MB\nlonger.onnx  10 MB\n"
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+def test_progress_is_shown_on_a_terminal_alone():
+    shown = []
+    for stream in (io.StringIO(), Terminal()):
+        steps = Steps(stream)
+        with steps.step("build"):
+            assert list(steps.counted("ab", "image")) == ["a", "b"]
+        shown.append(re.sub(r"\d+\.\d s", "T", stream.getvalue()))
+    plain, terminal = shown
+    assert plain == "build ... T\n"
+    assert "image 1" in terminal
+    assert "image 2" in terminal
+    assert screen(terminal).rstrip() == plain.rstrip()
+
+
+def screen(text):
+    """What stands on a terminal after a text with backspaces."""
+    letters = []
+    position = 0
+    for letter in text:
+        if letter == "\b":
+            position -= 1
+            continue
+        letters[position : position + 1] = [letter]
+        position += 1
+    return "".join(letters)
+
+
+def test_a_line_of_its_own():
+    stream = io.StringIO()
+    Steps(stream).line("done")
+    assert stream.getvalue() == "done\n"

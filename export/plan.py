@@ -1,0 +1,135 @@
+"""`retina-export --plan`: what the command would do with what is found here; it does nothing."""
+
+import importlib.util
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+
+from retinagan.export.options import MEANT_FOR, ExportOptions
+from retinagan.runtime.adapters.cuda_driver import find_gpu
+from retinagan.runtime.adapters.tensorrt_device import import_tensorrt
+from retinagan.runtime.errors import EngineError
+
+_EXTRA = {"torch": "export", "onnx": "export", "onnxscript": "export", "onnxruntime": "cpu"}
+"""Packages and the extra that brings each."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """What the command was asked for.
+
+    Attributes
+    ----------
+    source : path
+        A checkpoint or an ONNX file.
+    out : path
+    options : ExportOptions or None
+        None where no ONNX file is written: an engine is built from the one given.
+    engine : str
+        "none", "tensorrt" or "tensorrt-rtx".
+    no_engine : str
+        Why no engine is built although none was ruled out; empty otherwise.
+    """
+
+    source: Path
+    out: Path
+    options: ExportOptions | None
+    engine: str
+    no_engine: str = ""
+
+    @property
+    def is_onnx(self) -> bool:
+        """Whether the source is an ONNX file."""
+        return self.source.suffix == ".onnx"
+
+
+def choose_engine(asked: str | None) -> tuple[str, str]:
+    """Give the engine to build, TensorRT where it and a GPU are found, and else why none."""
+    if asked is not None:
+        return asked, ""
+    try:
+        import_tensorrt("tensorrt")
+        find_gpu()
+    except EngineError as error:
+        return "none", str(error)
+    return "tensorrt", ""
+
+
+def require_installed(request: Request) -> None:
+    """Find out before the work, not after it, that a package is missing; raises `EngineError`."""
+    missing = [name for name in _needed(request) if importlib.util.find_spec(name) is None]
+    if missing:
+        extras = ",".join(sorted({_EXTRA[name] for name in missing}))
+        raise EngineError(
+            f"the export needs {', '.join(missing)}, which is not installed: "
+            f'type  pip install "retinagan[{extras}]"'
+        )
+
+
+def plan_lines(request: Request) -> list[tuple[str, str]]:
+    """
+    Say what would be done.
+
+    Parameters
+    ----------
+    request : Request
+
+    Returns
+    -------
+    list of (str, str)
+        Lines for people, each with its heading.
+
+    Raises
+    ------
+    EngineError, InputError
+        If it could not be done: a package is missing, a folder has no image.
+    """
+    lines = [("source", f"{request.source}, {'an ONNX file' if request.is_onnx else 'a checkpoint'}")]
+    require_installed(request)
+    if not request.source.is_file():
+        lines.append(("", "which is not there"))
+    versions = ", ".join(f"{name} {metadata.version(name)}" for name in _needed(request))
+    lines.append(("with", versions or "none of torch, onnx and onnxruntime, which are not needed"))
+    if request.options is not None:
+        lines += _export_lines(request, request.options)
+    lines.append(("engine", _engine_line(request)))
+    return lines
+
+
+def device_line(onnx: Path) -> str:
+    """Give the line to type on the device that is to run an ONNX file by TensorRT."""
+    return f"retina-export {onnx.name} --out . --engine tensorrt"
+
+
+def _needed(request: Request) -> list[str]:
+    if request.options is None:
+        return []
+    return ["onnx", "onnxruntime"] if request.is_onnx else list(_EXTRA)
+
+
+def _export_lines(request: Request, options: ExportOptions) -> list[tuple[str, str]]:
+    from retinagan.export.image_sets import ImageFolder, synthetic_images
+
+    name = options.changes.name or "NAME"
+    lines = []
+    for precision in options.precisions:
+        suffix = "" if precision == "fp32" else f"-{precision}"
+        lines.append(("writes", f"{request.out / f'{name}{suffix}.onnx'}, for {MEANT_FOR[precision]}"))
+    if options.calibrate is not None:
+        count = len(ImageFolder(options.calibrate, "training").paths)
+        lines.append(("calibrates", f"with {count} images of {options.calibrate}"))
+    proof = f"on {len(list(synthetic_images()))} synthetic images, kept as {request.out / f'{name}-proof'}"
+    if options.verify is not None:
+        folder = ImageFolder(options.verify, "test")
+        truth = "with" if folder.has_truth else "without"
+        proof += f", and on {len(folder.paths)} images of {options.verify} {truth} vessel maps"
+    lines.append(("proves", proof))
+    return lines
+
+
+def _engine_line(request: Request) -> str:
+    if request.engine != "none":
+        return f"built by {request.engine} from each portable ONNX file"
+    if request.no_engine:
+        return f"none: {request.no_engine}"
+    return "none, as asked"
