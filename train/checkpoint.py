@@ -53,10 +53,15 @@ class Checkpoint:
 
     def save(self, path: str | Path) -> None:
         """Write the checkpoint whole or not at all; raises OSError if the folder cannot be written to."""
+        released = (
+            self.resume is None
+        )  # then nobody needs D's last digits, and a package carries half its bytes
         values = {
             "retinagan_checkpoint": FORMAT,
             "generator": _packed(self.generator),
-            "discriminator": None if self.discriminator is None else _packed(self.discriminator),
+            "discriminator": None
+            if self.discriminator is None
+            else _packed(self.discriminator, half=released),
             "preprocessing": dataclasses.asdict(self.preprocessing),
             "network_input": dataclasses.asdict(self.network_input),
             "tiling": dataclasses.asdict(self.tiling),
@@ -117,8 +122,12 @@ def load_checkpoint(path: str | Path) -> Checkpoint:
         raise ModelError(f"{path}: the checkpoint's parts do not fit together ({reason})") from None
 
 
-def _packed(module: Generator | Discriminator) -> dict[str, Any]:
+def _packed(module: Generator | Discriminator, half: bool = False) -> dict[str, Any]:
     weights = {name: value.detach().cpu().contiguous() for name, value in module.state_dict().items()}
+    if half:
+        weights = {
+            name: value.half() if value.is_floating_point() else value for name, value in weights.items()
+        }
     return {"config": dataclasses.asdict(module.config), "weights": weights}
 
 

@@ -98,3 +98,15 @@ def test_weights_that_do_not_fit_are_refused(tmp_path):
     torch.save(values, path)
     with pytest.raises(ModelError, match="parts do not fit together"):
         load_checkpoint(path)
+
+
+def test_released_discriminator_is_kept_in_half_precision(tmp_path):
+    discriminator = Discriminator()
+    path = tmp_path / "released.pt"
+    Checkpoint(small_generator(), discriminator).save(path)
+    stored = torch.load(path, weights_only=True)["discriminator"]["weights"]
+    assert {value.dtype for value in stored.values() if value.is_floating_point()} == {torch.float16}
+    loaded = load_checkpoint(path).discriminator.state_dict()
+    for name, value in discriminator.state_dict().items():
+        assert loaded[name].dtype == value.dtype
+        torch.testing.assert_close(loaded[name], value, rtol=1e-3, atol=1e-6)
