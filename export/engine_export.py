@@ -13,6 +13,7 @@ from typing import Any
 
 from retinagan.export.agreement import ParityError
 from retinagan.export.bounds import bounds_for, faults
+from retinagan.export.options import MEANT_FOR
 from retinagan.export.proof_pack import ProofPack, read_pack
 from retinagan.export.proving import measure, record_of
 from retinagan.export.steps import Steps
@@ -180,6 +181,11 @@ def _source_spec(source: Path, options: EngineOptions) -> ModelSpec:
     verify(source, spec)
     if spec.engine is not None:
         raise ModelError(f"{source}: is an engine already; give the ONNX file {spec.engine.source}")
+    if spec.proof.get("meant_for") == MEANT_FOR["int8-onnxruntime"]:
+        raise ModelError(
+            f"{source}: is INT8 in ONNX Runtime's own form, which TensorRT does not take; give the file of "
+            "--precision int8"
+        )
     if options.patch not in (None, spec.tiling.patch):
         raise ModelError(
             f"--patch: got {options.patch}; {source.name} and its proof are of patches of "

@@ -7,11 +7,11 @@ from typing import Any
 
 from retinagan.export.build_watch import Progress, interrupts_deferred, make_monitor
 from retinagan.runtime.adapters.tensorrt_device import NAMES
+from retinagan.runtime.adapters.tensorrt_log import message_log
 from retinagan.runtime.atomic import written_atomically
 from retinagan.runtime.errors import EngineError, ModelError
 
 _CHANNELS = {"image": 3, "roi": 1}
-_MEMORY_WORDS = ("out of memory", "outofmemory", "insufficient memory", "could not be allocated", "bad_alloc")
 
 
 @dataclass(frozen=True)
@@ -92,7 +92,7 @@ def build_engine(trt: Any, plan: EnginePlan, progress: Progress | None = None) -
         After Ctrl-C; where the version has no progress monitor, once the build has ended.
     """
     dialect = Dialect(trt)
-    log = _message_log(trt)
+    log = message_log(trt)
     try:
         builder = trt.Builder(log)
     except TypeError:  # "factory function returned nullptr"
@@ -112,8 +112,7 @@ def build_engine(trt: Any, plan: EnginePlan, progress: Progress | None = None) -
         try:
             engine = builder.build_serialized_network(network, config)
         except MemoryError:
-            engine = None
-            log.keep("out of memory")
+            raise _failure(dialect, log, "", no_memory=True) from None
     if monitor.error is not None:
         raise monitor.error
     if engine is None or not engine.nbytes:
@@ -123,29 +122,6 @@ def build_engine(trt: Any, plan: EnginePlan, progress: Progress | None = None) -
     return bytes(engine)
 
 
-def _message_log(trt: Any) -> Any:
-    """Make a logger that keeps errors and warnings for the error's text, and prints nothing."""
-    errors = (trt.ILogger.INTERNAL_ERROR, trt.ILogger.ERROR)
-    kept = (*errors, trt.ILogger.WARNING)
-
-    class MessageLog(trt.ILogger):  # type: ignore[misc]
-        def __init__(self) -> None:
-            trt.ILogger.__init__(self)
-            self.errors: list[str] = []
-            self.all: list[str] = []
-
-        def log(self, severity: Any, message: str) -> None:
-            if severity in kept:
-                self.keep(message, severity in errors)
-
-        def keep(self, message: str, is_error: bool = True) -> None:
-            self.all.append(message)
-            if is_error:
-                self.errors.append(message)
-
-    return MessageLog()
-
-
 def _given(value: Any, dialect: Dialect, log: Any) -> Any:
     """Give what TensorRT made, which is None if it failed."""
     if value is None:
@@ -153,17 +129,14 @@ def _given(value: Any, dialect: Dialect, log: Any) -> Any:
     return value
 
 
-def _failure(dialect: Dialect, log: Any, what: str) -> EngineError:
-    """Make the error of a failure, with the logger's first words, and the last where they differ."""
-    words = dict.fromkeys(_line(message) for message in (*log.errors[:1], *log.errors[-1:]))
-    said = "; ".join(words) or "it gave no reason"
-    text = f"{dialect.name} {what}: {said}"
-    if any(word in message.lower() for message in log.all for word in _MEMORY_WORDS):
-        text = (
-            f"{dialect.name} ran out of memory ({said}): close other programs, "
-            "or build for fewer patches at once with --batch"
+def _failure(dialect: Dialect, log: Any, what: str, no_memory: bool = False) -> EngineError:
+    """Make the error of a failure, with TensorRT's own words."""
+    if no_memory or log.ran_out_of_memory:
+        return EngineError(
+            f"{dialect.name} ran out of memory ({log.said()}): close other programs, or build for fewer "
+            "patches at once with --batch"
         )
-    return EngineError(text)
+    return EngineError(f"{dialect.name} {what}: {log.said()}")
 
 
 def _parse(trt: Any, dialect: Dialect, log: Any, network: Any, path: Path) -> None:

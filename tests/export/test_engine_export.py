@@ -12,6 +12,7 @@ from tiny_model import PATCH, tiny_spec
 from retinagan.export import engine_export
 from retinagan.export.agreement import ParityError
 from retinagan.export.engine_export import EngineOptions, engine_fits, export_engine
+from retinagan.export.options import MEANT_FOR
 from retinagan.export.steps import Steps
 from retinagan.runtime.adapters import EngineAdapter, OnnxRuntimeAdapter
 from retinagan.runtime.adapters.cuda_driver import Gpu
@@ -200,6 +201,8 @@ def test_a_model_that_cannot_be_built_from(source, device, tmp_path):
     spec = ModelSpec.load(spec_path(source))
     replace(spec, engine=build).save(spec_path(source))
     refused(r"is an engine already; give the ONNX file other\.onnx")
+    replace(spec, proof={"meant_for": MEANT_FOR["int8-onnxruntime"]}).save(spec_path(source))
+    refused("INT8 in ONNX Runtime's own form, which TensorRT does not take; give .* --precision int8")
     spec.save(spec_path(source))
     source.write_bytes(source.read_bytes() + b"\0")
     refused("SHA-256 is")
@@ -278,6 +281,7 @@ class Half(EngineAdapter):
 
 engine_export.find_gpu = lambda: Gpu("RTX", "8.9", 1, "13.0")
 engine_export.open_adapter = Half
+from retinagan.export.options import MEANT_FOR
 from retinagan.export.steps import Steps
 from retinagan.export.agreement import ParityError
 try:
