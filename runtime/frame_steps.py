@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import traceback
-from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -18,7 +17,7 @@ from retinagan.runtime.frames import ColorOrder
 from retinagan.runtime.patches import PatchGrid
 from retinagan.runtime.prepare import FindRetina, Prepared, prepare
 from retinagan.runtime.spec import ModelSpec
-from retinagan.runtime.steps import PatchBatch, PatchBuffers, Segmentation, cut_patches, regroup
+from retinagan.runtime.steps import BufferPool, PatchBatch, PatchBuffers, Segmentation, cut_patches, regroup
 from retinagan.runtime.timing import StageClock
 
 _ENGINE_FAILURES_IN_A_ROW = 3
@@ -70,7 +69,7 @@ class FrameSteps:
         self._grid = grid
         self._color = color
         self._find = find
-        self._idle_buffers: deque[PatchBuffers] = deque()
+        self._pool = BufferPool(grid)
         self._engine_failures = 0
 
     def prepare(self, passing: Passing) -> None:
@@ -78,7 +77,7 @@ class FrameSteps:
         spec = self._spec
         with _error_noted(passing):
             prepared = prepare(passing.frame, spec.preprocessing, self._color, passing.clock, self._find)
-            buffers = self._idle_buffers.popleft() if self._idle_buffers else PatchBuffers(self._grid)
+            buffers = self._pool.take()
             passing.prepared, passing.buffers = prepared, buffers
             passing.batch = cut_patches(prepared, self._grid, spec.network_input, buffers, passing.clock)
 
@@ -117,7 +116,7 @@ class FrameSteps:
                     batch, prepared, self._grid, self._spec.threshold, passing.clock
                 )
         if buffers is not None:
-            self._idle_buffers.append(buffers)
+            self._pool.give_back(buffers)
 
 
 @contextmanager

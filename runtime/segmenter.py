@@ -18,7 +18,7 @@ from retinagan.runtime.patches import PatchGrid
 from retinagan.runtime.prepare import prepare
 from retinagan.runtime.roi import find_retina
 from retinagan.runtime.spec import ModelSpec, spec_path
-from retinagan.runtime.steps import PatchBuffers, Segmentation, cut_patches, regroup
+from retinagan.runtime.steps import BufferPool, Segmentation, cut_patches, regroup
 from retinagan.runtime.still_retina import StillRetina
 from retinagan.runtime.stream import Policy, Stream, StreamOptions
 from retinagan.runtime.timing import StageClock
@@ -86,6 +86,7 @@ class Segmenter:
             raise
         tiling = self.spec.tiling
         self._grid = PatchGrid(self.spec.preprocessing.working_size, tiling.patch, tiling.overlap)
+        self._buffers = BufferPool(self._grid)
 
     @property
     def engine(self) -> str:
@@ -115,11 +116,11 @@ class Segmenter:
         clock = StageClock()
         # RGB, ROI mask, square round the retina's disc, working size, equalization
         prepared = prepare(frame, self.spec.preprocessing, self._color, clock)
-        buffers = PatchBuffers(self._grid)
-        batch = cut_patches(prepared, self._grid, self.spec.network_input, buffers, clock)
-        with clock.stage("infer"):
-            self._adapter.infer(batch.image, batch.roi, batch.probability)
-        return regroup(batch, prepared, self._grid, self.spec.threshold, clock)
+        with self._buffers.lent() as buffers:
+            batch = cut_patches(prepared, self._grid, self.spec.network_input, buffers, clock)
+            with clock.stage("infer"):
+                self._adapter.infer(batch.image, batch.roi, batch.probability)
+            return regroup(batch, prepared, self._grid, self.spec.threshold, clock)
 
     def stream(
         self,

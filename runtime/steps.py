@@ -1,6 +1,8 @@
 """A prepared frame's steps round the engine: patches to run it on, and its maps made a segmentation."""
 
-from collections.abc import Mapping
+from collections import deque
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from types import MappingProxyType
 
@@ -51,6 +53,40 @@ class PatchBuffers:
         self.image = np.empty((count, 3, side, side), np.float32)
         self.roi = np.empty((count, 1, side, side), np.float32)
         self.probability = np.empty((count, 1, side, side), np.float32)
+
+
+class BufferPool:
+    """Buffers that wait for their next frame: as many as there ever were frames at work at once.
+
+    Parameters
+    ----------
+    grid : PatchGrid
+        What the buffers are for.
+    """
+
+    def __init__(self, grid: PatchGrid) -> None:
+        self._grid = grid
+        self._idle: deque[PatchBuffers] = deque()
+
+    def take(self) -> PatchBuffers:
+        """Give buffers that nobody uses, new ones if need be; from any thread."""
+        try:
+            return self._idle.pop()
+        except IndexError:
+            return PatchBuffers(self._grid)
+
+    def give_back(self, buffers: PatchBuffers) -> None:
+        """Keep buffers for another frame."""
+        self._idle.append(buffers)
+
+    @contextmanager
+    def lent(self) -> Iterator[PatchBuffers]:
+        """Give buffers until the block ends."""
+        buffers = self.take()
+        try:
+            yield buffers
+        finally:
+            self.give_back(buffers)
 
 
 @dataclass(frozen=True)

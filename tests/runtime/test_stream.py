@@ -14,7 +14,7 @@ from retinagan.runtime import (
     RetinaGanError,
     Segmenter,
     StreamError,
-    frame_steps,
+    steps,
 )
 from retinagan.runtime.stream import Stream, StreamOptions
 
@@ -114,8 +114,8 @@ def test_buffers_are_made_for_the_frames_under_way_and_no_more(engine, monkeypat
         made.append(grid)
         return buffers(grid)
 
-    buffers = frame_steps.PatchBuffers
-    monkeypatch.setattr(frame_steps, "PatchBuffers", counted)
+    buffers = steps.PatchBuffers
+    monkeypatch.setattr(steps, "PatchBuffers", counted)
     frames = [numbered_frame(number) for number in range(30)]
     results = list(Stream(gated_steps(engine), StreamOptions(), frames))
     assert len(results) == 30

@@ -1,0 +1,148 @@
+"""Thousands of frames through a stream: memory, threads and open files must not grow, and no frame be lost.
+
+    python benchmarks/soak.py                           10,000 frames, the bundled model, on the CPU
+    python benchmarks/soak.py --frames 1000 --policy latest
+
+The frames are synthetic pictures, shifted, relit and noisy, of three sizes; some show no retina or are no
+frames at all. Memory, threads and open files are noted every 50 frames, and compared with what they were
+after the first 500. The exit code is 1 if resident memory grew by 1 % or more, if threads or files grew,
+or if a frame is not accounted for.
+"""
+
+import argparse
+import os
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+from pipeline import cpu_name
+
+from retinagan.runtime import Segmenter
+from retinagan.runtime.reading import read_image
+
+IMAGES = Path(__file__).parent.parent / "examples" / "images"
+EVERY = 50
+FAILING = 40
+"""One frame of so many shows no retina, and one is no frame."""
+
+
+@dataclass(frozen=True)
+class Sample:
+    """The process at one time; memory in MiB."""
+
+    frames: int
+    memory: float
+    threads: int
+    files: int
+
+    @classmethod
+    def now(cls, frames: int) -> "Sample":
+        """Read them from the system."""
+        pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
+        memory = pages * os.sysconf("SC_PAGE_SIZE") / 2**20
+        return cls(frames, memory, threading.active_count(), len(list(Path("/proc/self/fd").iterdir())))
+
+
+def varying_frames(count: int, long_sides: tuple[int, ...], seed: int = 0) -> Iterator[np.ndarray]:
+    """Give frames of which no two are alike, and what cameras send when something is wrong."""
+    pictures = [read_image(path) for path in sorted(IMAGES.glob("*.[pj][np]g"))]
+    sized = [_resized(picture, long_side) for picture in pictures for long_side in long_sides]
+    generator = np.random.default_rng(seed)
+    for number in range(count):
+        frame = sized[number // EVERY % len(sized)]  # a camera stands still for a while
+        if number % FAILING == FAILING // 2:
+            yield np.zeros_like(frame)
+        elif number % FAILING == FAILING - 1:
+            yield np.full(frame.shape, np.nan, np.float32)
+        else:
+            yield _changed(frame, generator)
+
+
+def _resized(picture: np.ndarray, long_side: int) -> np.ndarray:
+    scale = long_side / max(picture.shape)
+    return cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+
+
+def _changed(frame: np.ndarray, generator: np.random.Generator) -> np.ndarray:
+    """Shift a frame by up to 1 % of its width, light it otherwise, and add noise."""
+    height, width = frame.shape[:2]
+    shift = generator.normal(0, 0.003 * width, 2).clip(-0.01 * width, 0.01 * width)
+    moved = cv2.warpAffine(frame, np.array([[1, 0, shift[0]], [0, 1, shift[1]]]), (width, height))
+    noise = generator.normal(0, 2, (height, width, 1))
+    return np.clip(moved * generator.uniform(0.8, 1.1) + noise, 0, 255).astype(np.uint8)
+
+
+def soak(segmenter: Segmenter, frames: Iterator[np.ndarray], policy: str) -> tuple[list[Sample], str, bool]:
+    """Send the frames through a stream; give the samples, its statistics, and whether none was lost."""
+    samples, numbers, told = [], [], time.monotonic()
+    with segmenter.stream(frames, policy=policy) as stream:
+        for result in stream:
+            numbers.append(result.number)
+            if len(numbers) % EVERY == 0:
+                samples.append(Sample.now(len(numbers)))
+            if time.monotonic() - told > 60:
+                told = time.monotonic()
+                print(f"{len(numbers)} results, {samples[-1]}", file=sys.stderr)
+        statistics = stream.statistics()
+    accounted = (
+        numbers == sorted(set(numbers))
+        and statistics.segmented + statistics.failed == len(numbers)
+        and statistics.received == len(numbers) + statistics.dropped
+    )
+    return samples, str(statistics), accounted
+
+
+def table(samples: list[Sample], rows: int = 10) -> str:
+    """Give about so many of the samples as Markdown."""
+    chosen = samples[:: max(1, len(samples) // rows)]
+    lines = ["| results | resident memory | threads | open files |", "| ---: | ---: | ---: | ---: |"]
+    lines += [f"| {s.frames} | {s.memory:.1f} MiB | {s.threads} | {s.files} |" for s in chosen]
+    return "\n".join(lines)
+
+
+def verdict(samples: list[Sample], warm: int, tolerance: float, accounted: bool) -> list[str]:
+    """Say what grew after the first `warm` results; nothing if all is well."""
+    before = [sample for sample in samples if sample.frames <= warm]
+    after = [sample for sample in samples if sample.frames > warm]
+    if not before or not after:
+        return [f"too few results to compare before and after {warm}"]
+    problems = [] if accounted else ["frames are not accounted for"]
+    growth = max(sample.memory for sample in after) / max(sample.memory for sample in before) - 1
+    if growth >= tolerance:
+        problems.append(f"resident memory grew by {growth:.2%}")
+    for name in ("threads", "files"):
+        most = [max(getattr(sample, name) for sample in part) for part in (before, after)]
+        if most[1] > most[0]:
+            problems.append(f"{name} grew from {most[0]} to {most[1]}")
+    print(f"memory's largest after {warm} results, against its largest until then: {growth:+.2%}")
+    return problems
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description="Soak a stream in frames.")
+    parser.add_argument("--frames", type=int, default=10_000)
+    parser.add_argument("--warm", type=int, default=500, help="results after which nothing may grow")
+    parser.add_argument("--tolerance", type=float, default=0.01, help="growth of memory that is too much")
+    parser.add_argument("--policy", choices=("every", "latest"), default="every")
+    parser.add_argument("--sides", type=int, nargs="+", default=[480, 584, 800], help="frames' long sides")
+    parser.add_argument("--model", help="bundled model, ONNX file or engine")
+    parser.add_argument("--device", default="auto")
+    parser.add_argument("--threads", type=int, help="CPU threads of the engine")
+    options = parser.parse_args()
+    with Segmenter(options.model, device=options.device, threads=options.threads) as segmenter:
+        frames = varying_frames(options.frames, tuple(options.sides))
+        samples, statistics, accounted = soak(segmenter, frames, options.policy)
+        print(f"{cpu_name()}; {segmenter.engine}; model {segmenter.spec.name}; policy {options.policy}\n")
+    print(f"{table(samples)}\n\n{statistics}\n")
+    problems = verdict(samples, options.warm, options.tolerance, accounted)
+    print("\n".join(problems) or "nothing grew, and every frame is accounted for")
+    return 1 if problems else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
