@@ -46,18 +46,27 @@ class Script:
 
 
 def fake_tensorrt(version: str, script: Script | None = None) -> ModuleType:
-    """Give a module with the names of a version in `VERSIONS`."""
-    script = script or Script()
-    names = json.loads((SNAPSHOTS / f"{version}.json").read_text())
+    """Give a module with the names of a version in `VERSIONS` that builds, and does nothing else."""
     module = ModuleType("tensorrt_rtx" if version.startswith("rtx-") else "tensorrt")
     module.__version__ = version.removeprefix("rtx-")
+    module.ILogger = _logger(frozenset(_names(version)["ILogger"]))
+    add_builder(module, version, script or Script())
+    return module
+
+
+def add_builder(module: ModuleType, version: str, script: Script) -> None:
+    """Give a fake module with an `ILogger` all that builds."""
+    names = _names(version)
     for name in ("BuilderFlag", "NetworkDefinitionCreationFlag"):
         members = [member for member in names[name] if member not in ("name", "value")]
         setattr(module, name, enum.IntEnum(name, {member: value for value, member in enumerate(members)}))
     for name, maker in _CLASSES.items():
         if name in names:
             setattr(module, name, maker(frozenset(names[name]), script, module))
-    return module
+
+
+def _names(version: str) -> dict[str, list[str]]:
+    return json.loads((SNAPSHOTS / f"{version}.json").read_text())
 
 
 def _only(names: frozenset[str]) -> type:
@@ -77,7 +86,7 @@ def _only(names: frozenset[str]) -> type:
     return Only
 
 
-def _logger(names, script, module):
+def _logger(names):
     """Subclassed by the code under test, which may add names of its own."""
     severities = enum.Enum("Severity", [name for name in sorted(names) if name.isupper()])
     methods = {"__init__": lambda self: None}
@@ -246,7 +255,6 @@ def _parser(names, script, module):
 
 
 _CLASSES = {
-    "ILogger": _logger,
     "IProgressMonitor": _monitor,
     "Builder": _builder,
     "IBuilderConfig": _builder_config,
