@@ -37,9 +37,11 @@ class Segmenter:
     Parameters
     ----------
     model : str or path, optional
-        A bundled model's name or an ONNX file; the bundled "retina-gan" if left out.
-    device : str
-        Where to run: "auto" takes what works here, "cpu" the CPU.
+        A bundled model's name, an ONNX file or a TensorRT engine; the bundled "retina-gan" if left out.
+    device : {"auto", "cpu", "cuda", "tensorrt"}
+        Where to run; "auto" takes the best that works here. See `retinagan.runtime.adapters.open_adapter`.
+    engine : {"auto", "onnxruntime", "openvino", "tensorrt"}
+        What runs it; "auto" takes the fastest that works there.
     color : {"rgb", "bgr"}
         The order of the frames' channels; "bgr" for frames from OpenCV.
     threads : int, optional
@@ -69,6 +71,7 @@ class Segmenter:
         model: str | os.PathLike[str] | None = None,
         *,
         device: str = "auto",
+        engine: str = "auto",
         color: ColorOrder = "rgb",
         threads: int | None = None,
         threshold: float | None = None,
@@ -78,7 +81,7 @@ class Segmenter:
         path = find_model(model)
         spec = ModelSpec.load(spec_path(path)) if spec_path(path).is_file() else None
         self._color = color
-        self._adapter = open_adapter(path, spec, device, threads)
+        self._adapter = open_adapter(path, spec, device, threads, engine)
         try:
             self.spec = _with_options(self._adapter.spec, threshold, overlap)
         except ModelError:
@@ -92,6 +95,11 @@ class Segmenter:
     def engine(self) -> str:
         """The engine, its version and where it runs, in one line."""
         return self._adapter.description
+
+    @property
+    def engine_selection(self) -> str:
+        """Why "auto" took this engine and no better one, in one line; empty if it was asked for by name."""
+        return self._adapter.selection
 
     def __call__(self, frame: NDArray[Any]) -> Segmentation:
         """Segment one frame.

@@ -1,16 +1,19 @@
 """The tests that every engine adapter passes: inherit `AdapterContract` and implement `open`."""
 
+import os
 import threading
+import warnings
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from tiny_model import PATCH, reference_output, tiny_spec, write_tiny_model
+
 from retinagan.runtime.adapters import EngineAdapter
 from retinagan.runtime.errors import EngineError, ImageError, ModelError
 from retinagan.runtime.spec import ModelSpec, spec_path
-from tiny_model import PATCH, reference_output, tiny_spec, write_tiny_model
 
 
 def patches(count: int, height: int = PATCH, width: int = PATCH, seed: int = 0):
@@ -154,6 +157,23 @@ class AdapterContract:
             thread.join()
         assert len(ends) >= 4
         assert all(ends)
+
+    def test_a_forked_process_is_told_to_open_its_own(self, adapter):
+        image, roi = patches(2)
+        expected = adapter.infer(image, roi)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)  # of forking beside threads, the very point
+            child = os.fork()
+        if child == 0:
+            told = False
+            try:
+                adapter.infer(image, roi)
+            except EngineError as error:
+                told = "was opened before a fork; open the model in the process that uses it" in str(error)
+            adapter.close()
+            os._exit(0 if told else 1)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+        np.testing.assert_array_equal(adapter.infer(image, roi), expected)
 
     def test_a_changed_byte_is_found_before_loading(self, model):
         content = bytearray(model.read_bytes())

@@ -1,5 +1,6 @@
 """The contract of all engines: normalised patches and their ROI in, vessel probability out."""
 
+import os
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
@@ -8,6 +9,7 @@ from types import TracebackType
 
 import numpy as np
 from numpy.typing import NDArray
+
 from retinagan.runtime.errors import EngineError, ImageError
 from retinagan.runtime.spec import ModelSpec
 
@@ -18,7 +20,8 @@ PIXELS_PER_RUN = 512 * 512
 class EngineAdapter(ABC):
     """An engine that has loaded a model.
 
-    Many threads may call `infer` at once. `close` waits for the calls that run; later ones raise.
+    Many threads may call `infer` at once. `close` waits for the calls that run; later ones raise. A forked
+    process cannot use its parent's engine: its threads stayed behind.
     A subclass implements `_run` and `_close`, and calls ``super().__init__`` last, once it can run.
 
     Attributes
@@ -27,14 +30,18 @@ class EngineAdapter(ABC):
         The model's spec.
     description : str
         The engine, its version and where it runs, in one line for people.
+    selection : str
+        Why `open_adapter` took this engine, where it had the choice; else empty.
     """
 
     def __init__(self, spec: ModelSpec, description: str) -> None:
         self.spec = spec
         self.description = description
+        self.selection = ""
         self._idle = threading.Condition()
         self._running = 0
         self._closed = False
+        self._process = os.getpid()
 
     def infer(
         self,
@@ -75,19 +82,26 @@ class EngineAdapter(ABC):
         if not (out.flags.c_contiguous and out.flags.writeable):
             raise ImageError("out: expected a writeable, C-contiguous array; make it by numpy.empty")
         with self._in_use():
-            at_once = max(1, PIXELS_PER_RUN // (height * width))
+            at_once = self._patches_at_once(height, width)
             for first in range(0, count, at_once):
                 part = slice(first, first + at_once)
                 self._run(np.ascontiguousarray(image[part]), np.ascontiguousarray(roi[part]), out[part])
         return out
 
     def check_open(self) -> None:
-        """Raise `EngineError` if the engine was closed."""
+        """Raise `EngineError` if the engine was closed, or opened in another process."""
+        if os.getpid() != self._process:
+            raise EngineError(
+                f'the engine of model "{self.spec.name}" was opened before a fork; open the model in the '
+                "process that uses it"
+            )
         if self._closed:
             raise EngineError(f'the engine of model "{self.spec.name}" is closed; open the model again')
 
     def close(self) -> None:
         """Wait for the calls that run, then free the engine; a second call does nothing."""
+        if os.getpid() != self._process:
+            return
         with self._idle:
             if self._closed:
                 return
@@ -114,9 +128,14 @@ class EngineAdapter(ABC):
     def _close(self) -> None:
         """Free what the engine holds; called once, while nothing runs."""
 
+    def _patches_at_once(self, height: int, width: int) -> int:
+        """Give the largest number of patches of this size that `_run` gets at once, at least 1."""
+        return max(1, PIXELS_PER_RUN // (height * width))
+
     @contextmanager
     def _in_use(self) -> Iterator[None]:
         """Keep the engine from being freed under a call."""
+        self.check_open()  # before the lock, which a fork may have left locked
         with self._idle:
             self.check_open()
             self._running += 1

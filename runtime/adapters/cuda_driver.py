@@ -34,26 +34,42 @@ class Gpu:
     cuda: str
 
 
-def find_gpu(load: Callable[[str], Any] = ctypes.CDLL) -> Gpu:
+def load(open_library: Callable[[str], Any] = ctypes.CDLL) -> Any:
+    """Load the driver's library.
+
+    Parameters
+    ----------
+    open_library : callable
+        Opens a shared library by its name; OSError if it cannot.
+
+    Raises
+    ------
+    EngineError
+        If there is none.
+    """
+    try:
+        return open_library(LIBRARY)
+    except OSError:
+        raise EngineError(
+            f"no NVIDIA driver ({LIBRARY} is not found): install one, or run the ONNX file on the CPU"
+        ) from None
+
+
+def find_gpu(open_library: Callable[[str], Any] = ctypes.CDLL) -> Gpu:
     """Describe the first GPU.
 
     Parameters
     ----------
-    load : callable
-        Opens a shared library by its name; OSError if it cannot.
+    open_library : callable
+        As for `load`.
 
     Raises
     ------
     EngineError
         If there is no driver, it does not start, or it shows no GPU.
     """
-    try:
-        driver = load(LIBRARY)
-    except OSError:
-        raise EngineError(
-            f"no NVIDIA driver ({LIBRARY} is not found): install one, or run the ONNX file on the CPU"
-        ) from None
-    _call(driver, "cuInit", ctypes.c_uint(0))
+    driver = load(open_library)
+    call(driver, "cuInit", ctypes.c_uint(0))
     count = _number(driver, "cuDeviceGetCount")
     if count < 1:
         raise EngineError(
@@ -61,9 +77,9 @@ def find_gpu(load: Callable[[str], Any] = ctypes.CDLL) -> Gpu:
         )
     device = ctypes.c_int(_number(driver, "cuDeviceGet", ctypes.c_int(0)))
     name = ctypes.create_string_buffer(_NAME_LENGTH)
-    _call(driver, "cuDeviceGetName", name, ctypes.c_int(_NAME_LENGTH), device)
+    call(driver, "cuDeviceGetName", name, ctypes.c_int(_NAME_LENGTH), device)
     memory = ctypes.c_size_t()
-    _call(driver, "cuDeviceTotalMem_v2", ctypes.byref(memory), device)
+    call(driver, "cuDeviceTotalMem_v2", ctypes.byref(memory), device)
     major, minor = (
         _number(driver, "cuDeviceGetAttribute", ctypes.c_int(which), device) for which in (_MAJOR, _MINOR)
     )
@@ -79,12 +95,16 @@ def find_gpu(load: Callable[[str], Any] = ctypes.CDLL) -> Gpu:
 def _number(driver: Any, function: str, *arguments: object) -> int:
     """Call a function that writes one int to its first argument."""
     result = ctypes.c_int()
-    _call(driver, function, ctypes.byref(result), *arguments)
+    call(driver, function, ctypes.byref(result), *arguments)
     return result.value
 
 
-def _call(driver: Any, function: str, *arguments: object) -> None:
-    code = getattr(driver, function)(*arguments)
+def call(driver: Any, function: str, *arguments: object) -> None:
+    """Call one of the driver's functions; raises `EngineError` with its name if it gives an error."""
+    try:
+        code = getattr(driver, function)(*arguments)
+    except AttributeError:
+        raise EngineError(f"the NVIDIA driver is too old (it has no {function}): update it") from None
     if code:
         raise EngineError(
             f"the NVIDIA driver is not usable ({function} gives error {code}{_meaning(driver, code)}): "

@@ -1,31 +1,34 @@
-"""ONNX Runtime as an engine, on the CPU."""
+"""ONNX Runtime as an engine: on the CPU, on a GPU by CUDA, on a GPU by TensorRT."""
 
 import importlib
 import os
 import warnings
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from retinagan.runtime.adapters.base import EngineAdapter
-from retinagan.runtime.errors import EngineError, ModelError
-from retinagan.runtime.spec import (
-    METADATA_KEY,
-    ModelSpec,
-    UnverifiedModelWarning,
-    sha256_of,
-    spec_path,
-    verify,
-)
 
-_PROVIDERS = {"cpu": "CPUExecutionProvider"}
+from retinagan.runtime.adapters.base import PIXELS_PER_RUN, EngineAdapter
+from retinagan.runtime.adapters.cuda_driver import find_gpu
+from retinagan.runtime.adapters.model_file import check_graph, checked_spec, checked_threads, one_line
+from retinagan.runtime.errors import EngineError, ModelError
+from retinagan.runtime.spec import ModelSpec
+
+_PROVIDERS = {
+    "cpu": "CPUExecutionProvider",
+    "cuda": "CUDAExecutionProvider",
+    "tensorrt": "TensorrtExecutionProvider",
+}
+_CUDA_OPTIONS = {
+    "use_tf32": "0",  # its 10 bits of mantissa are not the FP32 that the model was held to
+    "cudnn_conv_algo_search": "HEURISTIC",  # the default tries all algorithms at each new number of patches
+}
 _SILENT = 4  # ONNX Runtime's "fatal": its errors reach the caller as exceptions, not as lines on stderr
 
 
 class OnnxRuntimeAdapter(EngineAdapter):
-    """A model in an ONNX file, run by ONNX Runtime.
+    """A model in an ONNX file, run by ONNX Runtime in the precision that the file has, float32 in full.
 
     Parameters
     ----------
@@ -35,9 +38,10 @@ class OnnxRuntimeAdapter(EngineAdapter):
         Its spec, against which the file's hash is checked before it is loaded. None: the spec in the
         file's own metadata is taken, with an `UnverifiedModelWarning`.
     device : str
-        "cpu".
+        "cpu", "cuda" or "tensorrt". The last builds an engine each time that it loads, which takes minutes
+        and is held to no proof: rather build an engine once by ``retina-export``.
     threads : int, optional
-        How many threads compute; all cores if left out.
+        How many CPU threads compute; all cores if left out.
 
     Raises
     ------
@@ -55,21 +59,21 @@ class OnnxRuntimeAdapter(EngineAdapter):
         threads: int | None = None,
     ) -> None:
         path = Path(model_path)
-        if spec is not None:
-            verify(path, spec)
+        spec = checked_spec(path, spec)
         runtime = _import_onnxruntime()
+        _check_device(runtime, device)
         self._run_options = runtime.RunOptions()
         self._run_options.log_severity_level = _SILENT
-        self._session: Any = _open_session(runtime, path, _provider(runtime, device), threads)
-        _check_graph(self._session, path)
-        description = f"ONNX Runtime {runtime.__version__}, {_PROVIDERS[device]}"
-        super().__init__(spec or _embedded_spec(self._session, path), description)
+        options = _session_options(runtime, checked_threads(threads))
+        self._session: Any = _open_session(runtime, path, options, _provider_options(device, spec))
+        check_graph(path, _described(self._session.get_inputs()), _described(self._session.get_outputs()))
+        super().__init__(spec, f"ONNX Runtime {runtime.__version__}, {_PROVIDERS[device]}")
 
     def _run(self, image: NDArray[np.float32], roi: NDArray[np.float32], out: NDArray[np.float32]) -> None:
         try:
             outputs = self._session.run(["probability"], {"image": image, "roi": roi}, self._run_options)
         except Exception as error:  # ONNX Runtime's exceptions have no public base class
-            raise EngineError(f"{self.description} failed on {image.shape}: {_line(error)}") from error
+            raise EngineError(f"{self.description} failed on {image.shape}: {one_line(error)}") from error
         # The output belongs to the engine, which may use its memory again: copy it.
         np.copyto(out, outputs[0])
 
@@ -82,7 +86,7 @@ def _import_onnxruntime() -> Any:
         runtime = importlib.import_module("onnxruntime")
     except ImportError as error:
         raise EngineError(
-            f'ONNX Runtime cannot be imported ({_line(error)}): pip install "retinagan[cpu]"'
+            f'ONNX Runtime cannot be imported ({one_line(error)}): pip install "retinagan[cpu]"'
         ) from None
     if _installed("onnxruntime") and _installed("onnxruntime-gpu"):
         warnings.warn(
@@ -104,82 +108,79 @@ def _installed(distribution: str) -> bool:
     return True
 
 
-def _provider(runtime: Any, device: str) -> str:
-    """Give the execution provider's name for a device, which must be there."""
-    provider = _PROVIDERS.get(device)
+def _check_device(runtime: Any, device: str) -> None:
+    """Refuse a device that is unknown or not there; what is there may still fail to load."""
     found = runtime.get_available_providers()
-    if provider is None or provider not in found:
-        known = ", ".join(f'"{name}"' for name in ("auto", *_PROVIDERS))
+    if device not in _PROVIDERS:
+        known = ", ".join(f'"{name}"' for name in _PROVIDERS)
+        raise EngineError(f'device "{device}" is unknown to ONNX Runtime; known are {known}')
+    if _PROVIDERS[device] not in found:
         raise EngineError(
-            f'device "{device}" cannot be used: known devices are {known}; ONNX Runtime '
-            f'{runtime.__version__} has {", ".join(found)}. Use device="cpu"'
+            f'device "{device}" needs {_PROVIDERS[device]}; ONNX Runtime {runtime.__version__} here has '
+            f"{', '.join(found)}: pip uninstall onnxruntime, then "
+            'pip install "retinagan[gpu]", or use device="cpu"'
         )
-    return provider
+    if device != "cpu":
+        find_gpu()
 
 
-def _open_session(runtime: Any, path: Path, provider: str, threads: int | None) -> Any:
-    if not path.is_file():
-        raise ModelError(f"{path}: no such model file")
+def _session_options(runtime: Any, threads: int) -> Any:
     options = runtime.SessionOptions()
     options.log_severity_level = _SILENT
-    options.intra_op_num_threads = _checked_threads(threads)
+    options.intra_op_num_threads = threads  # 0: all cores
     options.inter_op_num_threads = 1
     options.execution_mode = runtime.ExecutionMode.ORT_SEQUENTIAL
     options.graph_optimization_level = runtime.GraphOptimizationLevel.ORT_ENABLE_ALL
     # Patterns are kept for every input shape that was ever seen, and the number of patches varies; the
     # arena alone stays as large as the largest run needs.
     options.enable_mem_pattern = False
+    return options
+
+
+def _provider_options(device: str, spec: ModelSpec) -> list[tuple[str, dict[str, str]]]:
+    """Give the providers for a device, best first, each with its options."""
+    providers: list[tuple[str, dict[str, str]]] = [(_PROVIDERS["cpu"], {})]
+    if device != "cpu":
+        providers.insert(0, (_PROVIDERS["cuda"], _CUDA_OPTIONS))
+    if device == "tensorrt":
+        side = spec.tiling.patch
+        most = max(1, PIXELS_PER_RUN // side**2)
+        shapes = {
+            f"trt_profile_{name}_shapes": f"image:{count}x3x{side}x{side},roi:{count}x1x{side}x{side}"
+            for name, count in (("min", 1), ("opt", most), ("max", most))
+        }
+        providers.insert(0, (_PROVIDERS["tensorrt"], shapes))
+    return providers
+
+
+def _open_session(runtime: Any, path: Path, options: Any, providers: list[tuple[str, dict[str, str]]]) -> Any:
+    if not path.is_file():
+        raise ModelError(f"{path}: no such model file")
+    asked = providers[0][0]
+    if asked != _PROVIDERS["cpu"] and hasattr(runtime, "preload_dlls"):
+        runtime.preload_dlls()  # CUDA's and cuDNN's libraries, where pip installed them
     try:
-        session = runtime.InferenceSession(str(path), options, providers=[provider])
+        # Its fallback would take the CPU in silence, now or when a run fails.
+        session = runtime.InferenceSession(str(path), options, providers=providers, enable_fallback=0)
     except Exception as error:  # ONNX Runtime's exceptions have no public base class
-        raise ModelError(f"{path}: not an ONNX model that ONNX Runtime can load ({_line(error)})") from None
+        if asked != _PROVIDERS["cpu"]:
+            raise EngineError(f"{asked} does not load ({one_line(error)}): {_CUDA_ADVICE}") from None
+        raise ModelError(
+            f"{path}: not an ONNX model that ONNX Runtime can load ({one_line(error)})"
+        ) from None
     used = session.get_providers()
-    if provider not in used:
-        raise EngineError(f"{provider} was asked for, but ONNX Runtime took {', '.join(used)}")
+    if asked not in used:
+        raise EngineError(f"{asked} was asked for, but ONNX Runtime took {', '.join(used)}: {_CUDA_ADVICE}")
     return session
 
 
-def _checked_threads(threads: int | None) -> int:
-    """Give ONNX Runtime's number of threads, where 0 stands for all cores."""
-    if threads is None:
-        return 0
-    if isinstance(threads, bool) or not isinstance(threads, int) or threads < 1:
-        raise EngineError(f"threads: got {threads!r}; expected a whole number from 1, or None for all cores")
-    return threads
+_CUDA_ADVICE = (
+    "CUDA, cuDNN and driver must be those that this ONNX Runtime was built for: "
+    'pip install "onnxruntime-gpu[cuda,cudnn]", or use device="cpu"'
+)
 
 
-def _check_graph(session: Any, path: Path) -> None:
-    inputs = {(value.name, value.type, len(value.shape)) for value in session.get_inputs()}
-    outputs = {(value.name, value.type) for value in session.get_outputs()}
-    if inputs != {("image", "tensor(float)", 4), ("roi", "tensor(float)", 4)} or outputs != {
-        ("probability", "tensor(float)")
-    }:
-        names = ", ".join(sorted(value.name for value in session.get_inputs()))
-        raise ModelError(
-            f"{path}: its inputs are {names}; a vessel model has image and roi, (N, 3 or 1, height, width) "
-            "float32, and gives probability: export one by retina-export"
-        )
-
-
-def _embedded_spec(session: Any, path: Path) -> ModelSpec:
-    """Read the spec that a lone ONNX file carries, and warn."""
-    text = session.get_modelmeta().custom_metadata_map.get(METADATA_KEY)
-    if text is None:
-        raise ModelError(
-            f"{path}: no spec, neither {spec_path(path).name} beside it nor in the file: "
-            "export it by retina-export"
-        )
-    spec = ModelSpec.from_json(text, f"{path}, metadata")
-    warnings.warn(
-        f"{path} is not verified: {spec_path(path).name} is not beside it, so its own metadata is taken for "
-        "its spec",
-        UnverifiedModelWarning,
-        stacklevel=4,
-    )
-    return replace(spec, sha256=sha256_of(path))
-
-
-def _line(error: BaseException) -> str:
-    """Give an exception's text in one short line."""
-    text = " ".join(str(error).split())
-    return text if len(text) <= 200 else text[:197] + "..."
+def _described(values: Any) -> set[tuple[str, str, int]]:
+    """Give name, element type and number of dimensions of a session's inputs or outputs."""
+    kinds = {"tensor(float)": "float32"}
+    return {(value.name, kinds.get(value.type, value.type), len(value.shape)) for value in values}

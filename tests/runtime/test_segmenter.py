@@ -7,6 +7,8 @@ import cv2
 import numpy as np
 import pytest
 from drawn_retina import drawn_retina
+from tiny_model import PATCH, WORKING_SIZE, tiny_spec, write_tiny_model
+
 from retinagan.runtime import (
     EngineError,
     ImageError,
@@ -21,7 +23,6 @@ from retinagan.runtime.patches import PatchGrid
 from retinagan.runtime.prepare import prepare
 from retinagan.runtime.seams import border_ratio
 from retinagan.runtime.spec import Preprocessing, Tiling, spec_path
-from tiny_model import PATCH, WORKING_SIZE, tiny_spec, write_tiny_model
 
 
 @pytest.fixture(scope="module")
@@ -112,7 +113,8 @@ def test_threshold_and_overlap_in_place_of_the_specs(model, segmenter):
         ({"threshold": 1.5}, ModelError, "threshold: got 1.5; expected a number from 0 to 1"),
         ({"overlap": 0.95}, ModelError, "overlap: got 0.95; expected a number from 0 to 0.9"),
         ({"color": "gbr"}, ImageError, 'got color=\'gbr\'; expected "rgb" or "bgr"'),
-        ({"device": "cuda"}, EngineError, 'device "cuda" cannot be used: known devices are "auto", "cpu"'),
+        ({"device": "tpu"}, EngineError, 'device: got \'tpu\'; expected one of "auto", "cpu"'),
+        ({"engine": "torch"}, EngineError, 'engine: got \'torch\'; expected one of "auto", "onnxruntime"'),
         ({"threads": 0}, EngineError, "threads: got 0; expected a whole number from 1"),
     ],
 )
@@ -130,11 +132,17 @@ def test_wrong_frames(segmenter):
         segmenter(np.zeros((64, 64, 3), np.uint8))
 
 
-def test_it_says_which_engine_and_model_run(segmenter):
-    assert segmenter.engine.startswith("ONNX Runtime ")
-    assert segmenter.engine.endswith(", CPUExecutionProvider")
-    assert segmenter.spec.name == "tiny"
-    assert len(segmenter.spec.sha256) == 64
+def test_it_says_which_engine_and_model_run(model):
+    with Segmenter(model, device="cpu", engine="onnxruntime", threads=1) as segmenter:
+        assert segmenter.engine.startswith("ONNX Runtime ")
+        assert segmenter.engine.endswith(", CPUExecutionProvider")
+        assert segmenter.engine_selection == ""
+        assert segmenter.spec.name == "tiny"
+        assert len(segmenter.spec.sha256) == 64
+
+
+def test_it_says_why_it_took_the_engine_that_runs(segmenter):
+    assert segmenter.engine_selection.startswith("auto: ")
 
 
 def test_warmup_changes_no_result(segmenter):

@@ -1,0 +1,143 @@
+"""OpenVINO as an engine, on the CPU."""
+
+import importlib
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from retinagan.runtime.adapters.base import EngineAdapter
+from retinagan.runtime.adapters.model_file import check_graph, checked_spec, checked_threads, one_line
+from retinagan.runtime.adapters.pool import Pool
+from retinagan.runtime.errors import EngineError, ModelError
+from retinagan.runtime.spec import ModelSpec
+
+_HINTS = {"fp32": "f32", "bf16": "bf16"}
+
+
+class OpenVinoAdapter(EngineAdapter):
+    """A model in an ONNX file, run by OpenVINO on the CPU.
+
+    The model is compiled once, for any number of patches of any size: a new shape costs some milliseconds
+    where compiling anew would cost more than a run.
+
+    Parameters
+    ----------
+    model_path : str or path
+        The ONNX file.
+    spec : ModelSpec or None
+        Its spec, against which the file's hash is checked before it is loaded. None: the spec in the
+        file's own metadata is taken, with an `UnverifiedModelWarning`.
+    threads : int, optional
+        How many CPU threads compute; all cores if left out.
+    precision : {"fp32", "bf16"}, optional
+        What floating-point layers compute in; quantized ones compute in INT8 either way. If left out,
+        "bf16" for a model whose spec says so, else "fp32": OpenVINO's own default is BF16 wherever the CPU
+        has it, whatever that does to the result.
+
+    Raises
+    ------
+    ModelError
+        If the file is missing, not what its spec says, broken, or no vessel model of this package.
+    EngineError
+        If OpenVINO is not there, the CPU has no BF16 where that is asked for, or an option is wrong.
+    """
+
+    def __init__(
+        self,
+        model_path: str | os.PathLike[str],
+        spec: ModelSpec | None,
+        threads: int | None = None,
+        *,
+        precision: str | None = None,
+    ) -> None:
+        path = Path(model_path)
+        spec = checked_spec(path, spec)
+        openvino = _import_openvino()
+        core = openvino.Core()
+        if precision is None:
+            precision = "bf16" if spec.precision == "bf16" else "fp32"
+        _check_precision(core, precision)
+        model = _read_model(openvino, path)
+        self._compiled: Any = _compile(core, model, precision, checked_threads(threads))
+        at_once = self._compiled.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS")
+        self._requests: Pool[Any] = Pool(self._compiled.create_infer_request, at_once)
+        version = openvino.__version__.split("-")[0]
+        super().__init__(spec, f"OpenVINO {version}, CPU, {precision.upper()}")
+
+    def _run(self, image: NDArray[np.float32], roi: NDArray[np.float32], out: NDArray[np.float32]) -> None:
+        with self._requests.lend() as request:
+            try:
+                request.infer({"image": image, "roi": roi}, share_inputs=True)
+                result = request.get_output_tensor(0).data
+            except RuntimeError as error:
+                raise EngineError(f"{self.description} failed on {image.shape}: {one_line(error)}") from error
+            if result.shape != out.shape:
+                raise EngineError(f"{self.description} gave {result.shape} for {image.shape}")
+            # The output is the request's own memory, which the next run writes into: copy it.
+            np.copyto(out, result)
+
+    def _close(self) -> None:
+        self._requests.drain()
+        self._compiled = None
+
+
+def _import_openvino() -> Any:
+    try:
+        return importlib.import_module("openvino")
+    except ImportError as error:
+        raise EngineError(
+            f'OpenVINO cannot be imported ({one_line(error)}): pip install "retinagan[openvino]"'
+        ) from None
+
+
+def _check_precision(core: Any, precision: str) -> None:
+    if precision not in _HINTS:
+        raise EngineError(f'precision: got {precision!r}; expected "fp32" or "bf16"')
+    capabilities = core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    if precision == "bf16" and "BF16" not in capabilities:
+        raise EngineError(
+            f"this CPU does not compute in BF16 (OpenVINO finds {', '.join(capabilities)}): "
+            "use the FP32 model"
+        )
+
+
+def _read_model(openvino: Any, path: Path) -> Any:
+    """Read an ONNX file by OpenVINO's ONNX reader; the general one tries all formats, noisily."""
+    try:
+        reader = openvino.frontend.FrontEndManager().load_by_framework("onnx")
+        model = reader.convert(reader.load(str(path)))
+        inputs, outputs = _described(model.inputs), _described(model.outputs)
+    except Exception as error:  # its readers' failures are no RuntimeError, unlike all else of OpenVINO
+        raise ModelError(f"{path}: not an ONNX model that OpenVINO can load ({one_line(error)})") from None
+    check_graph(path, inputs, outputs)
+    return model
+
+
+def _described(values: Any) -> set[tuple[str, str, int]]:
+    """Give name, element type and number of dimensions of a model's inputs or outputs."""
+    return {
+        (
+            value.get_any_name(),
+            {"f32": "float32"}.get(value.element_type.get_type_name(), "other"),
+            value.partial_shape.rank.get_length(),
+        )
+        for value in values
+    }
+
+
+def _compile(core: Any, model: Any, precision: str, threads: int) -> Any:
+    options = {
+        "INFERENCE_PRECISION_HINT": _HINTS[precision],
+        "PERFORMANCE_HINT": "LATENCY",
+        "NUM_STREAMS": 1,  # one run at a time with all threads: the results come in order, memory stays small
+        "ENABLE_CPU_PINNING": False,  # two processes would be pinned to the same cores
+    }
+    if threads:
+        options["INFERENCE_NUM_THREADS"] = threads
+    try:
+        return core.compile_model(model, "CPU", options)
+    except RuntimeError as error:
+        raise EngineError(f"OpenVINO cannot compile the model for this CPU: {one_line(error)}") from None
