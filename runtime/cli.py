@@ -92,8 +92,19 @@ def _parsed(arguments: Sequence[str]) -> argparse.Namespace:
         help="what to write beside <name>_vessels.png (0 and 255): probability (16-bit PNG), overlay",
     )
     names = ", ".join(bundled_models())
-    add("--model", metavar="MODEL", help=f"bundled model ({names}) or ONNX file (default: {DEFAULT_MODEL})")
-    add("--device", default="auto", help="where to run, such as cpu (default: %(default)s)")
+    add(
+        "--model",
+        metavar="MODEL",
+        help=f"bundled model ({names}), ONNX file or engine (default: {DEFAULT_MODEL})",
+    )
+    add(
+        "--device", default="auto", help="where to run: cpu or cuda (default: %(default)s, the best there is)"
+    )
+    add(
+        "--engine",
+        default="auto",
+        help="what runs it: onnxruntime, openvino or tensorrt (default: %(default)s, the fastest there is)",
+    )
     add("--threshold", type=float, metavar="P", help="probability from which on a pixel is a vessel")
     add("--overlap", type=float, metavar="SHARE", help="share of a patch that the next one covers again")
     add("--threads", type=int, metavar="N", help="CPU threads (default: all cores)")
@@ -167,6 +178,7 @@ def _open_segmenter(options: argparse.Namespace) -> Segmenter:
         segmenter = Segmenter(
             options.model,
             device=options.device,
+            engine=options.engine,
             threads=options.threads,
             threshold=options.threshold,
             overlap=options.overlap,

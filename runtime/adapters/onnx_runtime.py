@@ -1,7 +1,9 @@
 """ONNX Runtime as an engine: on the CPU, on a GPU by CUDA, on a GPU by TensorRT."""
 
+import contextlib
 import importlib
 import os
+import sys
 import warnings
 from pathlib import Path
 from typing import Any
@@ -158,7 +160,8 @@ def _open_session(runtime: Any, path: Path, options: Any, providers: list[tuple[
         raise ModelError(f"{path}: no such model file")
     asked = providers[0][0]
     if asked != _PROVIDERS["cpu"] and hasattr(runtime, "preload_dlls"):
-        runtime.preload_dlls()  # CUDA's and cuDNN's libraries, where pip installed them
+        with contextlib.redirect_stdout(sys.stderr):  # it prints what it misses
+            runtime.preload_dlls()  # CUDA's and cuDNN's libraries, where pip installed them
     try:
         # Its fallback would take the CPU in silence, now or when a run fails.
         session = runtime.InferenceSession(str(path), options, providers=providers, enable_fallback=0)

@@ -163,7 +163,10 @@ def _open_best(path: Path, spec: ModelSpec, ways: list[_Way], threads: int | Non
         adapter.selection = "".join([f"auto: {way.reason}", *(f"; not {failure}" for failure in failures)])
         _say_once(f"{adapter.description} ({adapter.selection})")
         return adapter
-    raise EngineError(f"nothing here runs {path}: " + "; ".join(failures))
+    raise EngineError(
+        f"nothing here runs {path}: {'; '.join(failures)}. With TensorRT alone, build an engine: "
+        f"retina-export {path} --engine tensorrt"
+    )
 
 
 @lru_cache(maxsize=256)

@@ -180,6 +180,9 @@ def test_options_reach_the_segmenter(here, model):
     main(["in/a.png", "--model", model, "--threshold", "0.25", "--overlap", "0.5", "--device", "cpu"])
     (row,) = rows().values()
     assert (row["threshold"], row["overlap"]) == ("0.25", "0.5")
+    main(["in/a.png", "--model", model, "--engine", "onnxruntime", "--device", "cpu", "--overwrite"])
+    (row,) = rows().values()
+    assert row["engine"].startswith("ONNX Runtime ")
 
 
 def test_threads_bound_opencv_too(here, model):
@@ -239,7 +242,8 @@ def test_a_process_may_have_no_stdout_or_stderr(here, model, monkeypatch, missin
         (["empty"], "no images in 'empty'; files called .png"),
         (["in", "--model", "best"], '"best" is neither a model file nor a bundled model; bundled are:'),
         (["in", "--model", "in/a.png"], "in/a.png: "),
-        (["in", "--device", "toaster"], "toaster"),
+        (["in", "--device", "toaster"], "device: got 'toaster'; expected one of"),
+        (["in", "--engine", "diesel"], "engine: got 'diesel'; expected one of"),
         (["in", "--threshold", "2"], "threshold: got 2.0; expected a number from 0 to 1"),
         (["in", "--threshold", "nan"], "threshold: got nan; expected a number from 0 to 1"),
         (["in", "--threshold", "high"], "argument --threshold: invalid float value: 'high'"),
@@ -301,7 +305,8 @@ def test_help_fits_a_terminal_and_names_every_option(capsys, monkeypatch):
     monkeypatch.setenv("COLUMNS", "80")
     assert main(["--help"]) == 0
     text = capsys.readouterr().out
-    for option in ("out", "save", "model", "device", "threshold", "overlap", "threads", "overwrite", "quiet"):
+    names = ("out", "save", "model", "device", "engine", "threshold", "overlap", "threads", "overwrite")
+    for option in (*names, "quiet"):
         assert f"--{option}" in text
     assert "exit code: 0" in text
     assert max(map(len, text.splitlines())) <= 80

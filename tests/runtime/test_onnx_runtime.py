@@ -147,8 +147,12 @@ class GpuBuild:
 
         monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: list(self.PROVIDERS))
         monkeypatch.setattr(onnxruntime, "InferenceSession", open_session)
-        monkeypatch.setattr(onnxruntime, "preload_dlls", lambda: setattr(self, "preloaded", True))
+        monkeypatch.setattr(onnxruntime, "preload_dlls", self.preload, raising=False)
         monkeypatch.setattr("retinagan.runtime.adapters.onnx_runtime.find_gpu", lambda: None)
+
+    def preload(self):
+        self.preloaded = True
+        print("Failed to load libcublas.so")
 
 
 @pytest.fixture
@@ -156,12 +160,13 @@ def gpu_build(monkeypatch) -> GpuBuild:
     return GpuBuild(monkeypatch)
 
 
-def test_the_gpu_by_name(model, spec, gpu_build):
+def test_the_gpu_by_name(model, spec, gpu_build, capsys):
     with OnnxRuntimeAdapter(model, spec, "cuda") as adapter:
         assert adapter.description.endswith(", CUDAExecutionProvider")
     assert list(gpu_build.asked) == ["CUDAExecutionProvider", "CPUExecutionProvider"]
     assert gpu_build.asked["CUDAExecutionProvider"]["use_tf32"] == "0"
     assert gpu_build.preloaded
+    assert capsys.readouterr() == ("", "Failed to load libcublas.so\n")
 
 
 def test_tensorrt_by_name_is_given_the_specs_patches(model, spec, gpu_build):

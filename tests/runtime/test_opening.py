@@ -93,7 +93,8 @@ def test_auto_finds_nothing(model, spec, working):
     working.clear()
     message = (
         r"nothing here runs .*tiny\.onnx: onnxruntime on cuda: onnxruntime is not here; "
-        r"openvino on cpu: openvino is not here; onnxruntime on cpu: "
+        r"openvino on cpu: openvino is not here; onnxruntime on cpu: onnxruntime is not here\. "
+        r"With TensorRT alone, build an engine: retina-export .*tiny\.onnx --engine tensorrt$"
     )
     with pytest.raises(EngineError, match=message):
         open_adapter(model, spec)
