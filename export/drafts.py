@@ -148,7 +148,7 @@ class Prover:
             if self._calibration is None:
                 measured, _ = self._measure(self.pack, chosen, stored=True)
             else:
-                measured, _ = self._measure(self._calibration, chosen)
+                measured, _ = self._measure(self._calibration.without_truth(), chosen)
             found = [measurement.agreement.best_threshold() for measurement in measured]
             results.append(", ".join(f"{threshold:.3f}" for threshold in found))
         rest = iter(found)

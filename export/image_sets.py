@@ -92,13 +92,17 @@ class ImageFolder:
             If one cannot be read; the text names it.
         """
         if not self.has_truth:
-            yield from map(read_proof_image, self.paths)
+            yield from self.without_truth()
             return
         from retinagan.train.datasets import find_samples, load_labelled
 
         for sample in find_samples(self.folder, self.split):
             labelled = load_labelled(sample)
             yield ProofImage(labelled.name, labelled.image, labelled.truth, labelled.fov)
+
+    def without_truth(self) -> Iterator[ProofImage]:
+        """Read one image at a time, without vessel maps; raises as iteration does."""
+        return map(read_proof_image, self.paths)
 
     @property
     def _root(self) -> Path:

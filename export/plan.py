@@ -11,7 +11,9 @@ from retinagan.runtime.adapters.tensorrt_device import import_tensorrt
 from retinagan.runtime.errors import EngineError
 
 _EXTRA = {"torch": "export", "onnx": "export", "onnxscript": "export", "onnxruntime": "cpu"}
-"""Packages and the extra that brings each."""
+"""Packages that an export from a checkpoint needs, and the extra that brings each."""
+_SCORING = {"sklearn": "export"}
+"""What is needed besides where there are vessel maps to score against."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +61,7 @@ def require_installed(request: Request) -> None:
     """Find out before the work, not after it, that a package is missing; raises `EngineError`."""
     missing = [name for name in _needed(request) if importlib.util.find_spec(name) is None]
     if missing:
-        extras = ",".join(sorted({_EXTRA[name] for name in missing}))
+        extras = ",".join(sorted({(_EXTRA | _SCORING)[name] for name in missing}))
         raise EngineError(
             f"the export needs {', '.join(missing)}, which is not installed: "
             f'type  pip install "retinagan[{extras}]"'
@@ -88,7 +90,7 @@ def plan_lines(request: Request) -> list[tuple[str, str]]:
     require_installed(request)
     if not request.source.is_file():
         lines.append(("", "which is not there"))
-    versions = ", ".join(f"{name} {metadata.version(name)}" for name in _needed(request))
+    versions = ", ".join(f"{name} {metadata.version(name)}" for name in _needed(request) if name in _EXTRA)
     lines.append(("with", versions or "none of torch, onnx and onnxruntime, which are not needed"))
     if request.options is not None:
         lines += _export_lines(request, request.options)
@@ -104,7 +106,13 @@ def device_line(onnx: Path) -> str:
 def _needed(request: Request) -> list[str]:
     if request.options is None:
         return []
-    return ["onnx", "onnxruntime"] if request.is_onnx else list(_EXTRA)
+    needed = ["onnx", "onnxruntime"] if request.is_onnx else list(_EXTRA)
+    verify = request.options.verify
+    if verify is not None:
+        from retinagan.export.image_sets import ImageFolder
+
+        needed += list(_SCORING) if ImageFolder(verify, "test").has_truth else []
+    return needed
 
 
 def _export_lines(request: Request, options: ExportOptions) -> list[tuple[str, str]]:

@@ -136,7 +136,10 @@ def _open_onnx(path: Path, changes: Changes, steps: Steps) -> Source:
         if not spec_path(path).is_file():
             results.append(f"not verified, as {spec_path(path).name} is not beside it")
     with steps.step("check graph") as results:
-        check_onnx(model)
+        try:
+            check_onnx(model)
+        except ModelError as error:
+            raise ModelError(f"{path}: {error}") from None
         results.append(f"{len(model.graph.node)} operators")
     reference = replace(found, file=path.name)
     return Source(named_nodes(model), spec, lambda: OnnxRuntimeAdapter(path, reference))
