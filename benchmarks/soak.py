@@ -3,7 +3,7 @@
     python benchmarks/soak.py                           10,000 frames, the bundled model, on the CPU
     python benchmarks/soak.py --policy latest --rate 30
 
-The frames are synthetic pictures, shifted, relit and noisy, of three sizes; some show no retina or are no
+The frames are synthetic pictures of three cameras, shifted, relit and noisy; some show no retina or are no
 frames at all. Memory, threads and open files are noted every 50 frames, and compared with what they were
 after the first 500. The exit code is 1 if resident memory grew by 1 % or more, if threads or files grew,
 or if a frame is not accounted for.
@@ -12,7 +12,6 @@ or if a frame is not accounted for.
 import argparse
 import os
 import sys
-import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -45,18 +44,19 @@ class Sample:
         """Read them from the system."""
         pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
         memory = pages * os.sysconf("SC_PAGE_SIZE") / 2**20
-        return cls(frames, memory, threading.active_count(), len(list(Path("/proc/self/fd").iterdir())))
+        return cls(
+            frames, memory, *(len(list(Path("/proc/self", kind).iterdir())) for kind in ("task", "fd"))
+        )
 
 
-def varying_frames(count: int, long_sides: list[int], rate: float) -> Iterator[np.ndarray]:
+def varying_frames(count: int, side: int, rate: float) -> Iterator[np.ndarray]:
     """Give frames of which no two are alike, and what cameras send when something is wrong."""
-    pictures = [read_image(path) for path in sorted(IMAGES.glob("*.[pj][np]g"))]
-    sized = [_resized(picture, long_side) for picture in pictures for long_side in long_sides]
+    pictures = [_framed(read_image(path), side) for path in sorted(IMAGES.glob("*.[pj][np]g"))]
     generator = np.random.default_rng(0)
     begin = time.monotonic()
     for number in range(count):
         time.sleep(max(0.0, begin + number / rate - time.monotonic()))
-        frame = sized[number // EVERY % len(sized)]  # a camera stands still for a while
+        frame = pictures[number // EVERY % len(pictures)]  # a camera stands still for a while
         if number % FAILING == FAILING // 2:
             yield np.zeros_like(frame)
         elif number % FAILING == FAILING - 1:
@@ -65,18 +65,23 @@ def varying_frames(count: int, long_sides: list[int], rate: float) -> Iterator[n
             yield _changed(frame, generator)
 
 
-def _resized(picture: np.ndarray, long_side: int) -> np.ndarray:
-    scale = long_side / max(picture.shape)
-    return cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+def _framed(picture: np.ndarray, side: int) -> np.ndarray:
+    """Put a picture in the middle of a square frame: a camera's frames have one size."""
+    scale = side / max(picture.shape)
+    resized = cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+    height, width = resized.shape[:2]
+    top, left = (side - height) // 2, (side - width) // 2
+    edges = (top, side - height - top, left, side - width - left)
+    return cv2.copyMakeBorder(resized, *edges, cv2.BORDER_CONSTANT)
 
 
 def _changed(frame: np.ndarray, generator: np.random.Generator) -> np.ndarray:
-    """Shift a frame by up to 1 % of its width, light it otherwise, and add noise."""
+    """Shift a frame by up to 1 % of its width, light it otherwise, and add a grain; all in 8 bits."""
     height, width = frame.shape[:2]
-    shift = generator.normal(0, 0.003 * width, 2).clip(-0.01 * width, 0.01 * width)
-    moved = cv2.warpAffine(frame, np.array([[1, 0, shift[0]], [0, 1, shift[1]]]), (width, height))
-    noise = generator.normal(0, 2, (height, width, 1))
-    return np.clip(moved * generator.uniform(0.8, 1.1) + noise, 0, 255).astype(np.uint8)
+    x, y = generator.normal(0, 0.003 * width, 2).clip(-0.01 * width, 0.01 * width)
+    moved = cv2.warpAffine(frame, np.array([[1, 0, x], [0, 1, y]]), (width, height))
+    grain = np.frombuffer(generator.bytes(moved.size), np.uint8).reshape(moved.shape) & np.uint8(7)
+    return cv2.add(cv2.convertScaleAbs(moved, alpha=generator.uniform(0.8, 1.05)), grain)
 
 
 def soak(segmenter: Segmenter, frames: Iterator[np.ndarray], policy: str) -> tuple[list[Sample], str, bool]:
@@ -132,13 +137,13 @@ def main() -> int:
     parser.add_argument("--tolerance", type=float, default=0.01, help="growth of memory that is too much")
     parser.add_argument("--policy", choices=("every", "latest"), default="every")
     parser.add_argument("--rate", type=float, default=1000.0, help="most frames a second")
-    parser.add_argument("--sides", type=int, nargs="+", default=[480, 584, 800], help="frames' long sides")
+    parser.add_argument("--side", type=int, default=584, help="the square frames' side")
     parser.add_argument("--model", help="bundled model, ONNX file or engine")
     parser.add_argument("--device", default="auto")
     parser.add_argument("--threads", type=int, help="CPU threads of the engine")
     options = parser.parse_args()
     with Segmenter(options.model, device=options.device, threads=options.threads) as segmenter:
-        frames = varying_frames(options.frames, options.sides, options.rate)
+        frames = varying_frames(options.frames, options.side, options.rate)
         samples, statistics, accounted = soak(segmenter, frames, options.policy)
         print(f"{cpu_name()}; {segmenter.engine}; model {segmenter.spec.name}; policy {options.policy}\n")
     print(f"{table(samples)}\n\n{statistics}\n")

@@ -21,6 +21,7 @@ from retinagan.runtime.steps import BufferPool, PatchBatch, PatchBuffers, Segmen
 from retinagan.runtime.timing import StageClock
 
 _ENGINE_FAILURES_IN_A_ROW = 3
+_STAGES = 3  # each holds one frame at most
 
 
 @dataclass
@@ -70,6 +71,8 @@ class FrameSteps:
         self._color = color
         self._find = find
         self._pool = BufferPool(grid)
+        for buffers in [self._pool.take() for _ in range(_STAGES)]:  # now, so that memory stays as it is
+            self._pool.give_back(buffers)
         self._engine_failures = 0
 
     def prepare(self, passing: Passing) -> None:

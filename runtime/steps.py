@@ -39,7 +39,7 @@ class Segmentation:
 
 
 class PatchBuffers:
-    """The engine's arrays for one frame, which may be filled again for another.
+    """The engine's arrays for one frame, in memory from the start, which may be filled again for another.
 
     Attributes
     ----------
@@ -50,9 +50,9 @@ class PatchBuffers:
 
     def __init__(self, grid: PatchGrid) -> None:
         count, side = len(grid), grid.side
-        self.image = np.empty((count, 3, side, side), np.float32)
-        self.roi = np.empty((count, 1, side, side), np.float32)
-        self.probability = np.empty((count, 1, side, side), np.float32)
+        self.image = np.full((count, 3, side, side), 0, np.float32)
+        self.roi = np.full((count, 1, side, side), 0, np.float32)
+        self.probability = np.full((count, 1, side, side), 0, np.float32)
 
 
 class BufferPool:

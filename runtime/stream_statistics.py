@@ -79,7 +79,8 @@ class StatisticsWindow:
         self._lock = threading.Lock()
         self._segmented = self._failed = 0
         self._finished: deque[float] = deque(maxlen=size)
-        self._times: deque[tuple[float, Mapping[str, float]]] = deque(maxlen=size)
+        self._names: tuple[str, ...] = ()
+        self._times: deque[tuple[float, ...]] = deque(maxlen=size)  # the latency, then the stages
 
     def add(self, latency: float, seconds: Mapping[str, float], *, failed: bool) -> None:
         """Count a result that is there now; times of failed frames stay out of the percentiles."""
@@ -89,24 +90,25 @@ class StatisticsWindow:
                 self._failed += 1
             else:
                 self._segmented += 1
-                self._times.append((latency, seconds))
+                self._names = tuple(seconds)
+                self._times.append((latency, *seconds.values()))
 
     def summary(self, entrance: Entrance) -> StreamStatistics:
         """Give the statistics as they are now, with what `entrance` has taken in and dropped."""
         with self._lock:
             segmented, failed = self._segmented, self._failed
-            finished, times = list(self._finished), list(self._times)
+            finished, times, names = list(self._finished), list(self._times), self._names
         dropped = entrance.dropped  # read before `received`: a result never counts before its frame
         span = finished[-1] - finished[0] if finished else 0.0
-        names = list(times[-1][1]) if times else []
+        columns = [_percentiles(column) for column in zip(*times, strict=True)]
         return StreamStatistics(
             received=entrance.received,
             segmented=segmented,
             failed=failed,
             dropped=dropped,
             rate=(len(finished) - 1) / span if span > 0 else 0.0,
-            latency=_percentiles([latency for latency, _ in times]) if times else None,
-            stages={name: _percentiles([seconds[name] for _, seconds in times]) for name in names},
+            latency=columns[0] if columns else None,
+            stages=dict(zip(names, columns[1:], strict=True)),
         )
 
 
