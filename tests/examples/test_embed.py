@@ -22,4 +22,4 @@ def test_the_lines_that_a_program_needs(tmp_path, monkeypatch, capsys):
     first, second = capsys.readouterr().out.splitlines()
     assert first.startswith("text.png: got NoneType; expected")
     assert second.startswith("eye.png: vessels cover ")
-    assert "ms by ONNX Runtime" in second
+    assert " ms by " in second
