@@ -27,7 +27,7 @@ test: .venv-test/installed
 	.venv-test/bin/python $(PIP) install --quiet build
 	rm -rf dist && .venv-test/bin/python -m build --outdir dist .
 	.venv-test/bin/python $(PIP) install --quiet -c tests/constraints.txt \
-		"$$(echo dist/retinagan-*.whl)[cpu,train,export,dev]"
+		"$$(echo dist/retinagan-*.whl)[cpu,openvino,train,export,dev]"
 	.venv-test/bin/python $(PIP) install --quiet --force-reinstall --no-deps dist/retinagan-*.whl
 	touch $@
 
