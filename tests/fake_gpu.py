@@ -1,6 +1,7 @@
 """A GPU for tests: a driver compiled from fake_libcuda.c, and the part of pycuda that is used, over it."""
 
 import ctypes
+import importlib.util
 import subprocess
 import threading
 from pathlib import Path
@@ -21,6 +22,22 @@ def compile_driver(folder: Path, name: str = "libfakecuda.so", missing: tuple[st
     command = ["gcc", "-shared", "-fPIC", "-w", f"-Wl,-soname,{name}", "-o", str(library)]
     subprocess.run([*command, str(SOURCE), str(stubs), "-lpthread"], check=True)
     return library
+
+
+def compile_driver_for_pycuda(folder: Path) -> Path:
+    """Compile the driver as the libcuda.so.1 that pycuda wants; ImportError if there is no pycuda."""
+    found = importlib.util.find_spec("pycuda")
+    if found is None or found.origin is None:
+        raise ImportError("pycuda is not installed; it is built with CUDA's toolkit: pip install pycuda")
+    (extension,) = Path(found.origin).parent.glob("_driver*.so")
+    wanted = _symbols(extension, "--undefined-only") - _symbols(compile_driver(folder), "--defined-only")
+    return compile_driver(folder, "libcuda.so.1", tuple(sorted(wanted)))
+
+
+def _symbols(library: Path, which: str) -> set[str]:
+    command = ["nm", "-D", which, str(library)]
+    lines = subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()
+    return {line.split()[-1] for line in lines if line.split()[-1].startswith("cu")}
 
 
 class FakeDriver:

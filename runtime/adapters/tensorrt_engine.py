@@ -11,12 +11,18 @@ from numpy.typing import NDArray
 
 from retinagan.runtime.adapters.base import EngineAdapter
 from retinagan.runtime.adapters.cuda_context import PrimaryContext, import_pycuda
+from retinagan.runtime.adapters.cuda_driver import find_gpu
 from retinagan.runtime.adapters.pool import Pool
-from retinagan.runtime.adapters.tensorrt_device import NAMES, import_tensorrt, misfits
+from retinagan.runtime.adapters.tensorrt_device import (
+    NAMES,
+    import_tensorrt,
+    misfits,
+    rebuild_command,
+)
 from retinagan.runtime.adapters.tensorrt_lane import CHANNELS, Lane, LaneParts
 from retinagan.runtime.adapters.tensorrt_log import message_log
 from retinagan.runtime.errors import EngineError, ImageError, ModelError
-from retinagan.runtime.spec import EngineBuild, ModelSpec, spec_path, verify
+from retinagan.runtime.spec import ModelSpec, spec_path, verify
 
 _LANES = 2  # while one computes, the other copies; more would only take memory
 
@@ -52,7 +58,7 @@ class TensorRtAdapter(EngineAdapter):
                 "build it by retina-export"
             )
         verify(path, spec)
-        rebuild = _rebuild_command(spec.engine)
+        rebuild = rebuild_command(spec.engine)
         if reasons := misfits(spec.engine):
             raise EngineError(f"{path} does not run here: {'; '.join(reasons)}. Build it here: {rebuild}")
         trt = import_tensorrt(spec.engine.builder)
@@ -60,7 +66,7 @@ class TensorRtAdapter(EngineAdapter):
         self._engine = _LoadedEngine(trt, path, self._side, rebuild)
         # Also when the adapter is dropped, or the interpreter ends: CUDA's objects must go in order.
         self._free = weakref.finalize(self, self._engine.close)
-        super().__init__(spec, f"{NAMES[spec.engine.builder]} {trt.__version__}, {spec.engine.gpu}")
+        super().__init__(spec, f"{NAMES[spec.engine.builder]} {trt.__version__}, {find_gpu().name}")
 
     def _run(self, image: NDArray[np.float32], roi: NDArray[np.float32], out: NDArray[np.float32]) -> None:
         self._engine.run(image, roi, out)
@@ -139,11 +145,6 @@ class _LoadedEngine:
                 self._parts.engine = None
             self._runtime = None
         self._context.release()
-
-
-def _rebuild_command(build: EngineBuild) -> str:
-    """Give the line that builds the engine again on this device."""
-    return f"retina-export {build.source} --engine {build.builder.replace('_', '-')}"
 
 
 def _check_tensors(trt: Any, engine: Any, path: Path) -> None:

@@ -1,7 +1,8 @@
 import ctypes
-import importlib.util
+import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import threading
@@ -11,12 +12,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 from adapter_contract import AdapterContract, patches
-from fake_gpu import FakeDriver, compile_driver, fake_pycuda
+from fake_gpu import FakeDriver, compile_driver, compile_driver_for_pycuda, fake_pycuda
 from fake_tensorrt import VERSIONS, Behaviour, fake_tensorrt
 from tiny_model import PATCH, reference_output, tiny_spec, write_tiny_model
 
 from retinagan.runtime.adapters import TensorRtAdapter, cuda_driver, open_adapter
-from retinagan.runtime.adapters.tensorrt_device import this_system
+from retinagan.runtime.adapters.cuda_driver import find_gpu
+from retinagan.runtime.adapters.tensorrt_device import import_tensorrt, this_system
 from retinagan.runtime.errors import EngineError, ImageError, ModelError
 from retinagan.runtime.spec import EngineBuild, ModelSpec, sha256_of, spec_path
 
@@ -104,10 +106,6 @@ class TestTensorRt(AdapterContract):
 
     def open(self, model, spec):
         return TensorRtAdapter(model, spec)
-
-    def test_height_and_width_that_the_divisor_does_not_divide(self, adapter):
-        with pytest.raises(ImageError, match="both must be multiples of 8: pad to height 64, width 72"):
-            adapter.infer(*patches(1, 60, 65))
 
     def test_a_spec_without_hash(self, model):
         with pytest.raises(ModelError, match="sha256: missing; export the model again"):
@@ -276,7 +274,7 @@ def test_tensorrt_loads_nothing(gpu, tmp_path):
     spec = replace(ModelSpec.load(spec_path(path)), sha256=sha256_of(path))
     message = (
         r"TensorRT does not load .*tiny\.engine: \[engine\.cpp\] Serialization assertion failed\. Magic tag"
-        r"\. Build it here: retina-export tiny\.onnx --engine tensorrt$"
+        r"\. Build it here: retina-export tiny\.onnx --out \. --engine tensorrt --batch 1 4 8$"
     )
     with pytest.raises(EngineError, match=message):
         TensorRtAdapter(path, spec)
@@ -288,7 +286,10 @@ def test_tensorrt_loads_nothing(gpu, tmp_path):
         ({"names": ("x", "y")}, "its tensors are x, y; a vessel model has image, roi and probability"),
         ({"dtype": "HALF"}, "its tensors are image, probability, roi; .* all float32"),
         ({"side": 32}, r"from \(1, 3, 32, 32\) to \(8, 3, 32, 32\); its spec says from \(1, 3, 64, 64\) on"),
-        ({"batch": (2, 4, 8)}, r"from \(2, 3, 64, 64\) .* retina-export tiny\.onnx --engine tensorrt"),
+        (
+            {"batch": (2, 4, 8)},
+            r"from \(2, 3, 64, 64\) .* retina-export tiny\.onnx --out \. --engine tensorrt",
+        ),
     ],
 )
 def test_an_engine_that_does_not_take_the_specs_patches(gpu, engine, spec, behaviour, changes, message):
@@ -313,7 +314,7 @@ def test_an_engine_that_does_not_take_the_specs_patches(gpu, engine, spec, behav
 def test_an_engine_of_another_device_is_not_loaded(gpu, tmp_path, changes, message, monkeypatch):
     monkeypatch.setattr(sys.modules["tensorrt"], "Runtime", None)
     path = write_engine(tmp_path, build(**changes))
-    whole = rf"tiny\.engine does not run here: .*{message}.* Build it here: retina-export tiny\.onnx --engine"
+    whole = rf"tiny\.engine does not run here: .*{message}.* Build it here: retina-export tiny\.onnx --out"
     with pytest.raises(EngineError, match=whole):
         open_adapter(path, ModelSpec.load(spec_path(path)))
 
@@ -363,24 +364,72 @@ def test_an_engine_without_its_spec(gpu, engine, spec):
         open_adapter(engine, spec)
 
 
-def undefined_symbols(library: Path) -> set[str]:
-    command = ["nm", "-D", "--undefined-only", str(library)]
-    lines = subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()
-    return {line.split()[-1] for line in lines if line.split()[-1].startswith("cu")}
+def test_the_stand_in_for_pycuda_has_no_name_that_pycuda_lacks(driver):
+    api = json.loads((Path(__file__).parents[1] / "data" / "pycuda_api" / "2026.1.json").read_text())
+    module = fake_pycuda(driver)
+    assert public(vars(module)) <= set(api.pop("driver"))
+    for kind, names in api.items():
+        assert public(vars(getattr(module, kind))) <= set(names)
+
+
+def public(names) -> set[str]:
+    return {name for name in names if not name.startswith("_")}
 
 
 def test_real_pycuda_over_the_fake_driver(tmp_path):
     """The same tests again, in a process whose libcuda.so.1 is the fake driver."""
-    found = importlib.util.find_spec("pycuda")
-    if found is None or found.origin is None:
-        pytest.skip("pycuda is not installed; it is built with CUDA's toolkit: pip install pycuda")
-    (extension,) = Path(found.origin).parent.glob("_driver*.so")
-    has = compile_driver(tmp_path, "first.so")
-    defined = subprocess.run(["nm", "-D", "--defined-only", str(has)], capture_output=True, text=True).stdout
-    missing = undefined_symbols(extension) - {line.split()[-1] for line in defined.splitlines()}
-    library = compile_driver(tmp_path, "libcuda.so.1", tuple(sorted(missing)))
+    try:
+        library = compile_driver_for_pycuda(tmp_path)
+    except ImportError as error:
+        pytest.skip(str(error))
     environment = os.environ | {"LD_LIBRARY_PATH": str(tmp_path), REAL_PYCUDA: str(library)}
     environment["PYTHONPATH"] = os.pathsep.join(path for path in sys.path if path)
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-k", "not real", __file__]
     ran = subprocess.run(command, env=environment, capture_output=True, text=True)
     assert ran.returncode == 0, ran.stdout + ran.stderr
+
+
+@pytest.fixture(scope="module")
+def built_engine(tmp_path_factory) -> Path:
+    """An engine of the tiny model, really built on this machine's GPU, with its spec and the ONNX file."""
+    try:
+        gpu, trt = find_gpu(), import_tensorrt("tensorrt")
+    except EngineError as error:
+        pytest.skip(str(error))
+    from retinagan.export.tensorrt_builder import EnginePlan, build_engine
+
+    folder = tmp_path_factory.mktemp("built")
+    onnx = write_tiny_model(folder)
+    path = folder / "tiny.engine"
+    path.write_bytes(build_engine(trt, EnginePlan(onnx, "fp32", (1, 4, 8), PATCH)))
+    changes = {"gpu": gpu.name, "compute_capability": gpu.compute_capability}
+    spec = tiny_spec(file=path.name, engine=build(trt.__version__, **changes), sha256=sha256_of(path))
+    spec.save(spec_path(path))
+    return path
+
+
+@pytest.mark.gpu
+class TestTensorRtOnAGpu(AdapterContract):
+    tolerance = 1e-4
+
+    @pytest.fixture
+    def model(self, built_engine, tmp_path) -> Path:
+        return Path(shutil.copytree(built_engine.parent, tmp_path / "built")) / built_engine.name
+
+    def open(self, model, spec):
+        return TensorRtAdapter(model, spec)
+
+    def reference(self, model, image, roi):
+        return reference_output(model.with_suffix(".onnx"), image, roi)
+
+    def test_a_spec_without_hash(self, model):
+        spec = replace(ModelSpec.load(spec_path(model)), sha256="")
+        with pytest.raises(ModelError, match="sha256: missing"):
+            self.open(model, spec)
+
+    def test_a_graph_gives_the_same(self, model):
+        image, roi = patches(3)
+        with self.open(model, ModelSpec.load(spec_path(model))) as adapter:
+            first = adapter.infer(image, roi)
+            for _ in range(5):
+                np.testing.assert_array_equal(adapter.infer(image, roi), first)
