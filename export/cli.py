@@ -84,7 +84,8 @@ def _run(arguments: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
         _build_engines(built_from, request, arguments, steps)
     elif request.no_engine:
         steps.line(f"\nNo engine was built here: {request.no_engine}")
-        steps.line(f"On the device, with the files above:  {device_line(built_from[0])}")
+        for model in built_from[:1]:
+            steps.line(f"On the device, with the files above:  {device_line(model)}")
     return 0
 
 
@@ -119,11 +120,8 @@ def _export(request: Request, options: ExportOptions, steps: Steps) -> list[Path
 
     artefacts = export_models(request.source, request.out, options, steps)
     steps.table(Artefact.HEADER, [artefact.row() for artefact in artefacts])
-    return [
-        artefact.path
-        for artefact in artefacts
-        if artefact.spec.proof["meant_for"] != MEANT_FOR["int8-onnxruntime"]
-    ]
+    elsewhere = (MEANT_FOR["bf16"], MEANT_FOR["int8-onnxruntime"])
+    return [artefact.path for artefact in artefacts if artefact.spec.proof["meant_for"] not in elsewhere]
 
 
 def _build_engines(

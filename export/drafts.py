@@ -18,7 +18,7 @@ from retinagan.export.patches import noise_patches
 from retinagan.export.proof_pack import write_pack
 from retinagan.export.proving import Measurement, measure, prepared, probability_map, record_of
 from retinagan.export.steps import Steps
-from retinagan.runtime.adapters import EngineAdapter, OnnxRuntimeAdapter
+from retinagan.runtime.adapters import EngineAdapter, OnnxRuntimeAdapter, OpenVinoAdapter
 from retinagan.runtime.spec import METADATA_KEY, ModelSpec, sha256_of
 
 NOISE_TOLERANCE = 1e-4
@@ -49,6 +49,13 @@ def write_draft(model: onnx.ModelProto, spec: ModelSpec, folder: Path, facts: di
     path = folder / spec.file
     path.write_bytes(model.SerializeToString(deterministic=True))
     return Draft(model, replace(spec, sha256=sha256_of(path)), path, facts)
+
+
+def open_draft(draft: Draft) -> EngineAdapter:
+    """Open a draft by the engine that it is proven on: BF16 on OpenVINO, all else on ONNX Runtime."""
+    if draft.spec.precision == "bf16":
+        return OpenVinoAdapter(draft.path, draft.spec)
+    return OnnxRuntimeAdapter(draft.path, draft.spec)
 
 
 class Prover:
@@ -98,7 +105,7 @@ class Prover:
             If a draft gives NaN or infinity, or FP32 is far from the reference on noise.
         """
         with ExitStack() as stack:
-            adapters = [stack.enter_context(OnnxRuntimeAdapter(draft.path, draft.spec)) for draft in drafts]
+            adapters = [stack.enter_context(open_draft(draft)) for draft in drafts]
             noise = [self._noise(draft, adapter) for draft, adapter in zip(drafts, adapters, strict=True)]
             thresholds = self._thresholds(drafts, adapters)
             records = self._records(adapters, thresholds)
@@ -120,7 +127,7 @@ class Prover:
 
     def cost(self, draft: Draft) -> float:
         """Give the mean absolute difference of probability from FP32 on the proof pack."""
-        with OnnxRuntimeAdapter(draft.path, draft.spec) as adapter:
+        with open_draft(draft) as adapter:
             measured, _ = measure(self.pack, self._spec, None, [adapter])
         return measured[0].agreement.mean
 

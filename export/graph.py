@@ -12,6 +12,7 @@ OPERATORS = frozenset({"Add", "Concat", "Conv", "ConvTranspose", "MaxPool", "Mul
 """All that a deployed FP32 graph may hold: every engine runs these fast, and in every precision."""
 CONVERSIONS = {
     "fp32": frozenset(),
+    "bf16": frozenset(),
     "fp16": frozenset({"Cast"}),
     "int8": frozenset({"QuantizeLinear", "DequantizeLinear"}),
 }
@@ -67,8 +68,8 @@ def check_onnx(model: onnx.ModelProto, precision: str = "fp32") -> None:
     ----------
     model : onnx.ModelProto
         A whole model, weights inside.
-    precision : {"fp32", "fp16", "int8"}
-        FP16 may hold casts too, INT8 Q/DQ.
+    precision : {"fp32", "bf16", "fp16", "int8"}
+        FP16 may hold casts too, INT8 Q/DQ; BF16 is the FP32 graph, which the engine rounds.
 
     Raises
     ------

@@ -1,5 +1,6 @@
 """A model's precisions, each made from FP32's draft."""
 
+import copy
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -37,7 +38,7 @@ class Maker:
         if precision == "fp32":
             return self.fp32
         with steps.step(f"write {precision}") as results:
-            draft = self.int8(precision) if precision in FORMS else self._half()
+            draft = self.int8(precision) if precision in FORMS else self._rounded(precision)
             results.append(f"{draft.path.stat().st_size / 1e6:.2f} MB")
         return draft
 
@@ -48,8 +49,10 @@ class Maker:
         facts = {"calibration": self.calibration.record(), "layers_in_float": list(kept)}
         return self._written(model, form, "int8", facts)
 
-    def _half(self) -> Draft:
-        return self._written(to_half(self.fp32.model), "fp16", "fp16", {})
+    def _rounded(self, precision: str) -> Draft:
+        """Write FP16, or BF16: FP32's graph, whose spec tells OpenVINO to compute in BF16."""
+        model = to_half(self.fp32.model) if precision == "fp16" else copy.deepcopy(self.fp32.model)
+        return self._written(model, precision, precision, {})
 
     def _written(self, model: onnx.ModelProto, suffix: str, precision: str, facts: dict[str, Any]) -> Draft:
         spec = self.fp32.spec

@@ -8,6 +8,7 @@ from retinagan.runtime.spec import Tiling
 MEANT_FOR = {
     "fp32": "every engine",
     "fp16": "TensorRT",
+    "bf16": "OpenVINO on a CPU with BF16",
     "int8": "TensorRT, OpenVINO",
     "int8-onnxruntime": "ONNX Runtime on a CPU",
 }

@@ -12,8 +12,8 @@ from retinagan.runtime.errors import EngineError
 
 _EXTRA = {"torch": "export", "onnx": "export", "onnxscript": "export", "onnxruntime": "cpu"}
 """Packages that an export from a checkpoint needs, and the extra that brings each."""
-_SCORING = {"sklearn": "export"}
-"""What is needed besides where there are vessel maps to score against."""
+_SOMETIMES = {"sklearn": "export", "openvino": "openvino"}
+"""What is needed besides to score against vessel maps, and to prove BF16."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ def require_installed(request: Request) -> None:
     """Find out before the work, not after it, that a package is missing; raises `EngineError`."""
     missing = [name for name in _needed(request) if importlib.util.find_spec(name) is None]
     if missing:
-        extras = ",".join(sorted({(_EXTRA | _SCORING)[name] for name in missing}))
+        extras = ",".join(sorted({(_EXTRA | _SOMETIMES)[name] for name in missing}))
         raise EngineError(
             f"the export needs {', '.join(missing)}, which is not installed: "
             f'type  pip install "retinagan[{extras}]"'
@@ -111,8 +111,8 @@ def _needed(request: Request) -> list[str]:
     if verify is not None:
         from retinagan.export.image_sets import ImageFolder
 
-        needed += list(_SCORING) if ImageFolder(verify, "test").has_truth else []
-    return needed
+        needed += ["sklearn"] if ImageFolder(verify, "test").has_truth else []
+    return needed + (["openvino"] if "bf16" in request.options.precisions else [])
 
 
 def _export_lines(request: Request, options: ExportOptions) -> list[tuple[str, str]]:

@@ -127,38 +127,6 @@ def record_of(
     return record
 
 
-def prove_on_pack(
-    adapter: EngineAdapter, images: Sequence[ProofImage], reference_spec: ModelSpec
-) -> tuple[float, dict[str, Any]]:
-    """
-    Hold an engine to a proof pack.
-
-    Parameters
-    ----------
-    adapter : EngineAdapter
-        The engine.
-    images : sequence of ProofImage
-        The pack's, with FP32's maps as `expected`.
-    reference_spec : ModelSpec
-        The spec of the FP32 model, as `read_pack` gives it.
-
-    Returns
-    -------
-    float
-        The engine's operating threshold, refitted.
-    dict
-        What the proof says, for `spec.proof["proof_pack"]`; see `bounds.faults`.
-
-    Raises
-    ------
-    ParityError
-        If the engine gives NaN or infinity.
-    """
-    (measurement,), _ = measure(images, reference_spec, None, [adapter])
-    threshold = measurement.agreement.best_threshold()
-    return threshold, record_of(measurement, threshold, None)
-
-
 def prepared(image: ProofImage, spec: ModelSpec) -> Prepared:
     """Prepare an image; raises `ImageError` that names it."""
     try:

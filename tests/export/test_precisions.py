@@ -5,9 +5,10 @@ import subprocess
 import sys
 
 import numpy as np
+import onnx
 import pytest
 
-from retinagan.export import bounds, drafts, exporting
+from retinagan.export import bounds, drafts, exporting, plan
 from retinagan.export.bounds import Bounds
 from retinagan.export.cli import main
 from retinagan.export.image_sets import ImageFolder
@@ -230,6 +231,37 @@ def test_a_precision_that_gives_nan_is_never_written(tiny, tmp_path, monkeypatch
     assert export(tiny, "--out", tmp_path, "--precision", "fp16", "--accept-drop") == 1
     assert "gives NaN or infinity" in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []
+
+
+def test_bf16_is_fp32s_graph_proven_on_openvino(tiny, tmp_path, monkeypatch):
+    opened = []
+
+    class Rounded(OnnxRuntimeAdapter):
+        """Stands for OpenVINO on a CPU with BF16, which not every one has."""
+
+        def __init__(self, path, spec):
+            opened.append(spec.precision)
+            super().__init__(path, spec)
+
+        def _run(self, image, roi, out):
+            super()._run(image, roi, out)
+            np.copyto(out, (out.view(np.uint32) & 0xFFFF0000).view(np.float32))
+
+    monkeypatch.setattr(drafts, "OpenVinoAdapter", Rounded)
+    monkeypatch.setattr(plan.importlib.util, "find_spec", lambda name: name)
+    assert export(tiny, "--out", tmp_path, "--precision", "fp32", "bf16") == 0
+    assert set(opened) == {"bf16"}
+    full, rounded = (onnx.load(tmp_path / name) for name in ("tiny.onnx", "tiny-bf16.onnx"))
+    assert rounded.graph == full.graph
+    proof = ModelSpec.load(tmp_path / "tiny-bf16.onnx.json").proof
+    assert proof["meant_for"] == "OpenVINO on a CPU with BF16"
+    assert 1e-4 < proof["proof_pack"]["max_abs_difference"] < 0.01
+
+
+def test_bf16_without_openvino(tiny, tmp_path, monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, "openvino", None)
+    assert export(tiny, "--out", tmp_path, "--precision", "bf16") == 2
+    assert 'pip install "retinagan[openvino]"' in capsys.readouterr().err
 
 
 def test_int8_without_images(tiny, tmp_path, capsys):
