@@ -8,7 +8,7 @@ picture (the retina fills the frame, or its field is no disc), the bright region
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from typing import Any
 
 import cv2
@@ -102,7 +102,8 @@ def _working_copy(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
     height, width = image.shape[:2]
     scale = _WORKING_SIDE / max(height, width)
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    resized = cv2.resize(image, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
+    # linear interpolation skips no pixel down to half the size, and takes a sixth of the time
+    resized = cv2.resize(image, size, interpolation=cv2.INTER_LINEAR if scale >= 0.5 else cv2.INTER_AREA)
     return np.asarray(resized, np.uint8)
 
 
@@ -149,7 +150,9 @@ def _find_disc(signal: Gray) -> tuple[Disc, Mask] | None:
     if best is None:
         return None
     for _ in range(3):  # a coarse picture's rim is wider than one search reaches
-        best = sharpen_disc(signal, best, radii)
+        rough, best = best, sharpen_disc(signal, best, radii)
+        if max(abs(a - b) for a, b in zip(astuple(rough), astuple(best), strict=True)) < 0.02:
+            break
     return best, _hidden_parts(signal, best)
 
 
@@ -196,10 +199,14 @@ def _hidden_parts(signal: Gray, disc: Disc) -> Mask:
 
 
 def _thresholds(signal: Gray) -> NDArray[np.float64]:
-    """Return grey levels from just above the darkest to just below the brightest, in equal ratios."""
+    """Return grey levels from just above the darkest to just below the brightest, the middle ones first.
+
+    Their ratios are equal. At the middle levels margin and retina fall apart in nearly all images.
+    """
     darkest, brightest = float(signal.min()), float(np.percentile(signal[::2, ::2], 95))
     low, high = darkest + 3.0, max(darkest + 4.0, 0.8 * brightest)
-    return np.geomspace(low, high, _THRESHOLDS, dtype=np.float64)
+    levels = np.geomspace(low, high, _THRESHOLDS, dtype=np.float64)
+    return levels[np.argsort(np.abs(np.arange(_THRESHOLDS) - (_THRESHOLDS - 1) // 2), kind="stable")]
 
 
 def _opened(mask: Mask, size: int) -> Mask:
