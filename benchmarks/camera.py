@@ -66,14 +66,18 @@ def main() -> None:
         frames = camera(options.rate, options.seconds)
         before = time.process_time()
         with segmenter.stream(frames, policy=options.policy, queue=options.queue) as stream:
-            results = sum(1 for _ in stream)
+            results = 0
+            for result in stream:
+                if result.error is not None:
+                    raise SystemExit(f"frame {result.number}: {result.error}")
+                results += 1
             statistics = stream.statistics()
         busy = (time.process_time() - before) / max(1, results)
         print(f"{cpu_name()}, {options.cores} cores; {segmenter.engine}; model {segmenter.spec.name};")
         print(f"camera of {options.rate:g} frames/s, policy {options.policy}, queue {options.queue}\n")
         print(f"{statistics}\n")
     if statistics.latency is None:
-        raise SystemExit("no frame was segmented")
+        raise SystemExit("no frame came through: give it more --seconds")
     slowest = max(statistics.stages, key=lambda stage: statistics.stages[stage].p50)
     print(f"p99 of the latency is {statistics.latency.p99 / statistics.latency.p50:.1f} times p50")
     print(f"a frame costs {1000 * busy:.0f} ms of CPU; {options.cores} cores have ", end="")
