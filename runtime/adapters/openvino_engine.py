@@ -1,5 +1,6 @@
 """OpenVINO as an engine, on the CPU."""
 
+import functools
 import importlib
 import os
 from pathlib import Path
@@ -56,7 +57,7 @@ class OpenVinoAdapter(EngineAdapter):
         path = Path(model_path)
         spec = checked_spec(path, spec)
         openvino = _import_openvino()
-        core = openvino.Core()
+        core = shared_core()
         if precision is None:
             precision = "bf16" if spec.precision == "bf16" else "fp32"
         _check_precision(core, precision)
@@ -91,6 +92,16 @@ def _import_openvino() -> Any:
         raise EngineError(
             f'OpenVINO cannot be imported ({one_line(error)}): pip install "retinagan[openvino]"'
         ) from None
+
+
+@functools.cache
+def shared_core() -> Any:
+    """Give the process's one `openvino.Core`, which is kept for ever.
+
+    Cores that are freed in the order in which they were made leave the main thread a signal stack that is no
+    longer there, and the next Ctrl-C ends the process by a segmentation fault.
+    """
+    return _import_openvino().Core()
 
 
 def _check_precision(core: Any, precision: str) -> None:

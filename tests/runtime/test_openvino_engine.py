@@ -1,3 +1,4 @@
+import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -31,7 +32,7 @@ def spec(model) -> ModelSpec:
 
 
 def has_bf16() -> bool:
-    return "BF16" in openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    return "BF16" in module.shared_core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
 
 
 def test_it_says_what_runs(model, spec):
@@ -66,6 +67,23 @@ def test_bf16_where_the_cpu_has_none(model, spec):
     message = r"this CPU does not compute in BF16 \(OpenVINO finds FP32, INT8\): use the FP32 model"
     with pytest.raises(EngineError, match=message):
         module._check_precision(Core(), "bf16")
+
+
+def test_ctrl_c_after_adapters_that_were_closed_in_turn(model):
+    code = (
+        "import gc, os, signal, sys\n"
+        "from retinagan.runtime.adapters import OpenVinoAdapter\n"
+        "from retinagan.runtime.spec import ModelSpec, spec_path\n"
+        "path = sys.argv[1]\n"
+        "adapters = [OpenVinoAdapter(path, ModelSpec.load(spec_path(path)), 1) for _ in range(2)]\n"
+        "while adapters:\n"
+        "    adapters.pop(0).close()\n"
+        "    gc.collect()\n"
+        "signal.signal(signal.SIGINT, lambda *_: print('handled'))\n"
+        "os.kill(os.getpid(), signal.SIGINT)\n"
+    )
+    ended = subprocess.run([sys.executable, "-c", code, str(model)], capture_output=True, text=True)
+    assert (ended.returncode, ended.stdout) == (0, "handled\n"), ended.stderr
 
 
 def test_an_unknown_precision(model, spec):
