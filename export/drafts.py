@@ -1,5 +1,6 @@
 """Models that are written but not given out yet, and the proof that decides on them."""
 
+import importlib.util
 from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 from retinagan.export.agreement import ParityError
 from retinagan.export.graph import check_onnx, write_metadata
 from retinagan.export.image_sets import ImageFolder, ProofImage, synthetic_images
+from retinagan.export.options import MEANT_FOR
 from retinagan.export.parity import compare
 from retinagan.export.patches import noise_patches
 from retinagan.export.proof_pack import write_pack
@@ -52,8 +54,10 @@ def write_draft(model: onnx.ModelProto, spec: ModelSpec, folder: Path, facts: di
 
 
 def open_draft(draft: Draft) -> EngineAdapter:
-    """Open a draft by the engine that it is proven on: BF16 on OpenVINO, all else on ONNX Runtime."""
-    if draft.spec.precision == "bf16":
+    """Open a draft by the engine it is proven on: OpenVINO for what is meant for it, else ONNX Runtime."""
+    meant_for = draft.facts["meant_for"]
+    installed = importlib.util.find_spec("openvino") is not None
+    if meant_for == MEANT_FOR["bf16"] or (meant_for == MEANT_FOR["int8"] and installed):
         return OpenVinoAdapter(draft.path, draft.spec)
     return OnnxRuntimeAdapter(draft.path, draft.spec)
 

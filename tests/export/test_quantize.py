@@ -61,6 +61,19 @@ def test_the_portable_form_is_symmetric_without_int32(full, ranges):
         assert not zero.any()
 
 
+def test_the_portable_form_rounds_what_layers_take_and_not_what_they_give(full, ranges):
+    quantized = quantize(full, ranges, PORTABLE)
+    made = producers(quantized)
+    taken = {node.input[0] for node in quantized.graph.node if node.op_type == "QuantizeLinear"}
+    for node in quantized.graph.node:
+        if node.name in layers(full):
+            assert made[node.input[0]].op_type == "DequantizeLinear"
+    assert "image" in taken
+    assert taken.isdisjoint(
+        name for node in quantized.graph.node if node.name in layers(full) for name in node.output
+    )
+
+
 def test_weights_have_a_scale_for_each_output_channel(full, ranges):
     for form, axes in ((PORTABLE, {"Conv": 0, "ConvTranspose": 1}), (ONNX_RUNTIME, {"Conv": 0})):
         quantized = quantize(full, ranges, form)
