@@ -28,6 +28,11 @@ def engine():
         engine.open()
 
 
+@pytest.fixture(scope="module", autouse=True)
+def engines_have_opened_their_own_files(tmp_path_factory):
+    Segmenter(write_tiny_model(tmp_path_factory.mktemp("model")), threads=1).close()
+
+
 @pytest.fixture(autouse=True)
 def nothing_is_left():
     assert stream_threads() == []
@@ -291,3 +296,34 @@ print("parent", next(stream).number)
         "open segmenter and stream in this process, C\n"
     )
     assert (out, err, process.returncode) == (3 * said + "parent 1\n", "", 0)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+@pytest.mark.parametrize("engine_name", ["onnxruntime", "openvino"])
+def test_a_fork_cannot_use_its_parents_engine_and_ends(tmp_path, engine_name):
+    pytest.importorskip(engine_name)
+    process = run_script(f"""
+import os, warnings
+from drawn_retina import drawn_retina
+from retinagan.runtime import Segmenter
+warnings.simplefilter("ignore", DeprecationWarning)
+frame, _ = drawn_retina(120, 130)
+segmenter = Segmenter({str(write_tiny_model(tmp_path))!r}, device="cpu", engine="{engine_name}", threads=2)
+segmenter(frame)
+child = os.fork()
+if child == 0:
+    for use in (lambda: segmenter(frame), lambda: segmenter.stream([frame]), segmenter.warmup):
+        try:
+            use()
+        except Exception as error:
+            print(type(error).__name__, error, flush=True)
+    segmenter.close()
+    os._exit(0)
+print("child", os.waitpid(child, 0)[1], "parent", segmenter(frame).vessels.any())
+""")
+    out, err = process.communicate(timeout=120)
+    said = (
+        'EngineError the engine of model "tiny" was opened before a fork; '
+        "open the model in the process that uses it\n"
+    )
+    assert (out, err, process.returncode) == (3 * said + "child 0 parent True\n", "", 0)
