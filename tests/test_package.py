@@ -44,7 +44,8 @@ def tracked(folder: str, suffix: str) -> list[str]:
 
 def test_the_wheel_holds_every_module_and_the_models(wheel_names):
     wanted = [name for room in ROOMS for name in tracked(room, ".py")]
-    wanted += tracked("runtime/models", ".onnx") + tracked("runtime/models", ".json")
+    for suffix in (".onnx", ".json", ".png"):
+        wanted += tracked("runtime/models", suffix)
     wanted += tracked("train/checkpoints", ".pt")
     assert any(name.endswith(".onnx") for name in wanted)
     assert any(name.endswith(".pt") for name in wanted)
@@ -106,5 +107,5 @@ def test_no_extra_pulls_in_both_onnxruntime_packages():
 
 def test_console_scripts_load():
     scripts = {entry.name: entry for entry in entry_points(group="console_scripts")}
-    for name in ("retina-run", "retina-train", "retina-eval", "retina-export"):
+    for name in ("retina-run", "retina-doctor", "retina-train", "retina-eval", "retina-export"):
         assert callable(scripts[name].load())
