@@ -121,7 +121,7 @@ def read_proof_image(path: Path) -> ProofImage:
 def named(error: ImageError, path: str | os.PathLike[str]) -> ImageError:
     """Give an error whose text names the file, once."""
     text = str(error)
-    return error if os.fspath(path) in text else type(error)(f"{path}: {text}")
+    return error if text.startswith(f"{os.fspath(path)}: ") else type(error)(f"{path}: {text}")
 
 
 def synthetic_images() -> Iterator[ProofImage]:
