@@ -19,6 +19,7 @@ from retinagan.train.datasets import find_samples, load_training_images
 from retinagan.train.generator import MODELS, parameter_count
 from retinagan.train.journal import Journal
 from retinagan.train.options import StageOptions, TrainingOptions
+from retinagan.train.prediction import use_threads
 from retinagan.train.release import TrainingData, folder_name, with_threshold
 from retinagan.train.run import CHECKPOINT, catching_signals, resume, run
 from retinagan.train.trainer import Trainer
@@ -119,7 +120,7 @@ def train(arguments: argparse.Namespace) -> int:
     options = options_of(arguments)
     folder = Path(arguments.out)
     folder.mkdir(parents=True, exist_ok=True)
-    torch.set_num_threads(arguments.threads or os.cpu_count() or 1)
+    use_threads(arguments.threads or os.cpu_count() or 1)
     data = _training_data(arguments, options.validation)
     trainer = Trainer(load_training_images(data.kept, options.preprocessing.working_size), options)
     resumed = resume(trainer, folder)

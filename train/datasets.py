@@ -18,10 +18,8 @@ from numpy.typing import NDArray
 from retinagan.runtime.crop import SquareCrop, square_crop
 from retinagan.runtime.errors import ImageError, RetinaGanError
 from retinagan.runtime.frames import as_rgb8
-from retinagan.runtime.reading import read_image
+from retinagan.runtime.reading import SUFFIXES, read_image
 from retinagan.runtime.roi import find_retina
-
-IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".ppm", ".webp", ".gif"})
 
 
 class DataError(RetinaGanError, ValueError):
@@ -137,7 +135,7 @@ def _match(root: Path, *, truth: str, fov: str, second: str, key: Callable[[Path
 def _by_key(folder: Path, key: Callable[[Path], str]) -> dict[str, Path]:
     if not folder.is_dir():
         return {}
-    files = sorted(path for path in folder.iterdir() if path.suffix.lower() in IMAGE_SUFFIXES)
+    files = sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES)
     found: dict[str, Path] = {}
     for path in files:
         if key(path) in found:

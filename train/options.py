@@ -93,6 +93,11 @@ class TrainingOptions:
                 f"patches of {self.patch} pixels: expected a multiple of {divisor} "
                 f"that divides the working size of {size} pixels"
             )
+        if min(self.patches.iterations, self.adversarial.iterations) < 0:
+            raise ValueError(
+                f"{self.patches.iterations} iterations on patches and {self.adversarial.iterations} "
+                "adversarial ones: expected 0 or more of each"
+            )
         if self.patches.iterations + self.adversarial.iterations < 1:
             raise ValueError("nothing to train: both stages have 0 iterations")
         if self.adversarial.iterations and not self.has_discriminator:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from glob import escape
 from pathlib import Path
 
 import numpy as np
@@ -14,11 +15,11 @@ from numpy.typing import NDArray
 from retinagan.runtime.errors import ImageError, ModelError
 from retinagan.runtime.patches import PatchGrid
 from retinagan.runtime.prepare import prepare
-from retinagan.runtime.reading import read_image
+from retinagan.runtime.reading import SUFFIXES, read_image
 from retinagan.runtime.segmenter import Segmenter
 from retinagan.runtime.tensors import image_tensor, roi_tensor
 from retinagan.train.checkpoint import Checkpoint, load_checkpoint
-from retinagan.train.datasets import IMAGE_SUFFIXES, LabelledImage
+from retinagan.train.datasets import LabelledImage
 
 MAP_SUFFIXES = ("_probability", "_vessels", "")
 """Endings of a map's stem after its image's, in order of preference; the first two are `retina-run`'s."""
@@ -78,10 +79,23 @@ def open_predictor(source: str | Path, threads: int | None = None) -> Predictor:
     )
 
 
+def use_threads(threads: int) -> None:
+    """Let torch use that many CPU threads.
+
+    Raises
+    ------
+    ValueError
+        If the number is below 1, which torch refuses with an error of no kind that a command expects.
+    """
+    if threads < 1:
+        raise ValueError(f"--threads {threads}: expected a whole number from 1")
+    torch.set_num_threads(threads)
+
+
 def checkpoint_predictor(checkpoint: Checkpoint, name: str, threads: int | None = None) -> Predictor:
     """Predict with a checkpoint's generator in torch, without exporting it."""
     if threads is not None:
-        torch.set_num_threads(threads)
+        use_threads(threads)
     return Predictor(
         lambda image: probability_map(checkpoint, image.image),
         checkpoint.threshold,
@@ -134,7 +148,7 @@ def read_map(folder: Path, image: LabelledImage) -> NDArray[np.float32]:
         If there is no map, it cannot be read, or its size is not the image's.
     """
     names = [f"{image.name}{ending}" for ending in MAP_SUFFIXES]
-    found = [path for name in names for path in sorted(folder.glob(f"{name}.*")) if _is_image(path)]
+    found = [path for name in names for path in sorted(folder.glob(f"{escape(name)}.*")) if _is_image(path)]
     if not found:
         raise ModelError(f"{folder}: no map of {image.name}; expected one of {', '.join(names)} as .png")
     try:
@@ -153,4 +167,4 @@ def read_map(folder: Path, image: LabelledImage) -> NDArray[np.float32]:
 
 
 def _is_image(path: Path) -> bool:
-    return path.suffix.lower() in IMAGE_SUFFIXES
+    return path.suffix.lower() in SUFFIXES

@@ -167,8 +167,8 @@ class Trainer:
     def _update(self, name: str, net: nn.Module, loss: Tensor, rate: float) -> None:
         if not torch.isfinite(loss):
             raise TrainingError(
-                f"the {name} loss is {loss.item()} at iteration {self.iteration}: lower the learning rate "
-                "or add --no-autocast, and start again from the last checkpoint"
+                f"the {name} loss is {loss.item()} at iteration {self.iteration}: train in another --out "
+                "with a lower learning rate or --no-autocast; --init takes the last checkpoint to start from"
             )
         optimizer = self._optimizers[name]
         for group in optimizer.param_groups:

@@ -59,6 +59,16 @@ def test_each_image_and_another_threshold_are_options(data, tmp_path, capsys):
     assert "24_test" in printed
 
 
+@pytest.mark.parametrize("kind", ["checkpoint", "onnx"])
+def test_no_threads_at_all_is_one_line(data, tmp_path, capsys, kind):
+    source = write_checkpoint(tmp_path / "a.pt", small_generator()) if kind == "checkpoint" else "retina-gan"
+    assert main([str(source), "--data", str(data), "--threads", "0"]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("retina-eval: ")
+    assert "threads" in error
+    assert len(error.splitlines()) == 1
+
+
 @pytest.mark.parametrize(
     ("source", "more", "message"),
     [

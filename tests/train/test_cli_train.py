@@ -82,6 +82,8 @@ def test_a_stopped_run_says_how_it_goes_on(data, tmp_path, capsys, monkeypatch):
         (["--model", "unet", "--adversarial-iterations", "5"], "unet has no discriminator"),
         (["--patch", "100"], "patches of 100 pixels: expected a multiple of 2"),
         (["--preprocess", "magic"], "magic"),
+        (["--threads", "-3"], "--threads -3: expected a whole number from 1"),
+        (["--iterations", "-1", "--adversarial-iterations", "3"], "expected 0 or more of each"),
         (["--init", "nowhere.pt"], '"nowhere.pt" is neither a checkpoint file nor a bundled one'),
     ],
 )

@@ -53,6 +53,10 @@ def test_which_systems_have_a_discriminator(model, expected):
             },
             "working size 32: the discriminator needs at least 64",
         ),
+        (
+            {"patches": StageOptions(-1, 1e-3), "adversarial": StageOptions(3, 1e-3)},
+            "-1 iterations on patches and 3 adversarial ones: expected 0 or more of each",
+        ),
         ({"batch": 0}, "batch, images and pool must be at least 1"),
     ],
 )

@@ -53,6 +53,15 @@ def test_maps_are_found_by_the_names_of_retina_run_and_plain_ones(tmp_path, name
     np.testing.assert_allclose(read_map(tmp_path, labelled()), stored / 65535, atol=1e-7)
 
 
+def test_a_name_with_brackets_is_no_pattern(tmp_path):
+    image = labelled("eye[1]")
+    cv2.imwrite(str(tmp_path / "eye1.png"), np.zeros((100, 96), np.uint8))
+    with pytest.raises(ModelError, match=r"no map of eye\[1\]"):
+        read_map(tmp_path, image)
+    cv2.imwrite(str(tmp_path / "eye[1].png"), np.full((100, 96), 255, np.uint8))
+    assert read_map(tmp_path, image).min() == 1.0
+
+
 def test_probabilities_go_before_vessels(tmp_path):
     cv2.imwrite(str(tmp_path / "21_test_vessels.png"), np.full((100, 96), 255, np.uint8))
     assert read_map(tmp_path, labelled()).min() == 1.0
