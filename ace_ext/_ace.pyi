@@ -1,17 +1,32 @@
-from numpy import bool_, float32, float64, uint8, uintp
+from threading import Lock
+from typing import Any
+
+from numpy import float32, float64, uint8, uintp
 from numpy.typing import NDArray
 
-def fast(
-    image: NDArray[uint8],
-    mask: NDArray[bool_] | None,
+VARIANTS: dict[str, int]
+
+class Workspace:
+    lock: Lock
+    @property
+    def nbytes(self) -> int: ...
+
+def supports(variant: str) -> bool: ...
+def equalize(
+    image: NDArray[Any],
+    mask: NDArray[uint8] | None,
     alpha: float,
-    equalized: NDArray[uint8],
-    response: NDArray[float32] | None,
+    threads: int,
+    workspace: Workspace,
+    result: NDArray[Any],
+    ranges: NDArray[float64],
+    variant: str = "best",
 ) -> None: ...
 def direct(
+    row: NDArray[float32],
+    column: NDArray[float32],
     intensity: NDArray[float32],
-    mask: NDArray[bool_] | None,
     alpha: float,
-    pixels: NDArray[uintp],
+    chosen: NDArray[uintp],
     response: NDArray[float64],
 ) -> None: ...

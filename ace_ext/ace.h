@@ -1,14 +1,16 @@
-/* Automatic color equalization (ACE) of 8-bit images.
+/* Automatic color equalization (ACE) in time proportional to the number of pixels.
  *
  *     R(p) = sum_j r(I(p) - I(j)) / |p - j|  /  sum_j 1 / |p - j|,   j != p, j in the mask
- *     O(p) = 255 (R(p) - min R) / (max R - min R)
+ *     O(p) = (R(p) - min R) / (max R - min R)
  *     r(x) = clip(alpha x, -1, 1),   intensities in [0, 1], distances in pixels
  *
  * each channel by itself. Gatta, Rizzi, Marini (2003); Getreuer (2012), doi:10.5201/ipol.2012.g-ace.
  *
- * Images are dense, row by row, channels interleaved. A mask has a byte a pixel, 0 or 1; NULL means every pixel.
- * Pixels outside the mask come out as 0. A channel of one grey level comes out as 0.
- * There is no global state: calls on different buffers may run at the same time.
+ * Images are dense, row by row, channels interleaved. A mask has a byte a pixel, 0 outside; NULL means every pixel.
+ * Pixels outside the mask come out as 0, and so does a channel of one grey level.
+ *
+ * There is no global state: calls with different workspaces may run at the same time. The result depends neither on
+ * the number of threads nor on the machine.
  */
 #ifndef RETINAGAN_ACE_H
 #define RETINAGAN_ACE_H
@@ -18,26 +20,53 @@
 
 enum {
     ACE_OK = 0,
-    ACE_NO_MEMORY = 1,     /* an allocation failed */
-    ACE_TOO_LARGE = 2,     /* a buffer's size does not fit in size_t */
-    ACE_EMPTY_MASK = 3,    /* no pixel is in the mask */
-    ACE_BAD_ARGUMENT = 4   /* no pixels, no channels, or alpha not in [1, 255] */
+    ACE_NO_MEMORY,    /* an allocation failed */
+    ACE_NO_THREAD,    /* a thread could not be started */
+    ACE_TOO_LARGE,    /* the size of a buffer does not fit in size_t */
+    ACE_EMPTY_MASK,   /* no pixel is in the mask */
+    ACE_BAD_ARGUMENT  /* no pixels, no channels, alpha not in [1, 255], no threads, or no such variant */
 };
+
+/* Variants of the kernel. They give the same result. */
+enum { ACE_BEST, ACE_PORTABLE, ACE_AVX2 };
 
 /* The shape of an image and what is asked of it. */
 typedef struct {
     size_t height, width, channels;
     double alpha;
+    size_t threads;
+    int variant;
 } ace_task;
 
-/* Fast: cost proportional to the number of pixels.
- * `equalized` receives the 8-bit result, `response` (or NULL) the stretched, unrounded one in [0, 1]. */
-int ace_fast(const ace_task *task, const uint8_t *restrict image, const uint8_t *restrict mask,
-             uint8_t *restrict equalized, float *restrict response);
+/* Scratch memory, kept from call to call. Zero it before the first one; a call may enlarge it. */
+typedef struct {
+    void *memory;
+    size_t bytes;
+} ace_workspace;
 
-/* The definition as it stands, R before the stretch, for `count` of the pixels of one channel (height x width,
- * intensities in [0, 1]). `pixels` holds their flat indices. Cost: count x height x width. */
-int ace_direct(size_t height, size_t width, double alpha, const float *restrict intensity,
-               const uint8_t *restrict mask, size_t count, const size_t *restrict pixels, double *restrict response);
+void ace_release(ace_workspace *workspace);
+
+/* Whether this machine has a variant. */
+int ace_supports(int variant);
+
+/* 8-bit images: the result is rounded to 0 ... 255.
+ * `range` (or NULL) receives the least and the largest R of each channel. */
+int ace_equalize_8bit(const ace_task *task, const uint8_t *restrict image, const uint8_t *restrict mask,
+                      ace_workspace *workspace, uint8_t *restrict result, double *restrict range);
+
+/* Float images in [0, 1], told apart in steps of 1/2040. Values outside count as 0 or 1, NaN as 0. */
+int ace_equalize_float(const ace_task *task, const float *restrict image, const uint8_t *restrict mask,
+                       ace_workspace *workspace, float *restrict result, double *restrict range);
+
+/* Pixels as a list: where they are and their intensities. */
+typedef struct {
+    size_t count;
+    const float *row, *column, *intensity;
+} ace_points;
+
+/* The definition as it stands: R, before the stretch, at `count` of the points, chosen by index.
+ * All points take part. Costs count x points->count terms. */
+void ace_direct(const ace_points *points, double alpha, size_t count, const size_t *restrict chosen,
+                double *restrict response);
 
 #endif

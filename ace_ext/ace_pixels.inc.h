@@ -1,0 +1,280 @@
+/* The passes over the pixels, for one type of pixel and of grey level. */
+
+static void NAMED(find_extremes)(const LEVEL *restrict level, const uint8_t *restrict mask, size_t count,
+                                 int *restrict extremes)
+{
+    LEVEL least = (LEVEL)extremes[0], most = (LEVEL)extremes[1];
+    if (mask)
+        for (size_t x = 0; x < count; x++) {
+            const LEVEL here = level[x], outside = mask[x] ? 0 : (LEVEL)-1, inside = (LEVEL)~outside;
+            const LEVEL low = here | outside, high = here & inside;
+            least = low < least ? low : least;
+            most = high > most ? high : most;
+        }
+    else
+        for (size_t x = 0; x < count; x++) {
+            least = level[x] < least ? level[x] : least;
+            most = level[x] > most ? level[x] : most;
+        }
+    extremes[0] = least;
+    extremes[1] = most;
+}
+
+static void NAMED(read_rows)(const ace_plan *plan, thread_scratch *scratch, size_t from, size_t to)
+{
+    const size_t channels = plan->task->channels, plane = plan->rows * plan->columns;
+    for (size_t y = from; y < to; y++) {
+        const PIXEL *row = (const PIXEL *)plan->image + y * plan->task->width * channels;
+        const uint8_t *mask = plan->mask ? plan->mask + y * plan->task->width : NULL;
+        LEVEL *out = (LEVEL *)plan->level + y * plan->columns;
+        SPLIT(row, plan->columns, channels, plane, out);
+        for (size_t c = 0; c < channels; c++)
+            NAMED(find_extremes)(out + c * plane, mask, plan->columns, scratch->extremes[c]);
+        /* The sample starts anywhere in the row, or it might fall in step with a pattern. */
+        const size_t start = (uint32_t)(y * 2654435761u) / 65536 % plan->sample;
+        for (size_t x = start; x < plan->columns; x += plan->sample)
+            if (!mask || mask[x])
+                for (size_t c = 0; c < channels; c++)
+                    scratch->histogram[c * plan->levels + out[x + c * plane]]++;
+    }
+}
+
+/* A piece of a plane of grey levels, and of the mask or NULL. */
+typedef struct {
+    const LEVEL *level;
+    const uint8_t *mask;
+    size_t level_stride, mask_stride;
+} NAMED(tile);
+
+/* Adds g over the pixels of a tile that lie in the mask; says whether there are any. */
+static int NAMED(add_masked)(NAMED(tile) t, size_t rows, size_t columns, const short8 *g, int8x *sum)
+{
+    int any = 0;
+    for (size_t y = 0; y < rows; y++)
+        for (size_t x = 0; x < columns; x++)
+            if (!t.mask || t.mask[y * t.mask_stride + x]) {
+                *sum += __builtin_convertvector(g[t.level[y * t.level_stride + x]], int8x);
+                any = 1;
+            }
+    return any;
+}
+
+/* The same for a tile of 4 x 4 pixels: its sum fits in 16 bits. */
+static inline int NAMED(add_tile)(NAMED(tile) t, const short8 *g, int8x *sum)
+{
+    if (t.mask) {
+        uint32_t inside[4];
+        for (size_t y = 0; y < 4; y++)
+            memcpy(&inside[y], t.mask + y * t.mask_stride, 4);
+        if (!(inside[0] | inside[1] | inside[2] | inside[3]))
+            return 0;
+        if ((inside[0] & inside[1] & inside[2] & inside[3]) != 0x01010101)
+            return NAMED(add_masked)(t, 4, 4, g, sum);
+    }
+    short8 tile = {0};
+    for (size_t y = 0; y < 4; y++) {
+        const LEVEL *row = t.level + y * t.level_stride;
+        tile += (g[row[0]] + g[row[1]]) + (g[row[2]] + g[row[3]]);
+    }
+    *sum += __builtin_convertvector(tile, int8x);
+    return 1;
+}
+
+static inline int NAMED(add_block)(NAMED(tile) t, size_t block, const short8 *g, int8x *sum)
+{
+    int any = 0;
+    for (size_t y = 0; y < block; y += 4)
+        for (size_t x = 0; x < block; x += 4) {
+            const size_t level = y * t.level_stride + x, mask = y * t.mask_stride + x;
+            any |= NAMED(add_tile)((NAMED(tile)){t.level + level, t.mask ? t.mask + mask : NULL, t.level_stride,
+                                                 t.mask_stride}, g, sum);
+        }
+    return any;
+}
+
+static void NAMED(sum_blocks)(const ace_plan *plan, size_t channel, int group, size_t from, size_t to)
+{
+    const pyramid_level *grid = pyramid_of(plan, channel);
+    const size_t columns = grid->columns, row_size = grid->stride * LANES * sizeof(float);
+    const size_t block = (size_t)1 << plan->shift, whole = plan->columns / block;
+    const short8 *g = plan->expansions[channel].g + group * plan->levels;
+    if (from == 0)
+        memset(grid->cells, 0, MARGIN * row_size);
+    for (size_t by = from; by < to; by++) {
+        float *out = grid->cells + (by + MARGIN) * grid->stride * LANES;
+        memset(out, 0, row_size);
+        out += MARGIN * LANES;
+        uint8_t *occupied = plan->occupied + (by + 1) * (columns + 2) + 1;
+        const size_t top = by * block, height = plan->rows - top < block ? plan->rows - top : block;
+        NAMED(tile) t = {(const LEVEL *)plan->level + (channel * plan->rows + top) * plan->columns,
+                         plan->mask ? plan->mask + top * plan->task->width : NULL, plan->columns, plan->task->width};
+        for (size_t bx = 0; bx < columns; bx++) {
+            int8x sum = {0};
+            int any;
+            if (block == 4 && height == 4 && bx < whole)
+                any = NAMED(add_tile)(t, g, &sum);
+            else if (block > 4 && height == block && bx < whole)
+                any = NAMED(add_block)(t, block, g, &sum);
+            else
+                any = NAMED(add_masked)(t, height, bx < whole ? block : plan->columns % block, g, &sum);
+            occupied[bx] = (uint8_t)any;
+            for (int k = 0; k < LANES; k++)
+                out[bx * LANES + (size_t)k] = (float)sum[k];
+            t.level += block;
+            t.mask = t.mask ? t.mask + block : NULL;
+        }
+    }
+    if (to == grid->rows)
+        memset(grid->cells + (to + MARGIN) * grid->stride * LANES, 0, MARGIN * row_size);
+}
+
+/* f[level] . coefficients for eight pixels. */
+static inline void NAMED(dot8)(const short8 *f, const LEVEL *level, const short8 *c, int shift, int16_t *out)
+{
+#if defined ACE_USE_AVX2
+    __m256i pair[4];
+    for (int i = 0; i < 4; i++) {
+        const __m128i even = _mm_load_si128((const __m128i *)&f[level[2 * i]]);
+        const __m128i odd = _mm_load_si128((const __m128i *)&f[level[2 * i + 1]]);
+        pair[i] = _mm256_madd_epi16(_mm256_inserti128_si256(_mm256_castsi128_si256(even), odd, 1),
+                                    _mm256_loadu_si256((const __m256i *)(c + 2 * i)));
+    }
+    const __m256i low = _mm256_add_epi32(_mm256_unpacklo_epi32(pair[0], pair[1]),
+                                         _mm256_unpackhi_epi32(pair[0], pair[1]));
+    const __m256i high = _mm256_add_epi32(_mm256_unpacklo_epi32(pair[2], pair[3]),
+                                          _mm256_unpackhi_epi32(pair[2], pair[3]));
+    __m256i sum = _mm256_add_epi32(_mm256_unpacklo_epi64(low, high), _mm256_unpackhi_epi64(low, high));
+    sum = _mm256_sra_epi32(sum, _mm_cvtsi32_si128(shift));
+    const __m128i packed = _mm_packs_epi32(_mm256_castsi256_si128(sum), _mm256_extracti128_si256(sum, 1));
+    const __m128i in_order = _mm_setr_epi8(0, 1, 8, 9, 2, 3, 10, 11, 4, 5, 12, 13, 6, 7, 14, 15);
+    _mm_storeu_si128((__m128i *)out, _mm_shuffle_epi8(packed, in_order));
+#elif defined ACE_USE_SSE2
+    __m128i four[2];
+    for (int i = 0; i < 2; i++) {
+        __m128i one[4];
+        for (int j = 0; j < 4; j++)
+            one[j] = _mm_madd_epi16(_mm_load_si128((const __m128i *)&f[level[4 * i + j]]),
+                                    _mm_load_si128((const __m128i *)&c[4 * i + j]));
+        const __m128i low = _mm_add_epi32(_mm_unpacklo_epi32(one[0], one[1]), _mm_unpackhi_epi32(one[0], one[1]));
+        const __m128i high = _mm_add_epi32(_mm_unpacklo_epi32(one[2], one[3]), _mm_unpackhi_epi32(one[2], one[3]));
+        const __m128i sum = _mm_add_epi32(_mm_unpacklo_epi64(low, high), _mm_unpackhi_epi64(low, high));
+        four[i] = _mm_sra_epi32(sum, _mm_cvtsi32_si128(shift));
+    }
+    _mm_storeu_si128((__m128i *)out, _mm_packs_epi32(four[0], four[1]));
+#elif defined ACE_USE_NEON
+    int16x4_t four[2];
+    for (int i = 0; i < 2; i++) {
+        int32x4_t one[4];
+        for (int j = 0; j < 4; j++) {
+            const int16x8_t a = vld1q_s16((const int16_t *)&f[level[4 * i + j]]);
+            const int16x8_t b = vld1q_s16((const int16_t *)&c[4 * i + j]);
+            one[j] = vmlal_s16(vmull_s16(vget_low_s16(a), vget_low_s16(b)), vget_high_s16(a), vget_high_s16(b));
+        }
+        const int32x4_t sum = vpaddq_s32(vpaddq_s32(one[0], one[1]), vpaddq_s32(one[2], one[3]));
+        four[i] = vqmovn_s32(vshlq_s32(sum, vdupq_n_s32(-shift)));
+    }
+    vst1q_s16(out, vcombine_s16(four[0], four[1]));
+#else
+    for (int i = 0; i < 8; i++) {
+        uint32_t sum = 0;
+        for (int k = 0; k < LANES; k++)
+            sum += (uint32_t)((int32_t)f[level[i]][k] * c[i][k]);
+        const int32_t r = (int32_t)sum >> shift;
+        out[i] = (int16_t)(r > INT16_MAX ? INT16_MAX : r < INT16_MIN ? INT16_MIN : r);
+    }
+#endif
+}
+
+static void NAMED(dot_strip)(const short8 *f, const LEVEL *level, const short8 *c, int shift, size_t count,
+                             int16_t *out)
+{
+    size_t x = 0;
+    for (; x + 8 <= count; x += 8)
+        NAMED(dot8)(f, level + x, c + x, shift, out + x);
+    if (x == count)
+        return;
+    LEVEL last[8] = {0};
+    int16_t response[8];
+    memcpy(last, level + x, (count - x) * sizeof *last);
+    NAMED(dot8)(f, last, c + x, shift, response);
+    memcpy(out + x, response, (count - x) * sizeof *out);
+}
+
+/* Coefficients for every pixel between the centres of blocks `from` - 1 and `to` - 1. */
+static inline void NAMED(interpolate)(const short8 *restrict line, size_t from, size_t to, int shift,
+                                      short8 *restrict out)
+{
+    const int16_t block = (int16_t)(1 << shift), half = shift ? block / 2 : 0;
+    for (size_t cell = from; cell < to; cell++) {
+        const short8 rise = line[cell + 1] - line[cell], step = (rise + half) >> shift;
+        short8 c = line[cell];
+        if (shift)
+            c += (rise + block) >> (shift + 1);
+        for (int x = 0; x < block; x++, c += step)
+            *out++ = c;
+    }
+}
+
+/* The response of row y between the centres of blocks `from` - 1 and `to` - 1, as far as they lie in the image. */
+static void NAMED(respond_strip)(const ace_plan *plan, const thread_scratch *scratch, size_t channel, int group,
+                                 size_t y, size_t from, size_t to)
+{
+    const size_t block = (size_t)1 << plan->shift, before = (block + 1) / 2;
+    const size_t start = from * block, first = start > before ? start - before : 0;
+    const size_t end = to * block - before < plan->columns ? to * block - before : plan->columns;
+    if (first >= end)  /* the last block's centre may lie beyond the image */
+        return;
+    if (plan->shift == 2)  /* the usual one, unrolled */
+        NAMED(interpolate)(scratch->line, from, to, 2, scratch->strip);
+    else
+        NAMED(interpolate)(scratch->line, from, to, plan->shift, scratch->strip);
+    const size_t offset = (channel * plan->rows + y) * plan->columns + first;
+    const expansion *e = &plan->expansions[channel];
+    int16_t *response = group ? scratch->addend : plan->response + offset;
+    NAMED(dot_strip)(e->f + group * plan->levels, (const LEVEL *)plan->level + offset,
+                     scratch->strip + (first + before - start), e->shift, end - first, response);
+    for (size_t x = 0; group && x < end - first; x++)
+        plan->response[offset + x] = (int16_t)(plan->response[offset + x] + response[x]);
+}
+
+static void NAMED(respond)(const ace_plan *plan, thread_scratch *scratch, size_t channel, int group, size_t from,
+                           size_t to)
+{
+    const pyramid_level *grid = pyramid_of(plan, channel);
+    const size_t block = (size_t)1 << plan->shift, cells = grid->columns + 1;
+    int *range = scratch->ranges[channel];
+    range[0] = INT16_MAX;
+    range[1] = INT16_MIN;
+    for (size_t y = from; y < to; y++) {
+        /* In half pixels from the centre of the block above; the nearer row, and the other's share of 2^16. */
+        const size_t distance = 2 * y + 1 + block, row = distance / (2 * block), within = distance % (2 * block);
+        const int nearer = within > block;
+        const int16_t *near = coefficient_row(grid, row + nearer);
+        const int16_t *far = coefficient_row(grid, row + !nearer);
+        const int16_t share = (int16_t)(((nearer ? 2 * block - within : within) << 16) / (2 * block));
+        int16_t *line = (int16_t *)scratch->line;
+        for (size_t i = 0; i < (cells + 1) * LANES; i++) {
+            const int16_t rise = (int16_t)(far[i] - near[i]);
+            line[i] = (int16_t)(near[i] + ((share * rise) >> 16));
+        }
+
+        const uint8_t *above = plan->occupied + row * (cells + 1), *below = above + cells + 1;
+        for (size_t start = 0; start < cells;) {
+            size_t end = start;
+            while (end < cells && (end - start) * block < STRIP
+                   && (above[end] | above[end + 1] | below[end] | below[end + 1]))
+                end++;
+            if (end > start)
+                NAMED(respond_strip)(plan, scratch, channel, group, y, start, end);
+            start = end > start ? end : end + 1;
+        }
+
+        if (group == plan->groups - 1)
+            NAME(find_range)(plan->response + (channel * plan->rows + y) * plan->columns,
+                         plan->mask ? plan->mask + y * plan->task->width : NULL, plan->columns, range);
+    }
+}
+
+static const ace_kernel NAMED(kernel) = {
+    NAMED(read_rows), NAME(expand), NAMED(sum_blocks), NAME(convolve), NAMED(respond), NAMED(stretch),
+};
