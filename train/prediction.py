@@ -17,7 +17,8 @@ from retinagan.runtime.patches import PatchGrid
 from retinagan.runtime.prepare import prepare
 from retinagan.runtime.reading import SUFFIXES, read_image
 from retinagan.runtime.segmenter import Segmenter
-from retinagan.runtime.tensors import image_tensor, roi_tensor
+from retinagan.runtime.steps import PatchBuffers, cut_patches, regroup
+from retinagan.runtime.timing import StageClock
 from retinagan.train.checkpoint import Checkpoint, load_checkpoint
 from retinagan.train.datasets import LabelledImage
 
@@ -124,14 +125,11 @@ def probability_map(checkpoint: Checkpoint, image: NDArray[np.uint8]) -> NDArray
     grid = PatchGrid(
         checkpoint.preprocessing.working_size, checkpoint.tiling.patch, checkpoint.tiling.overlap
     )
-    indices = grid.with_roi(prepared.roi)
-    pixels = image_tensor(grid.split(prepared.image, indices), checkpoint.network_input)
-    roi = roi_tensor(grid.split(prepared.roi, indices))
-    logits = checkpoint.generator(torch.from_numpy(pixels), torch.from_numpy(roi))
-    square = grid.regroup(torch.sigmoid(logits)[:, 0].numpy(), indices)
-    whole: NDArray[np.float32] = prepared.crop.restore(square)
-    whole[~prepared.retina.mask] = 0.0
-    return whole
+    clock = StageClock()
+    batch = cut_patches(prepared, grid, checkpoint.network_input, PatchBuffers(grid), clock)
+    logits = checkpoint.generator(torch.from_numpy(batch.image), torch.from_numpy(batch.roi))
+    batch.probability[:] = torch.sigmoid(logits).numpy()
+    return regroup(batch, prepared, grid, 0.5, clock).probability
 
 
 def read_map(folder: Path, image: LabelledImage) -> NDArray[np.float32]:

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import cv2
 import numpy as np
 import pytest
@@ -6,7 +8,11 @@ from small_checkpoint import small_generator, write_checkpoint
 from tiny_model import write_tiny_model
 
 from retinagan.runtime.errors import ModelError
+from retinagan.runtime.patches import PatchGrid
+from retinagan.runtime.prepare import prepare
+from retinagan.runtime.seams import border_ratio
 from retinagan.runtime.segmenter import Segmenter
+from retinagan.runtime.spec import Tiling
 from retinagan.train.checkpoint import load_checkpoint
 from retinagan.train.datasets import LabelledImage
 from retinagan.train.prediction import open_predictor, probability_map, read_map
@@ -31,9 +37,14 @@ def test_a_checkpoint_predicts_at_native_size_inside_the_retina(tmp_path):
 
 def test_predictions_of_overlapping_patches_are_blended(tmp_path):
     checkpoint = load_checkpoint(write_checkpoint(tmp_path / "a.pt", small_generator()))
-    image = labelled().image
-    first = probability_map(checkpoint, image)
-    np.testing.assert_array_equal(probability_map(checkpoint, image), first)
+    frame, options = labelled().image, checkpoint.preprocessing
+    prepared = prepare(frame, options)
+    ratios = {}
+    for overlap in (0.0, 0.75):
+        tiled = replace(checkpoint, tiling=Tiling(32, overlap))
+        square = prepared.crop.cut(probability_map(tiled, frame))
+        ratios[overlap] = border_ratio(square, PatchGrid(options.working_size, 32), prepared.roi)
+    assert ratios[0.75] < ratios[0.0]
 
 
 def test_a_model_file_predicts_as_the_segmenter_does(tmp_path):
