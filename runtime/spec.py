@@ -33,7 +33,8 @@ class Preprocessing:
     """How an image is brought to the form that the network was trained on."""
 
     method: str = field(
-        default="ace", metadata=described("equalization of the cropped image", choices=("ace", "none"))
+        default="ace",
+        metadata=described("equalization of the cropped image", choices=("ace", "clahe", "none")),
     )
     alpha: float = field(default=5.0, metadata=described("slope of ACE", low=1.0, high=255.0))
     working_size: int = field(

@@ -110,8 +110,8 @@ def test_a_spec_cannot_be_changed():
         ({"sha256": "abc"}, 'sha256: got "abc"; expected a string (SHA-256 of the artefact, 64 hexadecimal'),
         ({"preprocessing": []}, "preprocessing: got []; expected an object of keys and values"),
         (
-            {"preprocessing__method": "clahe"},
-            'preprocessing.method: got "clahe"; expected one of "ace", "none"',
+            {"preprocessing__method": "histogram"},
+            'preprocessing.method: got "histogram"; expected one of "ace", "clahe", "none"',
         ),
         (
             {"preprocessing__working_size": 12.5},
@@ -169,8 +169,8 @@ def test_json_that_is_no_object():
 
 
 def test_options_given_in_python_are_checked_alike():
-    with pytest.raises(ModelError, match='method: got "clahe"'):
-        Preprocessing(method="clahe")
+    with pytest.raises(ModelError, match='method: got "histogram"'):
+        Preprocessing(method="histogram")
     with pytest.raises(ModelError, match="patch: got 4; expected a whole number from 8 to 8192"):
         Tiling(patch=4)
     with pytest.raises(ModelError, match=r"mean: got \[0.5, 0.5, 0.5\]; expected 3 numbers"):
