@@ -5,9 +5,9 @@ import pytest
 import torch
 from small_dataset import write_dataset
 
-from retinagan.train import cli_train
+from retinagan.train import train_command
 from retinagan.train.checkpoint import load_checkpoint
-from retinagan.train.cli_train import main
+from retinagan.train.train_command import main
 
 
 @pytest.fixture
@@ -68,7 +68,7 @@ def test_a_stopped_run_says_how_it_goes_on(data, tmp_path, capsys, monkeypatch):
 
     command = arguments(data, tmp_path / "run")
     with monkeypatch.context() as patch:
-        patch.setattr(cli_train, "run", stopped)
+        patch.setattr(train_command, "run", stopped)
         assert main(command) == 143
     assert "stopped at iteration 1; the same command goes on from" in capsys.readouterr().out
     assert main(command) == 0
@@ -129,7 +129,7 @@ def test_an_interrupt_while_reading_is_one_line(data, tmp_path, capsys, monkeypa
     def interrupted(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(cli_train, "load_training_images", interrupted)
+    monkeypatch.setattr(train_command, "load_training_images", interrupted)
     assert main(arguments(data, tmp_path / "run")) == 130
     assert capsys.readouterr().err.startswith("retina-train: interrupted before it could save")
 

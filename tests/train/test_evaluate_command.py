@@ -8,8 +8,8 @@ from small_checkpoint import small_generator, write_checkpoint
 from small_dataset import write_dataset
 from tiny_model import write_tiny_model
 
-from retinagan.train.cli_evaluate import main
 from retinagan.train.datasets import find_samples, load_labelled
+from retinagan.train.evaluate_command import main
 
 
 @pytest.fixture

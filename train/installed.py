@@ -1,0 +1,17 @@
+"""What this room needs beyond the base installation; this module itself needs nothing."""
+
+import sys
+from importlib.util import find_spec
+
+_NEEDED = ("torch", "kornia", "sklearn")
+
+
+def complain_of_missing_packages(command: str) -> bool:
+    """Say in one line on stderr which packages are not installed; whether any is."""
+    missing = [name for name in _NEEDED if find_spec(name) is None]
+    if missing:
+        print(
+            f'{command}: not installed: {", ".join(missing)}; type  pip install "retinagan[train]"',
+            file=sys.stderr,
+        )
+    return bool(missing)

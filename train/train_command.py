@@ -1,0 +1,196 @@
+"""What `retina-train` does."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shlex
+import sys
+from pathlib import Path
+
+import torch
+
+from retinagan.runtime import __version__
+from retinagan.runtime.atomic import written_atomically
+from retinagan.runtime.errors import RetinaGanError
+from retinagan.runtime.spec import Preprocessing
+from retinagan.train.datasets import find_samples, load_training_images
+from retinagan.train.generator import MODELS, parameter_count
+from retinagan.train.journal import Journal
+from retinagan.train.options import StageOptions, TrainingOptions
+from retinagan.train.prediction import use_threads
+from retinagan.train.release import TrainingData, folder_name, with_threshold
+from retinagan.train.run import CHECKPOINT, catching_signals, resume, run
+from retinagan.train.trainer import Trainer
+
+EPILOG = """\
+The run's folder receives model.pt at the end (patches.pt where the first stage ends), and on the way
+checkpoint.pt, log.csv and options.json. Started again with the same folder and options, a run that was
+interrupted goes on where it stopped, bit for bit. The paper's own schedule is
+--iterations 0 --adversarial-iterations 4000.
+"""
+
+_STANDARD = TrainingOptions()
+_NUMBERS: tuple[tuple[str, float, str, str], ...] = (
+    ("--iterations", _STANDARD.patches.iterations, "N", "iterations on patches, with the pixel loss alone"),
+    ("--adversarial-iterations", _STANDARD.adversarial.iterations, "N",
+     "iterations against the discriminator after that, on regrouped images"),
+    ("--batch", _STANDARD.batch, "N", "patches in a batch"),
+    ("--patch", _STANDARD.patch, "PIXELS", "side of a patch"),
+    ("--steps", _STANDARD.steps, "N", "feedback steps of a recurrent layer"),
+    ("--layers", _STANDARD.layers, "N", "recurrent layers in a block"),
+    ("--learning-rate", _STANDARD.patches.learning_rate, "RATE", "peak rate on patches"),
+    ("--adversarial-learning-rate", _STANDARD.adversarial.learning_rate, "RATE",
+     "the generator's peak rate against the discriminator"),
+    ("--discriminator-learning-rate", _STANDARD.adversarial.discriminator_learning_rate, "RATE",
+     "the discriminator's peak rate"),
+    ("--pixel-weight", _STANDARD.patches.pixel_weight, "W", "weight of binary cross-entropy"),
+    ("--dice-weight", _STANDARD.patches.dice_weight, "W", "weight of 1 - Dice"),
+    ("--adversarial-weight", _STANDARD.adversarial.adversarial_weight, "W",
+     "weight of the generator's adversarial loss"),
+    ("--validation", _STANDARD.validation, "N", "training images held out; they choose the threshold"),
+    ("--ema", _STANDARD.ema, "DECAY", "decay of the weights' running average, 0 for none"),
+    ("--seed", _STANDARD.seed, "N", "of weights, batches and augmentation"),
+    ("--checkpoint-minutes", 3.0, "M", "time between checkpoints"),
+)  # fmt: skip
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Build the command's parser."""
+    parser = argparse.ArgumentParser(
+        prog="retina-train", description="Train a vessel segmentation model.", epilog=EPILOG
+    )
+    add = parser.add_argument
+    add("--data", required=True, metavar="DIR", help="dataset folder: DRIVE, or one with images/ and labels/")
+    add("--out", default="runs/retina-gan", metavar="DIR", help="the run's folder (default: %(default)s)")
+    add("--model", choices=MODELS, default="retina-gan", help="system to train (default: %(default)s)")
+    add("--preprocess", default="ace", help="equalization: ace or none (default: %(default)s)")
+    for flag, value, unit, text in _NUMBERS:
+        add(flag, type=type(value), default=value, metavar=unit, help=f"{text} (default: %(default)s)")
+    add("--widths", type=channels, default=_STANDARD.widths, metavar="N,N,...",
+        help="channels of each scale of the generator (default: 16,32,64,128)")  # fmt: skip
+    add(
+        "--init",
+        default="",
+        metavar="MODEL",
+        help="checkpoint to start from, a file or a bundled name (default: none)",
+    )
+    add("--terms", default="", metavar="TEXT", help="terms of use of the data, kept in the model's record")
+    add("--threads", type=int, default=0, metavar="N", help="CPU threads (default: all)")
+    add("--no-autocast", action="store_true", help="compute in float32 instead of bfloat16")
+    add("--version", action="version", version=f"%(prog)s {__version__}")
+    return parser
+
+
+def options_of(arguments: argparse.Namespace) -> TrainingOptions:
+    """Training options from parsed arguments; raises ValueError as `TrainingOptions` does."""
+    weights = {"pixel_weight": arguments.pixel_weight, "dice_weight": arguments.dice_weight}
+    return TrainingOptions(
+        model=arguments.model,
+        widths=arguments.widths,
+        steps=arguments.steps,
+        layers=arguments.layers,
+        preprocessing=Preprocessing(method=arguments.preprocess),
+        patches=StageOptions(arguments.iterations, arguments.learning_rate, **weights),
+        adversarial=StageOptions(
+            arguments.adversarial_iterations,
+            arguments.adversarial_learning_rate,
+            arguments.discriminator_learning_rate,
+            adversarial_weight=arguments.adversarial_weight,
+            **weights,
+        ),
+        patch=arguments.patch,
+        batch=arguments.batch,
+        validation=arguments.validation,
+        ema=arguments.ema,
+        autocast=not arguments.no_autocast,
+        seed=arguments.seed,
+        init=arguments.init,
+    )
+
+
+def channels(text: str) -> tuple[int, ...]:
+    """Read "16,32,64" (the name of this function stands in argparse's error)."""
+    return tuple(int(part) for part in text.split(","))
+
+
+def train(arguments: argparse.Namespace) -> int:
+    """Run a training from parsed arguments; the exit code is 128 + the signal's number after one."""
+    options = options_of(arguments)
+    folder = Path(arguments.out)
+    folder.mkdir(parents=True, exist_ok=True)
+    use_threads(arguments.threads or os.cpu_count() or 1)
+    data = _training_data(arguments, options.validation)
+    trainer = Trainer(load_training_images(data.kept, options.preprocessing.working_size), options)
+    resumed = resume(trainer, folder)
+    with written_atomically(folder / "options.json") as temporary:
+        temporary.write_text(json.dumps(options.to_plain(), indent=2) + "\n", encoding="utf-8")
+
+    journal = Journal(folder, options.iterations, trainer.iteration, sys.stdout)
+
+    def release(name: str) -> None:
+        released, line = with_threshold(trainer.checkpoint(), data)
+        released.save(folder / f"{name}.pt")
+        journal.say(f"{folder / f'{name}.pt'}: {line}")
+
+    journal.say(
+        f"{options.model}, {parameter_count(trainer.generator):,} parameters, {len(data.kept)} images, "
+        f"{len(data.held_out)} held out, {torch.get_num_threads()} threads"
+    )
+    if resumed:
+        journal.say(f"going on at iteration {trainer.iteration} of {options.iterations}")
+    try:
+        with catching_signals() as stop:
+            run(trainer, journal, release, folder=folder, minutes=arguments.checkpoint_minutes, stop=stop)
+    finally:
+        journal.close()
+    if stop.number is not None and not trainer.finished:
+        place = folder / CHECKPOINT
+        journal.say(f"stopped at iteration {trainer.iteration}; the same command goes on from {place}")
+        return 128 + stop.number
+    return 0
+
+
+def _training_data(arguments: argparse.Namespace, held_out: int) -> TrainingData:
+    samples = find_samples(arguments.data, "training")
+    if not 0 <= held_out < len(samples):
+        raise ValueError(
+            f"--validation {held_out}: expected 0 to {len(samples) - 1}, for {len(samples)} images"
+        )
+    kept, held = samples[held_out:], samples[:held_out]
+    return TrainingData(folder_name(arguments.data), kept, held, arguments.terms, command_of(arguments))
+
+
+def command_of(arguments: argparse.Namespace) -> str:
+    """Give the command with all that decides the result, and nothing that only this machine knows."""
+    words = ["retina-train", "--data", folder_name(arguments.data)]
+    for action in build_parser()._actions:
+        value = getattr(arguments, action.dest, action.default)
+        if value == action.default or action.dest in ("data", "out", "threads", "checkpoint_minutes"):
+            continue
+        words.append(action.option_strings[0])
+        if action.dest == "widths":
+            words.append(",".join(map(str, value)))
+        elif action.nargs != 0:
+            words.append(str(value))
+    return shlex.join(words)
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run `retina-train`.
+
+    Returns
+    -------
+    int
+        The exit code: 0 done, 2 wrong use or data, 130 or 143 stopped by a signal.
+    """
+    arguments = build_parser().parse_args(argv)
+    try:
+        return train(arguments)
+    except (RetinaGanError, ValueError, OSError) as error:
+        print(f"retina-train: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("retina-train: interrupted before it could save; the last checkpoint stands", file=sys.stderr)
+        return 130
