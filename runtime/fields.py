@@ -57,7 +57,7 @@ def check_fields(instance: Any) -> None:
         value = getattr(instance, field.name)
         checked = _checked(value, field.type, field.metadata[_RULE])
         if checked is _INVALID:
-            raise FieldError(field.name, f"got {_shown(value)}; expected {_expected(field)}")
+            raise FieldError(field.name, f"got {shown(value)}; expected {_expected(field)}")
         object.__setattr__(instance, field.name, checked)
 
 
@@ -70,11 +70,11 @@ def from_mapping(cls: type[T], values: object) -> T:
         For an unknown, missing, ill-typed or out-of-range key, under its dotted name.
     """
     if not isinstance(values, Mapping):
-        raise FieldError(cls.__name__, f"got {_shown(values)}; expected an object of keys and values")
+        raise FieldError(cls.__name__, f"got {shown(values)}; expected an object of keys and values")
     fields = {field.name: field for field in dataclasses.fields(typing.cast(Any, cls))}
     for key in values:
         if key not in fields:
-            raise FieldError(str(key), f"unknown key; known are {', '.join(sorted(fields))}")
+            raise FieldError(_in_short(str(key)), f"unknown key; known are {', '.join(sorted(fields))}")
     arguments = {}
     for name, field in fields.items():
         if name in values:
@@ -161,8 +161,11 @@ def _expected(field: "dataclasses.Field[Any]") -> str:
     return f"{words} ({rule.doc})"
 
 
-def _shown(value: object) -> str:
+def shown(value: object) -> str:
     """Show a value in one short line."""
-    text = f'"{value}"' if isinstance(value, str) else repr(value)
+    return _in_short(f'"{value}"' if isinstance(value, str) else repr(value))
+
+
+def _in_short(text: str) -> str:
     text = " ".join(text.split())
     return text if len(text) <= 60 else text[:57] + "..."

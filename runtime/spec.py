@@ -15,7 +15,7 @@ from typing import Any, NoReturn
 
 from retinagan.runtime.atomic import written_atomically
 from retinagan.runtime.errors import ModelError
-from retinagan.runtime.fields import FieldError, check_fields, described, from_mapping
+from retinagan.runtime.fields import FieldError, check_fields, described, from_mapping, shown
 
 FORMAT = 1
 """The number of the spec's format; a reader refuses a newer one."""
@@ -265,10 +265,10 @@ def verify(artefact: str | os.PathLike[str], spec: ModelSpec) -> None:
 def _check_format(number: object) -> None:
     if isinstance(number, bool) or not isinstance(number, int) or number < 1:
         raise FieldError(
-            "format", f"got {number!r}; expected the number {FORMAT}: this is no model spec of retinagan"
+            "format", f"got {shown(number)}; expected the number {FORMAT}: this is no model spec of retinagan"
         )
     if number > FORMAT:
-        problem = f"got {number}, written by a newer version; this one reads {FORMAT}"
+        problem = f"got {shown(number)}, written by a newer version; this one reads {FORMAT}"
         raise FieldError("format", f"{problem}: pip install --upgrade retinagan")
 
 
@@ -281,5 +281,5 @@ def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(values) < len(pairs):
         keys = [key for key, _ in pairs]
         twice = next(key for key in keys if keys.count(key) > 1)
-        raise ValueError(f'key "{twice}" stands twice')
+        raise ValueError(f"key {shown(twice)} stands twice")
     return values

@@ -6,6 +6,7 @@ import hypothesis
 import hypothesis.strategies as st
 import numpy as np
 import pytest
+
 from retinagan.runtime.equalize import METHODS
 from retinagan.runtime.errors import ModelError
 from retinagan.runtime.spec import (
@@ -135,7 +136,10 @@ def test_a_spec_cannot_be_changed():
         ({"engine__compute_capability": "new"}, 'engine.compute_capability: got "new"; expected a string'),
         ({"format": 2}, "format: got 2, written by a newer version; this one reads 1: pip install --upgrade"),
         ({"format": ...}, "format: got None; expected the number 1: this is no model spec of retinagan"),
-        ({"format": "1"}, "format: got '1'; expected the number 1"),
+        ({"format": "1"}, 'format: got "1"; expected the number 1'),
+        ({"format": [10**400]}, f"format: got [1{'0' * 55}...; expected the number 1"),
+        ({"format": 10**400}, f"format: got 1{'0' * 56}..., written by a newer version"),
+        ({"a\nkey" + "!" * 100: 1}, f"a key{'!' * 52}...: unknown key; known are engine"),
         ({"training": {"a": "b" * 200}, "scores": "c" * 200}, 'scores: got "ccc'),
     ],
 )
@@ -155,6 +159,7 @@ def test_an_ill_spec_names_file_key_value_and_what_is_expected(keys, message):
         ("[" * 100_000, "nested too deeply"),
         ('{"format": 1, "threshold": NaN}', "NaN is not a JSON number"),
         ('{"format": 1, "format": 1}', 'key "format" stands twice'),
+        ('{"a\\nkey": 1, "a\\nkey": 1}', 'key "a key" stands twice'),
     ],
 )
 def test_what_is_not_json(text, reason):
