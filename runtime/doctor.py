@@ -121,17 +121,23 @@ def examine(model: str | os.PathLike[str] | None = None, ask: Ask = ask) -> Exam
         If there is no such model.
     """
     path, jetson = find_model(model), describe_jetson()
+    packages = _packages(ask)
+    findings = [*_system(jetson), *packages, *_conflict("OpenCV", _OPENCV, "opencv-python-headless")]
+    findings.append(_model(path))
+    broken = [finding for finding in packages if finding.state == "problem"]
+    if broken:
+        taken = {"problem": f"nothing runs without {' and '.join(finding.topic for finding in broken)}"}
+        return Examination((*findings, Finding("auto", "problem", taken["problem"], broken[0].advice)), taken)
     gpu = _gpu(ask)
+    findings.append(gpu)
     has_gpu = gpu.state == "ok"
-    findings = [*_system(jetson), *_packages(ask), *_conflict("OpenCV", _OPENCV, "opencv-python-headless")]
-    findings += [_model(path), gpu]
     findings += [_builder(name, ask, has_gpu=has_gpu, jetson=bool(jetson)) for name in _BUILDERS]
     wanted = '"retinagan[gpu]"' if has_gpu and not jetson else '"retinagan[cpu]"'
     findings += _conflict("ONNX Runtime", _ONNX_RUNTIME, wanted)
     if path.suffix == ".onnx":
         findings += [_tried(way, path, ask, has_gpu=has_gpu, jetson=bool(jetson)) for way in WAYS]
     taken = _answered(ask({"model": str(path), "engine": "auto", "device": "auto"}))
-    return Examination((*findings, _auto(taken, findings)), taken)
+    return Examination((*findings, _auto(taken, findings, wanted)), taken)
 
 
 def _system(jetson: str) -> list[Finding]:
@@ -235,23 +241,21 @@ def passed(found: Answer) -> str:
     return f"{found['description']}: vessels {likeness} (Dice {found['dice']:.3f}), {found['seconds']:.2f} s"
 
 
-def _auto(taken: Answer, findings: Sequence[Finding]) -> Finding:
+def _auto(taken: Answer, findings: Sequence[Finding], wanted: str) -> Finding:
+    """Say what "auto" takes, or else what would help most; `wanted` is what pip installs here."""
     if not taken["problem"]:
-        return Finding(
-            "auto",
-            "ok",
-            f"{passed(taken)}; {taken['selection'].removeprefix('auto: ') or 'nothing else runs it'}",
-        )
-    titles = {way.title: way for way in WAYS}
-    works = [
-        titles[finding.topic] for finding in findings if finding.topic in titles and finding.state == "ok"
-    ]
-    advice = 'pip install "retinagan[cpu]"'
+        reason = taken["selection"].removeprefix("auto: ") or "nothing else runs this file"
+        return Finding("auto", "ok", f"{passed(taken)}; {reason}")
+    states = {finding.topic: finding.state for finding in findings}
+    text, advice = taken["problem"], f"pip install {wanted}"
+    works = [way for way in WAYS if states.get(way.title) == "ok"]
     if works:
         advice = f"retina-run --engine {works[0].engine} --device {works[0].device} IMAGE"
-    elif any(finding.topic in _BUILDERS and finding.state == "ok" for finding in findings):
+    elif any(states[name] == "ok" for name in _BUILDERS):
         advice = _BUILD
-    return Finding("auto", "problem", taken["problem"], advice)
+    elif all(states.get(way.title) == "absent" for way in WAYS):
+        text = "no engine is installed"
+    return Finding("auto", "problem", text, advice)
 
 
 def _answered(answers_and_end: tuple[list[Answer], str]) -> Answer:

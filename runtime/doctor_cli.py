@@ -99,10 +99,6 @@ def _as_text(found: Examination) -> Iterator[str]:
     for finding in found.findings:
         yield from _lines(finding, width)
     problems = [finding for finding in found.findings if finding.state == "problem"]
-    for finding in problems:
-        yield ""
-        yield from textwrap.wrap(f"{finding.topic}: {finding.text}", width)
-        yield f"    {finding.advice}"
     yield ""
     if found.can_run:
         rest = f"; {counted(len(problems), 'problem')} beside that" if problems else ""
@@ -112,14 +108,14 @@ def _as_text(found: Examination) -> Iterator[str]:
 
 
 def _lines(finding: Finding, width: int) -> list[str]:
-    """Show a finding in a few lines; of a problem the advice comes further down."""
+    """Show a finding, and below a problem the line to type, whole."""
     text = finding.text
     if finding.advice and finding.state == "absent":
         text += f": {finding.advice}"
     head = f"{_MARKS[finding.state]}  {finding.topic:<{_TOPIC_WIDTH}}"
-    return textwrap.wrap(
-        text, width, initial_indent=head, subsequent_indent=" " * len(head), break_on_hyphens=False
-    )
+    indent = " " * len(head)
+    lines = textwrap.wrap(text, width, initial_indent=head, subsequent_indent=indent, break_on_hyphens=False)
+    return [*lines, f"    type:  {finding.advice}"] if finding.state == "problem" else lines
 
 
 if __name__ == "__main__":

@@ -97,8 +97,10 @@ def test_no_engine_is_installed(computer):
     found = examine(ask=computer.ask)
     assert not found.can_run
     assert finding(found, "auto") == Finding(
-        "auto", "problem", "nothing here runs it", 'pip install "retinagan[cpu]"'
+        "auto", "problem", "no engine is installed", 'pip install "retinagan[cpu]"'
     )
+    computer.gpus = A_GPU
+    assert finding(examine(ask=computer.ask), "auto").advice == 'pip install "retinagan[gpu]"'
     assert finding(found, "OpenVINO, cpu") == Finding(
         "OpenVINO, cpu", "absent", "not installed", 'pip install "retinagan[openvino]"'
     )
@@ -140,6 +142,14 @@ def test_packages_that_cannot_be_imported(computer):
         "cannot be imported (its process crashed)",
         "pip install --force-reinstall --no-deps retinagan",
     )
+    assert not found.can_run
+    assert finding(found, "auto") == Finding(
+        "auto",
+        "problem",
+        "nothing runs without numpy and Pillow and ACE extension",
+        "pip install --force-reinstall numpy",
+    )
+    assert not findings(found, "OpenVINO, cpu")
 
 
 def test_distributions_that_overwrite_each_other(computer):

@@ -53,7 +53,7 @@ def test_where_no_engine_loads(tmp_path, monkeypatch, capfd):
     lines = out.splitlines()
     assert any(line.startswith("!!  OpenVINO, cpu") and "ended by SIGILL" in line for line in lines)
     assert any(line.startswith("!!  ONNX Runtime, cpu") and "libstdc++ is too old" in line for line in lines)
-    assert '    pip install "retinagan[openvino]"' in lines
+    assert '    type:  pip install "retinagan[openvino]"' in lines
     assert lines[-1] == "Nothing can be segmented here until this is put right."
 
 
@@ -73,9 +73,7 @@ def test_a_problem_comes_with_the_line_to_type(examined, capsys):
     assert main([]) == 0
     assert capsys.readouterr().out.endswith(
         "!!  OpenCV              two are installed\n"
-        "\n"
-        "OpenCV: two are installed\n"
-        "    pip uninstall -y opencv-python\n"
+        "    type:  pip uninstall -y opencv-python\n"
         "\n"
         "Images can be segmented here; 1 problem beside that:  retina-run IMAGE\n"
     )
