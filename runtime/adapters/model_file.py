@@ -3,7 +3,9 @@
 import os
 import warnings
 from dataclasses import replace
+from operator import index
 from pathlib import Path
+from typing import SupportsIndex
 
 from retinagan.runtime.errors import EngineError, ModelError
 from retinagan.runtime.onnx_metadata import onnx_metadata
@@ -81,9 +83,11 @@ def checked_threads(threads: int | None) -> int:
     """Give the number of threads, 0 for None; raises `EngineError` if it is no whole number from 1."""
     if threads is None:
         return 0
-    if isinstance(threads, bool) or not isinstance(threads, int) or threads < 1:
-        raise EngineError(f"threads: got {threads!r}; expected a whole number from 1, or None for all cores")
-    return threads
+    if isinstance(threads, bool) or not isinstance(threads, SupportsIndex) or index(threads) < 1:
+        raise EngineError(
+            f"threads: got {threads!r}; expected a whole number from 1; leave it out for all cores"
+        )
+    return index(threads)
 
 
 def one_line(error: BaseException) -> str:

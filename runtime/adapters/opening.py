@@ -117,9 +117,12 @@ def open_adapter(
 
 
 def _check_choice(option: str, choice: str, known: tuple[str, ...]) -> None:
-    if choice not in known:
-        names = ", ".join(f'"{name}"' for name in known)
-        raise EngineError(f"{option}: got {choice!r}; expected one of {names}")
+    if choice in known:
+        return
+    names = ", ".join(f'"{name}"' for name in known)
+    hint = f'; "{choice}" is an engine' if choice in ENGINES else ""
+    hint = f'; "{choice}" is a device' if choice in DEVICES else hint
+    raise EngineError(f"{option}: got {choice!r}; expected one of {names}{hint}")
 
 
 def _open_engine(path: Path, spec: ModelSpec | None, engine: str, device: str) -> EngineAdapter:
@@ -164,8 +167,8 @@ def _open_best(path: Path, spec: ModelSpec, ways: list[_Way], threads: int | Non
         _say_once(f"{adapter.description} ({adapter.selection})")
         return adapter
     raise EngineError(
-        f"nothing here runs {path}: {'; '.join(failures)}. With TensorRT alone, build an engine: "
-        f"retina-export {path} --engine tensorrt"
+        f'no engine here runs {path.name}: pip install "retinagan[cpu]", or with TensorRT alone '
+        f"retina-export {path} --engine tensorrt. What was tried: {'; '.join(failures)}"
     )
 
 

@@ -207,7 +207,7 @@ def test_a_provider_without_a_driver(model, spec, monkeypatch):
 @pytest.mark.parametrize("threads", [0, -1, 1.5, True, "2"])
 def test_a_wrong_number_of_threads(model, spec, threads):
     message = (
-        f"threads: got {re.escape(repr(threads))}; expected a whole number from 1, or None for all cores"
+        f"threads: got {re.escape(repr(threads))}; expected a whole number from 1; leave it out for all cores"
     )
     with pytest.raises(EngineError, match=message):
         OnnxRuntimeAdapter(model, spec, threads=threads)

@@ -92,9 +92,9 @@ def test_auto_says_once_what_it_takes_and_why(model, spec, working, caplog):
 def test_auto_finds_nothing(model, spec, working):
     working.clear()
     message = (
-        r"nothing here runs .*tiny\.onnx: onnxruntime on cuda: onnxruntime is not here; "
-        r"openvino on cpu: openvino is not here; onnxruntime on cpu: onnxruntime is not here\. "
-        r"With TensorRT alone, build an engine: retina-export .*tiny\.onnx --engine tensorrt$"
+        r'^no engine here runs tiny\.onnx: pip install "retinagan\[cpu\]", or with TensorRT alone '
+        r"retina-export .*tiny\.onnx --engine tensorrt\. What was tried: onnxruntime on cuda: onnxruntime is "
+        r"not here; openvino on cpu: openvino is not here; onnxruntime on cpu: onnxruntime is not here$"
     )
     with pytest.raises(EngineError, match=message):
         open_adapter(model, spec)
@@ -141,11 +141,13 @@ def test_openvino_has_no_gpu(model, spec, device):
             {"device": "tpu"},
             'device: got \'tpu\'; expected one of "auto", "cpu", "cuda", "tensorrt"',
         ),
+        ({"device": "openvino"}, '"cpu", "cuda", "tensorrt"; "openvino" is an engine$'),
+        ({"engine": "cuda"}, '"onnxruntime", "openvino", "tensorrt"; "cuda" is a device$'),
         (
             {"engine": "torch"},
             'engine: got \'torch\'; expected one of "auto", "onnxruntime", "openvino", "tensorrt"',
         ),
-        ({"threads": 0}, "threads: got 0; expected a whole number from 1, or None for all cores"),
+        ({"threads": 0}, "threads: got 0; expected a whole number from 1; leave it out for all cores"),
     ],
 )
 def test_wrong_options(model, spec, options, message):
