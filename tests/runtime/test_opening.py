@@ -211,5 +211,5 @@ def test_auto_really_opens_one(model, spec):
 def test_without_any_engine(model, spec, monkeypatch):
     for name in ("onnxruntime", "openvino"):
         monkeypatch.setitem(sys.modules, name, None)
-    with pytest.raises(EngineError, match=r'nothing here .*"retinagan\[openvino\]".*"retinagan\[cpu\]"'):
+    with pytest.raises(EngineError, match=r'no engine here .*"retinagan\[cpu\]".*"retinagan\[openvino\]"'):
         open_adapter(model, spec)
