@@ -4,10 +4,10 @@
     python benchmarks/engines.py exported
     python benchmarks/engines.py exported --threads 4 --patch 128      the paper's sixteen patches
 
-Each engine gets the patches of one synthetic picture, first some times to warm up, then as often as
-``--rounds`` says; the medians count. The engine's own run is timed, and the whole way from a frame to its
-vessels. Beside each stands how many times ONNX Runtime's FP32 it is, what it should be, and how its vessel
-map agrees with FP32's (Dice).
+Each engine gets the patches of one synthetic picture, first some times to warm up, then in turn with the
+others, as often as ``--rounds`` says; the medians count. The engine's own run is timed, and the whole way
+from a frame to its vessels. Beside each stands how many times ONNX Runtime's FP32 of the same round it is,
+what it should be, and how its vessel map agrees with FP32's (Dice).
 """
 
 import argparse
@@ -16,10 +16,10 @@ import shutil
 import statistics
 import tempfile
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from pipeline import cpu_name
@@ -49,16 +49,16 @@ WAYS = {
 """By the file's precision, what runs it."""
 
 
-@dataclass(frozen=True)
+@dataclass
 class Row:
-    """What was measured; seconds."""
+    """An engine with a file, and the seconds of each round."""
 
     engine: str
     precision: str
-    description: str
-    own: float
-    whole: float
-    vessels: Any
+    adapter: EngineAdapter
+    segmenter: Segmenter
+    own: list[float] = field(default_factory=list)
+    whole: list[float] = field(default_factory=list)
 
 
 def main() -> None:
@@ -68,18 +68,35 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
     parser.add_argument("--patch", type=int, help="side of the patches (default: the model's)")
     options = parser.parse_args()
-    rows = []
+    with tempfile.TemporaryDirectory() as folder:
+        rows = list(opened(options, Path(folder)))
+        if not rows:
+            raise SystemExit(f"{options.folder}: nothing there that an installed engine runs")
+        frame = read_image(PICTURE)
+        calls = [(engine_alone(row.adapter, frame), partial(row.segmenter, frame)) for row in rows]
+        for number in range(-3, options.rounds):
+            for row, (own, whole) in zip(rows, calls, strict=True):
+                times = timed(own), timed(whole)
+                if number >= 0:
+                    row.own.append(times[0])
+                    row.whole.append(times[1])
+        print(table(rows, frame, options))
+
+
+def opened(options: argparse.Namespace, folder: Path) -> Iterator[Row]:
+    """Open every file of the exported folder by every engine that runs it and is installed."""
     for path in sorted(options.folder.glob("*.onnx")) + sorted(options.folder.glob("*.engine")):
+        engines, precision = ways(path, ModelSpec.load(spec_path(path)))
+        path = cut_otherwise(path, folder, options.patch) if options.patch else path
         spec = ModelSpec.load(spec_path(path))
-        engines, precision = ways(path, spec)
         for engine in engines:
             try:
-                rows.append(measure(path, engine, precision, options))
+                adapter = open_adapter(path, spec, engine=engine, threads=options.threads)
+                segmenter = Segmenter(path, engine=engine, threads=options.threads)
             except EngineError as error:
                 print(f"not timed: {path.name} by {engine}: {error}")
-    if not rows:
-        raise SystemExit(f"{options.folder}: nothing there that an installed engine runs")
-    print(table(rows, options))
+            else:
+                yield Row(engine, precision, adapter, segmenter)
 
 
 def ways(path: Path, spec: ModelSpec) -> tuple[tuple[str, ...], str]:
@@ -89,20 +106,6 @@ def ways(path: Path, spec: ModelSpec) -> tuple[tuple[str, ...], str]:
     name = path.stem.removeprefix(f"{spec.name}-")
     precision = name if name in WAYS else spec.precision
     return WAYS[precision], precision
-
-
-def measure(path: Path, engine: str, precision: str, options: argparse.Namespace) -> Row:
-    """Time one engine on one file."""
-    frame = read_image(PICTURE)
-    with tempfile.TemporaryDirectory() as folder:
-        path = cut_otherwise(path, Path(folder), options.patch) if options.patch else path
-        spec = ModelSpec.load(spec_path(path))
-        with open_adapter(path, spec, engine=engine, threads=options.threads) as adapter:
-            own = times(engine_alone(adapter, frame), options.rounds)
-        with Segmenter(path, engine=engine, threads=options.threads) as segmenter:
-            whole = times(lambda: segmenter(frame), options.rounds)
-            vessels = segmenter(frame).vessels
-            return Row(engine, precision, segmenter.engine, own, whole, vessels)
 
 
 def cut_otherwise(path: Path, folder: Path, side: int) -> Path:
@@ -123,20 +126,13 @@ def engine_alone(adapter: EngineAdapter, frame: np.ndarray) -> Callable[[], obje
     return lambda: adapter.infer(batch.image, batch.roi, batch.probability)
 
 
-def times(call: Callable[[], object], rounds: int) -> float:
-    """Give the median time of a call, warmed up."""
-    for _ in range(3):
-        call()
-    return statistics.median(timed(call) for _ in range(rounds))
-
-
 def timed(call: Callable[[], object]) -> float:
     start = time.perf_counter()
     call()
     return time.perf_counter() - start
 
 
-def table(rows: list[Row], options: argparse.Namespace) -> str:
+def table(rows: list[Row], frame: np.ndarray, options: argparse.Namespace) -> str:
     """Lay the rows out as Markdown."""
     base = next((row for row in rows if (row.engine, row.precision) == BASE), None)
     lines = [
@@ -148,13 +144,17 @@ def table(rows: list[Row], options: argparse.Namespace) -> str:
         "| --- | --- | ---: | ---: | ---: | ---: | ---: |",
     ]
     for row in rows:
-        times = "-" if base is None else f"{base.own / row.own:.2f}"
+        cells = [row.adapter.description, row.precision]
+        cells += [f"{1 / statistics.median(times):.2f}" for times in (row.own, row.whole)]
         target = TARGETS.get((row.engine, row.precision))
-        agreement = "-" if base is None else f"{dice(base.vessels, row.vessels):.4f}"
-        lines.append(
-            f"| {row.description} | {row.precision} | {1 / row.own:.2f} | {1 / row.whole:.2f} | {times} "
-            f"| {'-' if target is None else f'at least {target:g}'} | {agreement} |"
-        )
+        if base is None:
+            cells += ["-", "-", "-"]
+        else:
+            ratios = [first / second for first, second in zip(base.own, row.own, strict=True)]
+            agreement = dice(base.segmenter(frame).vessels, row.segmenter(frame).vessels)
+            cells += [f"{statistics.median(ratios):.2f}", "-" if target is None else f"at least {target:g}"]
+            cells.append(f"{agreement:.4f}")
+        lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
 
 
