@@ -162,7 +162,7 @@ def _problem_noted(passing: _Passing) -> Iterator[None]:
         passing.problem = str(error)
     except MemoryError:
         passing.problem = "not enough memory for an image of this size; make it smaller"
-    except Exception as error:  # a defect that one image brings to light shall not cost the others
+    except (Exception, SystemExit) as error:  # a defect that one image brings to light costs no other
         passing.problem = f"unexpected {type(error).__name__}: {error}; please report it with the image"
 
 

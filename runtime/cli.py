@@ -59,10 +59,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     received: list[int] = []
     try:
         with _signals_raised(received):
-            return _run(_parsed(sys.argv[1:] if arguments is None else arguments))
-    except (SystemExit, BrokenPipeError):  # --help and --version, whether they are read or not
-        flush(sys.stdout)
-        return ALL_DONE
+            try:
+                options = _parsed(sys.argv[1:] if arguments is None else arguments)
+            except (SystemExit, BrokenPipeError):  # --help and --version, whether they are read or not
+                flush(sys.stdout)
+                return ALL_DONE
+            return _run(options)
     except RetinaGanError as error:
         if not received:  # else it only says that something was interrupted
             _complain(str(error))

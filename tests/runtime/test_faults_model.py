@@ -14,7 +14,7 @@ from drawn_retina import drawn_retina
 from PIL import Image
 from tiny_model import tiny_spec, write_tiny_model
 
-from retinagan.runtime import EngineError, ModelError, Segmenter
+from retinagan.runtime import EngineError, ModelError, Segmenter, cli
 from retinagan.runtime.cli import main
 from retinagan.runtime.spec import spec_path
 
@@ -168,3 +168,33 @@ def test_a_fork_may_open_a_segmenter_of_its_own(model, engine):
                 return np.array_equal(own(frame).probability, expected)
 
         assert in_a_fork(same)
+
+
+def test_a_library_that_ends_its_thread_costs_one_image(model, tmp_path, monkeypatch, capfd):
+    def segment(segmenter, frame):
+        if frame[0, 0, 0] == 1:
+            sys.exit(0)
+        return whole(segmenter, frame)
+
+    whole = Segmenter.__call__
+    monkeypatch.setattr(Segmenter, "__call__", segment)
+    monkeypatch.chdir(tmp_path)
+    Path("in").mkdir()
+    for number in range(3):
+        frame, _ = drawn_retina()
+        frame[0, 0] = number
+        Image.fromarray(frame).save(f"in/{number}.png")
+    assert main(["in", "--model", str(model)]) == 1
+    assert sorted(path.name for path in Path("out").glob("*.png")) == ["0_vessels.png", "2_vessels.png"]
+    assert "1.png: unexpected SystemExit: 0; please report it with the image" in capfd.readouterr().err
+
+
+def test_a_run_that_is_broken_off_is_not_called_done(model, monkeypatch):
+    """Even where something in it asks the whole process to end, and calls that a success."""
+
+    def run(options):
+        raise SystemExit(3)
+
+    monkeypatch.setattr(cli, "_run", run)
+    with pytest.raises(SystemExit, match="3"):
+        main(["in", "--model", str(model)])
