@@ -2,6 +2,7 @@ import os
 from pathlib import Path
 
 import pytest
+from fake_gpu import compile_driver
 
 from retinagan.runtime import child
 from retinagan.runtime.child import ask
@@ -69,6 +70,22 @@ def test_no_file_is_left_open():
     before = len(list(OPEN_FILES.iterdir()))
     ask({"imports": ["json"]})
     assert len(list(OPEN_FILES.iterdir())) == before
+
+
+def test_gpus_by_a_driver_that_only_the_child_loads(tmp_path, monkeypatch):
+    compile_driver(tmp_path, "libcuda.so.1")
+    monkeypatch.setenv("LD_LIBRARY_PATH", str(tmp_path))
+    text = "Fake GPU, compute capability 8.7, 8.0 GiB; the driver takes CUDA up to 12.6"
+    assert ask({"gpus": True}) == ([{"driver": True, "text": text, "problem": ""}], "")
+
+
+def test_a_driver_that_does_not_load_is_none(tmp_path, monkeypatch):
+    (tmp_path / "libcuda.so.1").write_text("no library")
+    monkeypatch.setenv("LD_LIBRARY_PATH", str(tmp_path))
+    (found,), end = ask({"gpus": True})
+    assert end == ""
+    assert not found["driver"]
+    assert found["problem"].startswith("no NVIDIA driver (libcuda.so.1 is not found)")
 
 
 def test_gpus_are_asked_for_in_the_child(monkeypatch):
