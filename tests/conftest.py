@@ -1,4 +1,5 @@
 import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -11,3 +12,10 @@ def drive() -> Path:
     if not folder:
         pytest.skip("RETINAGAN_DRIVE does not name a folder with the DRIVE dataset")
     return Path(folder)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def ctrl_c_works():
+    """A shell that starts the tests in its background has them ignore Ctrl-C, and their children too."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
