@@ -39,7 +39,7 @@ def nothing_is_left():
     files = open_files()
     yield
     assert stream_threads() == []
-    assert open_files() == files
+    assert open_files() <= files  # others may have been closed meanwhile
 
 
 def open_files() -> int:
