@@ -15,7 +15,9 @@ def drive() -> Path:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def ctrl_c_works():
-    """A shell that starts the tests in its background has them ignore Ctrl-C, and their children too."""
+def signals_work():
+    """A shell's background and nohup have the tests ignore Ctrl-C and hang-ups, and their children too."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+    if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+        signal.signal(signal.SIGHUP, lambda number, frame: None)  # children start with the default again
