@@ -56,7 +56,7 @@ def test_the_wheel_holds_every_module_and_the_models(wheel_names):
 
 def test_the_wheel_holds_nothing_else(wheel_names):
     allowed = re.compile(
-        r"retinagan/(ace_ext|runtime|train|export)/.*\.(py|so|pxd|pyi|h|onnx|json|pt)"
+        r"retinagan/(ace_ext|runtime|train|export)/.*\.(py|so|pyi|onnx|json|pt)"
         r"|retinagan/(ace_ext|runtime|train|export)/py\.typed"
         r"|retinagan/export/proof/\w+\.jpg"
         r"|retinagan/runtime/models/self-test[\w-]*\.png"
