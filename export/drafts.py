@@ -126,7 +126,7 @@ class Prover:
             spec = replace(draft.spec, threshold=threshold)
             if threshold != draft.spec.threshold:
                 spec = write_draft(draft.model, spec, draft.path.parent, draft.facts).spec
-            proven.append(replace(draft, spec=replace(spec, proof=proof)))
+            proven.append(replace(draft, spec=replace(spec, proof=proof, scores=_scores(record))))
         return proven
 
     def cost(self, draft: Draft) -> float:
@@ -185,6 +185,14 @@ class Prover:
     ) -> tuple[list[Measurement], Any]:
         reference = None if stored else self._reference
         return measure(self._steps.counted(images, "image"), self._spec, reference, adapters)
+
+
+def _scores(record: dict[str, Any]) -> dict[str, Any]:
+    """Give a spec's scores: those against the experts' maps of the images to verify on, if there are any."""
+    verified = record.get("verify", {})
+    if "scores" not in verified:
+        return {}
+    return {"region": "inside the FOV, native size, pooled", "images": verified["images"], **verified["scores"]}
 
 
 def _expected(image: ProofImage) -> NDArray[np.float32]:

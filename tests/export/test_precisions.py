@@ -93,6 +93,7 @@ def test_the_proof_is_what_the_file_shows(all_of, dataset):
         }
     )
     assert proof["reference_scores"]["dice"] == pytest.approx(truth.scores(0.5).dice)
+    assert spec.scores == {"region": "inside the FOV, native size, pooled", "images": 4, **proof["scores"]}
 
 
 def test_the_threshold_is_refitted_and_stored_in_the_file_too(all_of, dataset):
