@@ -192,7 +192,8 @@ def _scores(record: dict[str, Any]) -> dict[str, Any]:
     verified = record.get("verify", {})
     if "scores" not in verified:
         return {}
-    return {"region": "inside the FOV, native size, pooled", "images": verified["images"], **verified["scores"]}
+    facts = {"region": "inside the FOV, native size, pooled", "images": verified["images"]}
+    return {**facts, **verified["scores"]}
 
 
 def _expected(image: ProofImage) -> NDArray[np.float32]:

@@ -6,6 +6,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 from onnx.reference import ReferenceEvaluator
+
 from retinagan.runtime.spec import (
     METADATA_KEY,
     ModelSpec,

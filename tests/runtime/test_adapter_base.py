@@ -2,10 +2,11 @@ import threading
 
 import numpy as np
 import pytest
+from tiny_model import tiny_spec
+
 from retinagan.runtime.adapters import EngineAdapter
 from retinagan.runtime.adapters.base import PIXELS_PER_RUN
 from retinagan.runtime.errors import EngineError
-from tiny_model import tiny_spec
 
 
 class RecordingAdapter(EngineAdapter):

@@ -1,4 +1,5 @@
 import pytest
+
 from retinagan.runtime.atomic import written_atomically
 
 

@@ -1,6 +1,7 @@
 from pathlib import Path
 
 import pytest
+
 from retinagan.runtime import bundled
 from retinagan.runtime.bundled import bundled_model, bundled_models, find_model
 from retinagan.runtime.errors import ModelError

@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+
 from retinagan.runtime.errors import ModelError
 from retinagan.runtime.patches import PatchGrid
 from retinagan.runtime.seams import border_ratio

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 from drawn_retina import drawn_retina
+
 from retinagan.runtime.errors import ImageError, NoRetinaError
 from retinagan.runtime.prepare import prepare
 from retinagan.runtime.spec import Preprocessing
