@@ -244,7 +244,8 @@ def passed(found: Answer) -> str:
 def _auto(taken: Answer, findings: Sequence[Finding], wanted: str) -> Finding:
     """Say what "auto" takes, or else what would help most; `wanted` is what pip installs here."""
     if not taken["problem"]:
-        reason = taken["selection"].removeprefix("auto: ") or "nothing else runs this file"
+        reason = taken["selection"].removeprefix("auto: ").partition("; not ")[0]  # the others stand above
+        reason = reason or "nothing else runs this file"
         return Finding("auto", "ok", f"{passed(taken)}; {reason}")
     states = {finding.topic: finding.state for finding in findings}
     text, advice = taken["problem"], f"pip install {wanted}"

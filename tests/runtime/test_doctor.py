@@ -59,7 +59,7 @@ class Computer:
     def _run(self, way: str):
         if way in self.broken or not way:
             return {"problem": self.broken.get(way, "nothing here runs it")}
-        selection = "auto: the best"
+        selection = "auto: the best; not another: it is not here"
         found = {"description": way, "selection": selection, "dice": 1.0, "seconds": 0.25, "recorded": True}
         return {**found, "problem": ""}
 
