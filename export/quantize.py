@@ -91,8 +91,8 @@ def quantize(
         quantizer = QDQQuantizer(
             model,
             per_channel=True,
-            # CPUs with AVX2 but no VNNI add two products of uint8 and int8 in 16 bits, which saturate. Weights
-            # of 7 bits cannot overflow them, and cost next to nothing.
+            # CPUs with AVX2 but no VNNI add two products of uint8 and int8 in 16 bits, which saturate.
+            # Weights of 7 bits cannot overflow them, and cost next to nothing.
             reduce_range=True,
             weight_qType=QuantType.QInt8,
             activation_qType=QuantType.QInt8 if form.signed else QuantType.QUInt8,
