@@ -19,6 +19,7 @@ from retinagan.export.graph import named_nodes
 from retinagan.export.image_sets import ImageFolder, named
 from retinagan.export.patches import patches_of
 from retinagan.export.steps import Steps
+from retinagan.runtime import __version__
 from retinagan.runtime.atomic import written_atomically
 from retinagan.runtime.errors import ImageError, ModelError
 from retinagan.runtime.reading import read_image
@@ -65,6 +66,17 @@ class Calibration:
         }
 
 
+def calibration_images(folder: ImageFolder) -> list[Path]:
+    """Give a folder's images to calibrate with; raises `InputError` or `ModelError` if too few."""
+    paths = folder.paths
+    if len(paths) < FEWEST_IMAGES:
+        raise ModelError(
+            f"{folder.folder}: {len(paths)} image{'s' * (len(paths) != 1)} to calibrate with; INT8 needs at "
+            f"least {FEWEST_IMAGES}, 20 or more of the camera's own are better"
+        )
+    return paths
+
+
 def calibrate(model: onnx.ModelProto, spec: ModelSpec, folder: ImageFolder, steps: Steps) -> Calibration:
     """
     Find the ranges of all activations of a model.
@@ -94,14 +106,10 @@ def calibrate(model: onnx.ModelProto, spec: ModelSpec, folder: ImageFolder, step
     InputError, ImageError, ModelError
         If there is no image or too few, or one cannot be used; the text names it.
     """
-    paths = folder.paths
-    if len(paths) < FEWEST_IMAGES:
-        raise ModelError(
-            f"{folder.folder}: {len(paths)} image{'s' * (len(paths) != 1)} to calibrate with; INT8 needs at "
-            f"least {FEWEST_IMAGES}, 20 or more of the camera's own are better"
-        )
+    paths = calibration_images(folder)
     key = {
         "format": _FORMAT,
+        "package": __version__,
         "model": spec.sha256,
         "images": folder.sha256(),
         "patches_per_image": PATCHES_PER_IMAGE,

@@ -7,13 +7,17 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from retinagan.export.options import MEANT_FOR, Changes, ExportOptions
-from retinagan.export.plan import Request, choose_engine, device_line, plan_lines, require_installed
+from retinagan.export.plan import Request, choose_engine, device_line, plan_lines, require_possible
 from retinagan.export.steps import Steps
 from retinagan.runtime import __version__
 from retinagan.runtime.bundled import bundled_model, bundled_models
 from retinagan.runtime.errors import ModelError, RetinaGanError
+
+if TYPE_CHECKING:
+    from retinagan.export.engine_export import EngineOptions
 
 _DESCRIPTION = """\
 Turn a trained model into the files that devices run, each with the proof that
@@ -27,7 +31,7 @@ examples:
   retina-export --check exported/retina-gan-int8.onnx --max-drop 0.003
 
 exit code: 0 done; 1 a model misses its bounds or does not fit this device;
-2 unusable input or output; 130 interrupted, nothing was written.
+2 unusable input or output; 130 interrupted, nothing half-written is left.
 """
 
 
@@ -54,7 +58,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         with _stopped_alike():
             return _run(arguments, parser)
     except KeyboardInterrupt:
-        return _fail("interrupted; nothing was written", 130)
+        return _fail("interrupted; nothing half-written is left", 130)
     except ParityError as error:
         return _fail(str(error), 1)
     except RetinaGanError as error:
@@ -72,20 +76,21 @@ def _run(arguments: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
     if arguments.source is None or arguments.out is None:
         parser.error("give a checkpoint or an ONNX file, and a folder with --out; or a file with --check")
     request = _request(arguments)
+    engine = _engine_options(request, arguments)
     if arguments.plan:
         _print_lines(plan_lines(request))
         return 0
-    require_installed(request)
+    require_possible(request)
     steps = Steps()
     built_from = [request.source]
     if request.options is not None:
         built_from = _export(request, request.options, steps)
-    if request.engine != "none":
-        _build_engines(built_from, request, arguments, steps)
+    if engine is not None:
+        _build_engines(built_from, request.out, engine, steps)
     elif request.no_engine:
         steps.line(f"\nNo engine was built here: {request.no_engine}")
         for model in built_from[:1]:
-            steps.line(f"On the device, with the files above:  {device_line(model)}")
+            steps.line(f"On the device, with the files above:  {device_line(model, arguments.batch)}")
     return 0
 
 
@@ -103,6 +108,7 @@ def _request(arguments: argparse.Namespace) -> Request:
                 f"{source}: nothing to do with an ONNX file without --precision or --engine tensorrt"
                 + (f" (no engine can be built here: {no_engine})" if no_engine else "")
             )
+        _refuse_unused(arguments, source)
         return Request(source, arguments.out, None, engine)
     options = ExportOptions(
         tuple(dict.fromkeys(precisions or ["fp32"])),
@@ -124,16 +130,37 @@ def _export(request: Request, options: ExportOptions, steps: Steps) -> list[Path
     return [artefact.path for artefact in artefacts if artefact.spec.proof["meant_for"] not in elsewhere]
 
 
-def _build_engines(
-    models: Sequence[Path], request: Request, arguments: argparse.Namespace, steps: Steps
-) -> None:
-    from retinagan.export.engine_export import EngineOptions, export_engine
+def _refuse_unused(arguments: argparse.Namespace, source: Path) -> None:
+    """Refuse what an engine does not ask for, rather than leave it out in silence."""
+    names = ("name", "threshold", "overlap", "calibrate", "verify")
+    unused = [f"--{name}" for name in names if getattr(arguments, name) is not None]
+    if unused:
+        raise ModelError(
+            f"{', '.join(unused)}: not for an engine, which takes all from {source.name} and is held to its "
+            "proof pack; leave out, or write ONNX files too with --precision"
+        )
+
+
+def _engine_options(request: Request, arguments: argparse.Namespace) -> "EngineOptions | None":
+    """Give what is asked of the engine, None for none; what cannot be is found before the work."""
+    from retinagan.export.engine_export import EngineOptions
 
     batch = None if arguments.batch is None else tuple(arguments.batch)
     patch = arguments.patch if request.options is None else None
-    options = EngineOptions(request.engine, batch, patch, accept_drop=arguments.accept_drop)
+    options = EngineOptions(
+        "tensorrt" if request.engine == "none" else request.engine,
+        batch,
+        patch,
+        accept_drop=arguments.accept_drop,
+    )
+    return None if request.engine == "none" else options
+
+
+def _build_engines(models: Sequence[Path], out: Path, options: "EngineOptions", steps: Steps) -> None:
+    from retinagan.export.engine_export import export_engine
+
     for model in models:
-        steps.line(str(export_engine(model, request.out, options, steps)))
+        steps.line(str(export_engine(model, out, options, steps)))
 
 
 def _check(arguments: argparse.Namespace) -> int:

@@ -9,7 +9,8 @@ from tempfile import TemporaryDirectory
 
 from retinagan.export.agreement import ParityError
 from retinagan.export.bounds import bounds_for, deciding_set, faults
-from retinagan.export.calibration import Calibration, calibrate
+from retinagan.export.build_watch import interrupts_deferred
+from retinagan.export.calibration import Calibration, calibrate, calibration_images
 from retinagan.export.drafts import Draft, Prover, write_draft
 from retinagan.export.image_sets import ImageFolder
 from retinagan.export.layer_search import search
@@ -17,7 +18,6 @@ from retinagan.export.making import Maker
 from retinagan.export.options import MEANT_FOR, ExportOptions
 from retinagan.export.source import open_source
 from retinagan.export.steps import Steps
-from retinagan.runtime.errors import ModelError
 from retinagan.runtime.spec import ModelSpec, spec_path
 
 
@@ -92,18 +92,16 @@ def export_models(
             results.append(f"{len(prover.pack)} synthetic images")
         proven = prover.prove(drafts, pack_sha256)
         kept = [_judged(draft, maker, prover, options, steps) for draft in proven]
-        return _given_out(kept, work, Path(out))
+        with interrupts_deferred():
+            return _given_out(kept, work, Path(out))
 
 
 def _folders(options: ExportOptions) -> tuple[ImageFolder | None, ImageFolder | None]:
     """Give the folders to calibrate with and to prove on; an unusable one is found before the work."""
-    if options.calibrate is None and options.quantized:
-        raise ModelError(
-            "INT8 needs images to calibrate with: give a folder of 20 or more fundus images of the camera's "
-            "own with --calibrate"
-        )
     calibration = None if options.calibrate is None else ImageFolder(options.calibrate, "training")
     verify = None if options.verify is None else ImageFolder(options.verify, "test")
+    if calibration is not None and options.quantized:
+        calibration_images(calibration)
     for folder in (calibration, verify):
         if folder is not None:
             folder.paths  # noqa: B018

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from retinagan.runtime.errors import ModelError
 from retinagan.runtime.spec import Tiling
 
 MEANT_FOR = {
@@ -65,6 +66,13 @@ class ExportOptions:
     calibrate: Path | None = None
     verify: Path | None = None
     accept_drop: bool = False
+
+    def __post_init__(self) -> None:
+        if self.quantized and self.calibrate is None:
+            raise ModelError(
+                "INT8 needs images to calibrate with: give a folder of 20 or more fundus images of the "
+                "camera's own with --calibrate"
+            )
 
     @property
     def quantized(self) -> bool:

@@ -1,12 +1,14 @@
 """`retina-export --plan`: what the command would do with what is found here; it does nothing."""
 
 import importlib.util
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 
 from retinagan.export.options import MEANT_FOR, ExportOptions
 from retinagan.runtime.adapters.cuda_driver import find_gpu
+from retinagan.runtime.adapters.openvino_engine import bf16_obstacle
 from retinagan.runtime.adapters.tensorrt_device import import_tensorrt
 from retinagan.runtime.errors import EngineError
 
@@ -49,16 +51,43 @@ def choose_engine(asked: str | None) -> tuple[str, str]:
     """Give the engine to build, TensorRT where it and a GPU are found, and else why none."""
     if asked is not None:
         return asked, ""
+    obstacle = engine_obstacle("tensorrt")
+    return ("none", obstacle) if obstacle else ("tensorrt", "")
+
+
+def engine_obstacle(engine: str) -> str:
+    """Say why an engine cannot be built here; empty if it can."""
     try:
-        import_tensorrt("tensorrt")
-        find_gpu()
+        import_tensorrt(engine.replace("-", "_"))
+        if engine == "tensorrt":
+            find_gpu()
     except EngineError as error:
-        return "none", str(error)
-    return "tensorrt", ""
+        return str(error)
+    return ""
 
 
-def require_installed(request: Request) -> None:
-    """Find out before the work, not after it, that a package is missing; raises `EngineError`."""
+def require_possible(request: Request) -> None:
+    """Find out before the work, not after it, that it cannot be done here.
+
+    Raises
+    ------
+    EngineError
+        If a package is missing, the CPU cannot prove BF16, or the engine that ONNX files are to become
+        cannot be built here.
+    """
+    _require_installed(request)
+    if request.options is None:
+        return
+    if "bf16" in request.options.precisions and (obstacle := bf16_obstacle()):
+        raise EngineError(f"--precision bf16 cannot be proven here: {obstacle}; leave bf16 out")
+    if request.engine != "none" and (obstacle := engine_obstacle(request.engine)):
+        raise EngineError(
+            f"--engine {request.engine} cannot be built here: {obstacle}. For the ONNX files alone give "
+            "--engine none"
+        )
+
+
+def _require_installed(request: Request) -> None:
     missing = [name for name in _needed(request) if importlib.util.find_spec(name) is None]
     if missing:
         extras = ",".join(sorted({(_EXTRA | _SOMETIMES)[name] for name in missing}))
@@ -84,10 +113,10 @@ def plan_lines(request: Request) -> list[tuple[str, str]]:
     Raises
     ------
     EngineError, InputError
-        If it could not be done: a package is missing, a folder has no image.
+        If it could not be done: a package is missing, a folder has no image or too few.
     """
     lines = [("source", f"{request.source}, {'an ONNX file' if request.is_onnx else 'a checkpoint'}")]
-    require_installed(request)
+    require_possible(request)
     if not request.source.is_file():
         lines.append(("", "which is not there"))
     versions = ", ".join(f"{name} {metadata.version(name)}" for name in _needed(request) if name in _EXTRA)
@@ -98,9 +127,10 @@ def plan_lines(request: Request) -> list[tuple[str, str]]:
     return lines
 
 
-def device_line(onnx: Path) -> str:
+def device_line(onnx: Path, batch: Sequence[int] | None) -> str:
     """Give the line to type on the device that is to run an ONNX file by TensorRT."""
-    return f"retina-export {onnx.name} --out . --engine tensorrt"
+    sizes = "" if batch is None else f" --batch {' '.join(map(str, batch))}"
+    return f"retina-export {onnx.name} --out . --engine tensorrt{sizes}"
 
 
 def _needed(request: Request) -> list[str]:
@@ -116,6 +146,7 @@ def _needed(request: Request) -> list[str]:
 
 
 def _export_lines(request: Request, options: ExportOptions) -> list[tuple[str, str]]:
+    from retinagan.export.calibration import calibration_images
     from retinagan.export.image_sets import ImageFolder, synthetic_images
 
     name = options.changes.name or "NAME"
@@ -124,18 +155,22 @@ def _export_lines(request: Request, options: ExportOptions) -> list[tuple[str, s
         suffix = "" if precision == "fp32" else f"-{precision}"
         lines.append(("writes", f"{request.out / f'{name}{suffix}.onnx'}, for {MEANT_FOR[precision]}"))
     if options.calibrate is not None:
-        count = len(ImageFolder(options.calibrate, "training").paths)
+        folder = ImageFolder(options.calibrate, "training")
+        count = len(calibration_images(folder) if options.quantized else folder.paths)
         lines.append(("calibrates", f"with {count} images of {options.calibrate}"))
     proof = f"on {len(list(synthetic_images()))} synthetic images, kept as {request.out / f'{name}-proof'}"
     if options.verify is not None:
-        folder = ImageFolder(options.verify, "test")
-        truth = "with" if folder.has_truth else "without"
-        proof += f", and on {len(folder.paths)} images of {options.verify} {truth} vessel maps"
+        verified = ImageFolder(options.verify, "test")
+        truth = "with" if verified.has_truth else "without"
+        proof += f", and on {len(verified.paths)} images of {options.verify} {truth} vessel maps"
     lines.append(("proves", proof))
     return lines
 
 
 def _engine_line(request: Request) -> str:
+    obstacle = "" if request.engine == "none" else engine_obstacle(request.engine)
+    if obstacle:
+        return f"{request.engine}, but it cannot be built here: {obstacle}"
     if request.engine != "none":
         return f"built by {request.engine} from each portable ONNX file"
     if request.no_engine:

@@ -97,9 +97,12 @@ def load_checkpoint(path: str | Path) -> Checkpoint:
             f"{path}: not a readable torch checkpoint (it holds something else than tensors and plain "
             "types); expected one that retina-train wrote"
         ) from None
-    except (RuntimeError, EOFError, ValueError, OSError) as error:
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise ModelError(f"{path}: not a readable torch checkpoint ({reason[:120]})") from None
+    except Exception as error:  # torch's reader of old files fails with whatever foreign bytes lead to
+        told = isinstance(error, (RuntimeError, ValueError, OSError)) and str(error).strip()
+        reason = str(error).strip().splitlines()[0] if told else type(error).__name__
+        raise ModelError(
+            f"{path}: not a readable torch checkpoint ({reason[:120]}); expected one that retina-train wrote"
+        ) from None
     if not isinstance(values, dict) or "retinagan_checkpoint" not in values:
         raise ModelError(
             f"{path}: a torch file, but no checkpoint of retina-train; expected one that it wrote"

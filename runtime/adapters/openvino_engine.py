@@ -131,12 +131,24 @@ def shared_core() -> Any:
 def _check_precision(core: Any, precision: str) -> None:
     if precision not in _HINTS:
         raise EngineError(f'precision: got {precision!r}; expected "fp32" or "bf16"')
+    obstacle = _bf16_obstacle(core) if precision == "bf16" else ""
+    if obstacle:
+        raise EngineError(f"{obstacle}: use the FP32 model")
+
+
+def bf16_obstacle() -> str:
+    """Say why OpenVINO does not compute in BF16 here; empty if it does."""
+    try:
+        return _bf16_obstacle(shared_core())
+    except EngineError as error:
+        return str(error)
+
+
+def _bf16_obstacle(core: Any) -> str:
     capabilities = core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
-    if precision == "bf16" and "BF16" not in capabilities:
-        raise EngineError(
-            f"this CPU does not compute in BF16 (OpenVINO finds {', '.join(capabilities)}): "
-            "use the FP32 model"
-        )
+    if "BF16" in capabilities:
+        return ""
+    return f"this CPU does not compute in BF16 (OpenVINO finds {', '.join(capabilities)})"
 
 
 def _read_model(openvino: Any, path: Path) -> Any:

@@ -181,7 +181,7 @@ def test_an_export_that_is_interrupted_leaves_nothing(checkpoint, earlier, built
 
     monkeypatch.setattr(drafts, "compare", interrupted)
     error = fails(capsys, checkpoint, "--out", earlier, "--threshold", "0.1", code=130)
-    assert error == "retina-export: interrupted; nothing was written\n"
+    assert error == "retina-export: interrupted; nothing half-written is left\n"
     assert contents(earlier) == before
 
 

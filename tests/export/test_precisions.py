@@ -258,6 +258,7 @@ def test_bf16_is_fp32s_graph_proven_on_openvino(tiny, tmp_path, monkeypatch):
 
     monkeypatch.setattr(drafts, "OpenVinoAdapter", Rounded)
     monkeypatch.setattr(plan.importlib.util, "find_spec", lambda name: name)
+    monkeypatch.setattr(plan, "bf16_obstacle", lambda: "")
     assert export(tiny, "--out", tmp_path, "--precision", "fp32", "bf16") == 0
     assert set(opened) == {"bf16"}
     full, rounded = (onnx.load(tmp_path / name) for name in ("tiny.onnx", "tiny-bf16.onnx"))
@@ -273,14 +274,29 @@ def test_bf16_without_openvino(tiny, tmp_path, monkeypatch, capsys):
     assert 'pip install "retinagan[openvino]"' in capsys.readouterr().err
 
 
-def test_int8_without_images(tiny, tmp_path, capsys):
-    assert export(tiny, "--out", tmp_path, "--precision", "int8") == 2
+def test_bf16_on_a_cpu_without_it_is_refused_before_the_work(tiny, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(plan.importlib.util, "find_spec", lambda name: name)
+    monkeypatch.setattr(plan, "bf16_obstacle", lambda: "this CPU does not compute in BF16")
+    for planned in ([], ["--plan"]):
+        assert export(tiny, "--out", tmp_path / "out", "--precision", "fp32", "bf16", *planned) == 2
+        shown = capsys.readouterr()
+        assert shown.out == ""
+        assert shown.err == (
+            "retina-export: --precision bf16 cannot be proven here: this CPU does not compute in BF16; "
+            "leave bf16 out\n"
+        )
+
+
+@pytest.mark.parametrize("planned", [[], ["--plan"]])
+def test_int8_without_images(tiny, tmp_path, capsys, planned):
+    assert export(tiny, "--out", tmp_path, "--precision", "int8", *planned) == 2
     assert "INT8 needs images to calibrate with: give a folder" in capsys.readouterr().err
 
 
-def test_int8_with_too_few_images(tiny, tmp_path, dataset, capsys):
+@pytest.mark.parametrize("planned", [[], ["--plan"]])
+def test_int8_with_too_few_images(tiny, tmp_path, dataset, capsys, planned):
     one = dataset / "images" / "0.png"
-    assert export(tiny, "--out", tmp_path, "--precision", "int8", "--calibrate", one) == 2
+    assert export(tiny, "--out", tmp_path, "--precision", "int8", "--calibrate", one, *planned) == 2
     assert "1 image to calibrate with; INT8 needs at least 4" in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []
 
@@ -310,3 +326,37 @@ def test_where_no_engine_can_be_built_the_line_for_the_device_is_given(tiny, tmp
     printed = capsys.readouterr().out
     assert "No engine was built here: TensorRT cannot be imported" in printed
     assert "retina-export tiny.onnx --out . --engine tensorrt" in printed
+
+
+def test_the_line_for_the_device_keeps_the_batch(tiny, tmp_path, capsys, monkeypatch):
+    monkeypatch.setitem(sys.modules, "tensorrt", None)
+    batch = ("--batch", "1", "2", "4")
+    assert main([str(tiny), "--out", str(tmp_path), "--precision", "fp32", *batch]) == 0
+    assert "retina-export tiny.onnx --out . --engine tensorrt --batch 1 2 4\n" in capsys.readouterr().out
+
+
+def test_an_engine_that_cannot_be_built_is_said_before_the_work(tiny, tmp_path, capsys, monkeypatch):
+    monkeypatch.setitem(sys.modules, "tensorrt", None)
+    out = tmp_path / "out"
+    command = [str(tiny), "--out", str(out), "--precision", "fp32", "--engine", "tensorrt"]
+    assert main(command) == 2
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    assert "--engine tensorrt cannot be built here: TensorRT cannot be imported" in shown.err
+    assert not out.exists()
+
+
+def test_a_batch_out_of_order_is_found_before_the_work(tiny, tmp_path, capsys):
+    assert export(tiny, "--out", tmp_path / "out", "--precision", "fp32", "--batch", "3", "2", "1") == 2
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    assert "--batch: got 3 2 1; expected the fewest" in shown.err
+
+
+def test_what_an_engine_does_not_ask_for_is_refused(tiny, tmp_path, dataset, capsys):
+    command = [str(tiny), "--out", str(tmp_path), "--engine", "tensorrt-rtx", "--verify", str(dataset)]
+    assert main([*command, "--threshold", "0.3"]) == 2
+    assert (
+        "--threshold, --verify: not for an engine, which takes all from tiny.onnx" in capsys.readouterr().err
+    )
+    assert list(tmp_path.iterdir()) == []

@@ -90,6 +90,22 @@ def test_weights_have_a_scale_for_each_output_channel(full, ranges):
         assert found == set(axes)
 
 
+@pytest.mark.parametrize("form", FORMS.values(), ids=FORMS)
+def test_weights_leave_room_for_the_sum_of_two_products_in_16_bits(full, ranges, form):
+    quantized = quantize(full, ranges, form)
+    made = producers(quantized)
+    constants = {tensor.name: numpy_helper.to_array(tensor) for tensor in quantized.graph.initializer}
+    weights = [
+        constants[made[node.input[1]].input[0]]
+        for node in quantized.graph.node
+        if node.op_type in ("Conv", "ConvTranspose") and node.input[1] in made
+    ]
+    assert weights
+    largest = max(int(np.abs(weight.astype(int)).max()) for weight in weights)
+    assert largest > 32  # the range is used
+    assert 2 * 255 * largest <= np.iinfo(np.int16).max
+
+
 def test_onnx_runtimes_form_has_uint8_activations_and_int32_bias(full, ranges):
     types = {tensor.data_type for tensor in quantize(full, ranges, ONNX_RUNTIME).graph.initializer}
     assert {TensorProto.UINT8, TensorProto.INT8, TensorProto.INT32} <= types

@@ -52,7 +52,7 @@ def test_a_missing_file_says_how_to_train(tmp_path):
         load_checkpoint(tmp_path / "none.pt")
 
 
-@pytest.mark.parametrize("content", [b"", b"no torch file", b"PK\x03\x04 cut"])
+@pytest.mark.parametrize("content", [b"", b"no torch file", b"hello\n", b"PK\x03\x04 cut"])
 def test_a_broken_file_is_no_checkpoint(tmp_path, content):
     path = tmp_path / "broken.pt"
     path.write_bytes(content)
