@@ -2,12 +2,12 @@
 
     python benchmarks/ace.py speed                  beside OpenCV's CLAHE and other ACEs, milliseconds
     python benchmarks/ace.py accuracy               against exact ACE on DRIVE (RETINAGAN_DRIVE); an hour
-    python benchmarks/ace.py response               R against direct sums at 1,000 pixels of large images; minutes
+    python benchmarks/ace.py response               R against direct sums at 1,000 pixels; minutes
     python benchmarks/ace.py picture docs/images    the page's picture
 
-One thread unless a row says otherwise. Times are CPU times of that thread, which on an idle core are the wall's
-and on a busy computer still tell what a method costs; rows of more threads are timed by the wall. All methods take
-turns; the table has the medians. ``pip install colorcorrect`` adds that package's row.
+One thread unless a row says otherwise. Times are CPU times of that thread, which on an idle core are the
+wall's and on a busy computer still tell what a method costs; rows of more threads are timed by the wall. All
+methods take turns; the table has the medians. ``pip install colorcorrect`` adds that package's row.
 """
 
 import argparse
