@@ -11,13 +11,15 @@ enum {
     MARGIN = 4,         /* cells round each level of the pyramid: the reach of a blur, twice */
     RING = 5,           /* rows a blur looks at */
     MAX_LEVELS = 40,    /* of a pyramid */
-    MAX_SHIFT = 5,      /* blocks are at most 32 pixels wide */
+    MAX_SIDE = 32,      /* of a block */
     ITERATIONS = 2,     /* of the search for an expansion */
     F_LIMIT = 32767,    /* sizes of the numbers in fixed point: f, */
     G_LIMIT = 2046,     /* g, of which 16 add up in 16 bits, */
     COEFFICIENT_LIMIT = 15000,  /* and coefficients, whose differences are taken in 16 bits */
     STRIP = 1024        /* pixels whose coefficients are expanded at a time: they stay in the first cache */
 };
+
+enum { EMPTY, PARTLY, FULLY };
 
 /* Vectors of eight lanes. The compiler makes of them what the machine has. */
 typedef int16_t short8 __attribute__((vector_size(16), may_alias));
@@ -30,6 +32,14 @@ typedef struct {
     int shift;         /* f . coefficients, shifted right by so much, is the response */
     double response;   /* and that, times this, is R */
 } expansion;
+
+/* The size of a block, (has_third ? 3 : 1) << shift, and how much it and the first two blurs contribute to the
+ * convolution with 1/d, in units of 1/side. */
+typedef struct {
+    size_t side;
+    int has_third, shift;
+    float centre, first, second;
+} ace_block;
 
 /* A level of the pyramid. rows x columns cells and a margin, `stride` cells from row to row. */
 typedef struct {
@@ -44,7 +54,7 @@ typedef struct {
     double *row_weight, *column_weight;  /* levels */
     double *u, *v;             /* levels x groups x LANES */
     float *ring;               /* RING + 1 rows of the finest level */
-    short8 *line, *strip;      /* coefficients: a row of the grid; the pixels of a strip */
+    short8 *line, *rise, *strip;  /* coefficients: a row of the grid, from cell to cell; the pixels of a strip */
     int16_t *addend;           /* a group's response over a strip */
     int (*ranges)[2];          /* channels: the range of the response over the thread's rows */
 } thread_scratch;
@@ -56,13 +66,13 @@ typedef struct {
     const uint8_t *mask;
     void *result;
     size_t rows, columns;
-    int shift;                 /* blocks are 2^shift pixels wide */
+    const ace_block *block;
     int levels;                /* grey levels */
     int groups;                /* of an expansion */
     size_t sample;             /* one pixel in so many counts in the histogram */
     void *level;               /* channels x rows x columns: the pixels' grey levels, 8 or 16 bit */
     int16_t *response;         /* channels x rows x columns */
-    uint8_t *occupied;         /* (grid rows + 2) x (grid columns + 2): blocks with a pixel in the mask */
+    uint8_t *occupied;         /* (grid rows + 2) x (grid columns + 2): how much of a block lies in the mask */
     size_t depth, pyramids;    /* channels take turns at the pyramids */
     pyramid_level (*pyramid)[MAX_LEVELS];
     expansion *expansions;     /* channels */

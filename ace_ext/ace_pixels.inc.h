@@ -46,57 +46,47 @@ typedef struct {
     size_t level_stride, mask_stride;
 } NAMED(tile);
 
-/* Adds g over the pixels of a tile that lie in the mask; says whether there are any. */
-static int NAMED(add_masked)(NAMED(tile) t, size_t rows, size_t columns, const short8 *g, int8x *sum)
+/* Adds g over the pixels of a tile that lie in the mask. Sixteen make a sum that fits in 16 bits. */
+static void NAMED(add_masked)(NAMED(tile) t, size_t rows, size_t columns, const short8 *g, int8x *sum)
 {
-    int any = 0;
     for (size_t y = 0; y < rows; y++)
-        for (size_t x = 0; x < columns; x++)
-            if (!t.mask || t.mask[y * t.mask_stride + x]) {
-                *sum += __builtin_convertvector(g[t.level[y * t.level_stride + x]], int8x);
-                any = 1;
-            }
-    return any;
-}
-
-/* The same for a tile of 4 x 4 pixels: its sum fits in 16 bits. */
-static inline int NAMED(add_tile)(NAMED(tile) t, const short8 *g, int8x *sum)
-{
-    if (t.mask) {
-        uint32_t inside[4];
-        for (size_t y = 0; y < 4; y++)
-            memcpy(&inside[y], t.mask + y * t.mask_stride, 4);
-        if (!(inside[0] | inside[1] | inside[2] | inside[3]))
-            return 0;
-        if ((inside[0] & inside[1] & inside[2] & inside[3]) != 0x01010101)
-            return NAMED(add_masked)(t, 4, 4, g, sum);
-    }
-    short8 tile = {0};
-    for (size_t y = 0; y < 4; y++) {
-        const LEVEL *row = t.level + y * t.level_stride;
-        tile += (g[row[0]] + g[row[1]]) + (g[row[2]] + g[row[3]]);
-    }
-    *sum += __builtin_convertvector(tile, int8x);
-    return 1;
-}
-
-static inline int NAMED(add_block)(NAMED(tile) t, size_t block, const short8 *g, int8x *sum)
-{
-    int any = 0;
-    for (size_t y = 0; y < block; y += 4)
-        for (size_t x = 0; x < block; x += 4) {
-            const size_t level = y * t.level_stride + x, mask = y * t.mask_stride + x;
-            any |= NAMED(add_tile)((NAMED(tile)){t.level + level, t.mask ? t.mask + mask : NULL, t.level_stride,
-                                                 t.mask_stride}, g, sum);
+        for (size_t x = 0; x < columns;) {
+            const size_t end = columns - x < 16 ? columns : x + 16;
+            short8 part = {0};
+            for (; x < end; x++)
+                if (!t.mask || t.mask[y * t.mask_stride + x])
+                    part += g[t.level[y * t.level_stride + x]];
+            *sum += __builtin_convertvector(part, int8x);
         }
-    return any;
+}
+
+/* The same for a square of at most 4 x 4 pixels, all in the mask. */
+static inline void NAMED(add_square)(const LEVEL *level, size_t stride, size_t side, const short8 *g, int8x *sum)
+{
+    short8 square = {0};
+    for (size_t y = 0; y < side; y++) {
+        short8 row = g[level[y * stride]];
+        for (size_t x = 1; x < side; x++)
+            row += g[level[y * stride + x]];
+        square += row;
+    }
+    *sum += __builtin_convertvector(square, int8x);
+}
+
+static inline void NAMED(add_block)(const LEVEL *level, size_t stride, size_t block, size_t side, const short8 *g,
+                                    int8x *sum)
+{
+    for (size_t y = 0; y < block; y += side)
+        for (size_t x = 0; x < block; x += side)
+            NAMED(add_square)(level + y * stride + x, stride, side, g, sum);
 }
 
 static void NAMED(sum_blocks)(const ace_plan *plan, size_t channel, int group, size_t from, size_t to)
 {
     const pyramid_level *grid = pyramid_of(plan, channel);
     const size_t columns = grid->columns, row_size = grid->stride * LANES * sizeof(float);
-    const size_t block = (size_t)1 << plan->shift, whole = plan->columns / block;
+    const size_t block = plan->block->side, whole = plan->columns / block;
+    const size_t tile = block % 4 == 0 ? 4 : block % 3 == 0 ? 3 : block;
     const short8 *g = plan->expansions[channel].g + group * plan->levels;
     if (from == 0)
         memset(grid->cells, 0, MARGIN * row_size);
@@ -109,15 +99,18 @@ static void NAMED(sum_blocks)(const ace_plan *plan, size_t channel, int group, s
         NAMED(tile) t = {(const LEVEL *)plan->level + (channel * plan->rows + top) * plan->columns,
                          plan->mask ? plan->mask + top * plan->task->width : NULL, plan->columns, plan->task->width};
         for (size_t bx = 0; bx < columns; bx++) {
+            const size_t width = bx < whole ? block : plan->columns % block;
             int8x sum = {0};
-            int any;
-            if (block == 4 && height == 4 && bx < whole)
-                any = NAMED(add_tile)(t, g, &sum);
-            else if (block > 4 && height == block && bx < whole)
-                any = NAMED(add_block)(t, block, g, &sum);
-            else
-                any = NAMED(add_masked)(t, height, bx < whole ? block : plan->columns % block, g, &sum);
-            occupied[bx] = (uint8_t)any;
+            if (channel == 0 && group == 0)
+                occupied[bx] = (uint8_t)NAME(find_occupation)(t.mask, plan->task->width, height, width, block);
+            if (occupied[bx] == PARTLY)
+                NAMED(add_masked)(t, height, width, g, &sum);
+            else if (occupied[bx] == FULLY && tile == 4)
+                NAMED(add_block)(t.level, t.level_stride, block, 4, g, &sum);
+            else if (occupied[bx] == FULLY && tile == 3)
+                NAMED(add_block)(t.level, t.level_stride, block, 3, g, &sum);
+            else if (occupied[bx] == FULLY)
+                NAMED(add_block)(t.level, t.level_stride, block, tile, g, &sum);
             for (int k = 0; k < LANES; k++)
                 out[bx * LANES + (size_t)k] = (float)sum[k];
             t.level += block;
@@ -201,16 +194,16 @@ static void NAMED(dot_strip)(const short8 *f, const LEVEL *level, const short8 *
 }
 
 /* Coefficients for every pixel between the centres of blocks `from` - 1 and `to` - 1. */
-static inline void NAMED(interpolate)(const short8 *restrict line, size_t from, size_t to, int shift,
-                                      short8 *restrict out)
+static inline void NAMED(interpolate)(const short8 *restrict line, const short8 *restrict rise, size_t from, size_t to,
+                                      size_t block, int shift, short8 *restrict out)
 {
-    const int16_t block = (int16_t)(1 << shift), half = shift ? block / 2 : 0;
+    const int16_t whole = (int16_t)(1 << shift), half = whole / 2;
     for (size_t cell = from; cell < to; cell++) {
-        const short8 rise = line[cell + 1] - line[cell], step = (rise + half) >> shift;
+        const short8 step = (rise[cell] + half) >> shift;
         short8 c = line[cell];
         if (shift)
-            c += (rise + block) >> (shift + 1);
-        for (int x = 0; x < block; x++, c += step)
+            c += (rise[cell] + whole) >> (shift + 1);
+        for (size_t x = 0; x < block; x++, c += step)
             *out++ = c;
     }
 }
@@ -219,15 +212,17 @@ static inline void NAMED(interpolate)(const short8 *restrict line, size_t from, 
 static void NAMED(respond_strip)(const ace_plan *plan, const thread_scratch *scratch, size_t channel, int group,
                                  size_t y, size_t from, size_t to)
 {
-    const size_t block = (size_t)1 << plan->shift, before = (block + 1) / 2;
+    const size_t block = plan->block->side, before = (block + 1) / 2;
     const size_t start = from * block, first = start > before ? start - before : 0;
     const size_t end = to * block - before < plan->columns ? to * block - before : plan->columns;
     if (first >= end)  /* the last block's centre may lie beyond the image */
         return;
-    if (plan->shift == 2)  /* the usual one, unrolled */
-        NAMED(interpolate)(scratch->line, from, to, 2, scratch->strip);
+    if (block == 3)  /* the usual ones, unrolled */
+        NAMED(interpolate)(scratch->line, scratch->rise, from, to, 3, 0, scratch->strip);
+    else if (block == 4)
+        NAMED(interpolate)(scratch->line, scratch->rise, from, to, 4, 2, scratch->strip);
     else
-        NAMED(interpolate)(scratch->line, from, to, plan->shift, scratch->strip);
+        NAMED(interpolate)(scratch->line, scratch->rise, from, to, block, plan->block->shift, scratch->strip);
     const size_t offset = (channel * plan->rows + y) * plan->columns + first;
     const expansion *e = &plan->expansions[channel];
     int16_t *response = group ? scratch->addend : plan->response + offset;
@@ -241,7 +236,7 @@ static void NAMED(respond)(const ace_plan *plan, thread_scratch *scratch, size_t
                            size_t to)
 {
     const pyramid_level *grid = pyramid_of(plan, channel);
-    const size_t block = (size_t)1 << plan->shift, cells = grid->columns + 1;
+    const size_t block = plan->block->side, cells = grid->columns + 1;
     int *range = scratch->ranges[channel];
     range[0] = INT16_MAX;
     range[1] = INT16_MIN;
@@ -252,11 +247,9 @@ static void NAMED(respond)(const ace_plan *plan, thread_scratch *scratch, size_t
         const int16_t *near = coefficient_row(grid, row + nearer);
         const int16_t *far = coefficient_row(grid, row + !nearer);
         const int16_t share = (int16_t)(((nearer ? 2 * block - within : within) << 16) / (2 * block));
-        int16_t *line = (int16_t *)scratch->line;
-        for (size_t i = 0; i < (cells + 1) * LANES; i++) {
-            const int16_t rise = (int16_t)(far[i] - near[i]);
-            line[i] = (int16_t)(near[i] + ((share * rise) >> 16));
-        }
+        NAME(interpolate_rows)(near, far, share, (cells + 1) * LANES, (int16_t *)scratch->line);
+        NAME(find_rise)((const int16_t *)scratch->line, cells * LANES, plan->block->has_third,
+                        (int16_t *)scratch->rise);
 
         const uint8_t *above = plan->occupied + row * (cells + 1), *below = above + cells + 1;
         for (size_t start = 0; start < cells;) {

@@ -79,6 +79,18 @@ static inline void NAME(merge3)(const uint8_t *restrict in, size_t plane, uint8_
 }
 #endif
 
+/* How much of a block of `side` lies in the mask and in the image, of which height x width are left. */
+static inline int NAME(find_occupation)(const uint8_t *mask, size_t stride, size_t height, size_t width, size_t side)
+{
+    uint8_t any = !mask, all = 1;
+    for (size_t y = 0; mask && y < height; y++)
+        for (size_t x = 0; x < width; x++) {
+            any |= mask[y * stride + x];
+            all &= mask[y * stride + x];
+        }
+    return !any ? EMPTY : all && height == side && width == side ? FULLY : PARTLY;
+}
+
 static void NAME(split_8bit)(const uint8_t *restrict in, size_t count, size_t channels, size_t plane,
                              uint8_t *restrict out)
 {

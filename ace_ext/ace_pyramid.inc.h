@@ -2,15 +2,6 @@
  * step add up to 1/d within a fraction of a percent. Each is the blur (1 4 6 4 1)/16 on its own level of a pyramid.
  */
 
-/* How much the block itself and the first two blurs contribute, for blocks 1, 2, 4, ... pixels wide, in units of
- * 1/width; the third contributes THIRD, each further one twice the one before. A least-squares fit of the response
- * of the pyramid, and of the interpolation between blocks, to 1/d averaged over pairs of pixels of two blocks. */
-static const float NAME(SHARES)[MAX_SHIFT + 1][3] = {
-    {-1.217f, 5.427f, 9.808f}, {0.393f, 6.267f, 9.233f}, {1.831f, 5.544f, 9.594f},
-    {2.626f, 5.099f, 9.794f},  {3.053f, 4.842f, 9.905f}, {3.277f, 4.701f, 9.965f},
-};
-static const float NAME(THIRD) = 18.31f;
-
 #define FLOATS NAME(floats)
 typedef float FLOATS __attribute__((vector_size(VECTOR_BYTES), may_alias));
 enum { NAME(CELL) = LANES * sizeof(float) / VECTOR_BYTES };  /* vectors that hold a cell */
@@ -87,14 +78,15 @@ static void NAME(normalize)(const float *restrict sums, size_t count, const floa
 static void NAME(convolve)(const ace_plan *plan, thread_scratch *scratch, size_t channel, int group)
 {
     const pyramid_level *pyramid = pyramid_of(plan, channel), *finest = pyramid;
-    const float *shares = NAME(SHARES)[plan->shift];
-    float share = shares[1];
+    const ace_block *block = plan->block;
+    const float third = 18.31f;  /* the third blur's share; each further one contributes twice the one before */
+    float share = block->first;
     for (size_t i = 0; i < plan->depth; i++) {
         const int is_last = i + 1 == plan->depth;
         /* The blurs that would follow the last are wider than the image. Together they do as much as the last. */
-        NAME(blur)(&pyramid[i], is_last ? NULL : &pyramid[i + 1], scratch->ring, i == 0 ? shares[0] : 0.0f,
+        NAME(blur)(&pyramid[i], is_last ? NULL : &pyramid[i + 1], scratch->ring, i == 0 ? block->centre : 0.0f,
                    is_last ? 2.0f * share : share);
-        share = i == 0 ? shares[2] : i == 1 ? NAME(THIRD) : 2.0f * share;
+        share = i == 0 ? block->second : i == 1 ? third : 2.0f * share;
     }
     for (size_t i = plan->depth - 1; i-- > 1;)
         for (size_t y = MARGIN - 1; y <= pyramid[i].rows + MARGIN; y++)

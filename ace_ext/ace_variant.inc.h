@@ -7,7 +7,7 @@
 #include "ace_slope.inc.h"
 #include "ace_pyramid.inc.h"
 #include "ace_planes.inc.h"
-#include "ace_stretch.inc.h"
+#include "ace_rows.inc.h"
 
 #define PIXEL uint8_t
 #define LEVEL uint8_t

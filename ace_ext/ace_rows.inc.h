@@ -1,4 +1,24 @@
-/* From the response to the result: its range over the mask becomes the whole range. */
+/* Plain loops over rows: of coefficients on the way to the response, of the response on the way to the result, whose
+ * whole range the response's range over the mask becomes. */
+
+static void NAME(interpolate_rows)(const int16_t *restrict near, const int16_t *restrict far, int16_t share,
+                                   size_t count, int16_t *restrict out)
+{
+    for (size_t i = 0; i < count; i++)
+        out[i] = (int16_t)(near[i] + (int16_t)((share * (int16_t)(far[i] - near[i])) >> 16));
+}
+
+/* From each cell to the next, or a third of that. */
+static void NAME(find_rise)(const int16_t *restrict line, size_t count, int has_third, int16_t *restrict rise)
+{
+    const int16_t third = 21846;
+    if (has_third)
+        for (size_t i = 0; i < count; i++)
+            rise[i] = (int16_t)((third * (int16_t)(line[i + LANES] - line[i] + 1)) >> 16);
+    else
+        for (size_t i = 0; i < count; i++)
+            rise[i] = (int16_t)(line[i + LANES] - line[i]);
+}
 
 static void NAME(find_range)(const int16_t *restrict response, const uint8_t *restrict mask, size_t count,
                              int *restrict range)
