@@ -3,7 +3,7 @@
 import sys
 from importlib.util import find_spec
 
-_NEEDED = ("torch", "kornia", "sklearn")
+_NEEDED = ("torch", "kornia", "sklearn", "skimage")
 
 
 def complain_of_missing_packages(command: str) -> bool:
