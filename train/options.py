@@ -42,7 +42,8 @@ class TrainingOptions:
     Parameters
     ----------
     model : {"gan", "unet", "ru-net", "retina-gan"}
-        System of the paper. "unet" and "ru-net" have no discriminator and so no adversarial stage.
+        System of the paper. "unet" and "ru-net" have no discriminator: their adversarial stage, if any, is
+        one on whole images by the pixel loss alone, and its adversarial weight is 0.
     widths, steps, layers
         Shape of the generator, as in `GeneratorConfig`.
     patch : int
@@ -100,12 +101,12 @@ class TrainingOptions:
             )
         if self.patches.iterations + self.adversarial.iterations < 1:
             raise ValueError("nothing to train: both stages have 0 iterations")
-        if self.adversarial.iterations and not self.has_discriminator:
+        if self.adversarial.iterations and self.adversarial.adversarial_weight and not self.has_discriminator:
             raise ValueError(
-                f"{self.model} has no discriminator, so it takes no adversarial iterations: "
-                "choose gan or retina-gan, or leave --adversarial-iterations out"
+                f"{self.model} has no discriminator: choose gan or retina-gan, or give "
+                "--adversarial-weight 0, which trains it on the same whole images by the pixel loss alone"
             )
-        if self.adversarial.iterations and size < DISCRIMINATOR_SIZE:
+        if self.adversarial.iterations and self.has_discriminator and size < DISCRIMINATOR_SIZE:
             raise ValueError(
                 f"working size {size}: the discriminator needs at least {DISCRIMINATOR_SIZE} pixels a side"
             )

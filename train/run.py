@@ -17,6 +17,11 @@ CHECKPOINT = "checkpoint.pt"
 """Name of the checkpoint in a run's folder."""
 
 
+def snapshot_name(iteration: int) -> str:
+    """Give the name of the model that a run keeps of an iteration on the way."""
+    return f"iteration-{iteration}.pt"
+
+
 class StopSignal:
     """Whether Ctrl-C or SIGTERM came; a second one of either kind interrupts at once."""
 
@@ -66,6 +71,7 @@ def run(
     folder: Path,
     minutes: float,
     stop: StopSignal,
+    snapshots: int = 0,
 ) -> None:
     """Train until finished or stopped, with a checkpoint every so many minutes and at the end.
 
@@ -83,11 +89,15 @@ def run(
         Time between checkpoints.
     stop : StopSignal
         Looked at after each iteration.
+    snapshots : int
+        Iterations between models that are kept as `iteration-N.pt`, for looking at; 0 keeps none.
     """
     saved = time.monotonic()
     while not trainer.finished and stop.number is None:
         stage = trainer.stage
         journal.add(stage, trainer.step())
+        if snapshots and trainer.iteration % snapshots == 0:
+            trainer.checkpoint().released().save(folder / snapshot_name(trainer.iteration))
         stage_ends = not trainer.finished and trainer.stage != stage
         if stage_ends or time.monotonic() - saved >= minutes * 60.0:
             save(trainer, folder, journal)

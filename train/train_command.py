@@ -53,7 +53,11 @@ _NUMBERS: tuple[tuple[str, float, str, str], ...] = (
     ("--ema", _STANDARD.ema, "DECAY", "decay of the weights' running average, 0 for none"),
     ("--seed", _STANDARD.seed, "N", "of weights, batches and augmentation"),
     ("--checkpoint-minutes", 3.0, "M", "time between checkpoints"),
+    ("--snapshots", 0, "N", "iterations between models that are kept as iteration-N.pt, 0 for none"),
 )  # fmt: skip
+
+_OF_NO_CONSEQUENCE = ("data", "out", "threads", "checkpoint_minutes", "snapshots")
+"""Options that leave the weights as they are; the data is named by its folder's own name."""
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -142,7 +146,15 @@ def train(arguments: argparse.Namespace) -> int:
         journal.say(f"going on at iteration {trainer.iteration} of {options.iterations}")
     try:
         with catching_signals() as stop:
-            run(trainer, journal, release, folder=folder, minutes=arguments.checkpoint_minutes, stop=stop)
+            run(
+                trainer,
+                journal,
+                release,
+                folder=folder,
+                minutes=arguments.checkpoint_minutes,
+                stop=stop,
+                snapshots=arguments.snapshots,
+            )
     finally:
         journal.close()
     if stop.number is not None and not trainer.finished:
@@ -167,7 +179,7 @@ def command_of(arguments: argparse.Namespace) -> str:
     words = ["retina-train", "--data", folder_name(arguments.data)]
     for action in build_parser()._actions:
         value = getattr(arguments, action.dest, action.default)
-        if value == action.default or action.dest in ("data", "out", "threads", "checkpoint_minutes"):
+        if value == action.default or action.dest in _OF_NO_CONSEQUENCE:
             continue
         words.append(action.option_strings[0])
         if action.dest == "widths":

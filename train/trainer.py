@@ -78,10 +78,11 @@ class Trainer:
             self.options.patches.learning_rate,
             weight_decay=self.options.weight_decay,
         )
+        stage = self.options.adversarial
         optimizers: dict[str, torch.optim.Optimizer] = {"patches": patches}
-        if self.discriminator is not None:
-            stage = self.options.adversarial
+        if self.discriminator is not None or stage.iterations:
             optimizers["generator"] = torch.optim.Adam(self.generator.parameters(), stage.learning_rate)
+        if self.discriminator is not None:
             optimizers["discriminator"] = torch.optim.Adam(
                 self.discriminator.parameters(), stage.discriminator_learning_rate
             )
@@ -94,8 +95,10 @@ class Trainer:
 
     @property
     def stage(self) -> str:
-        """Stage of the next iteration: "patches" or "adversarial"."""
-        return "patches" if self.iteration < self.options.patches.iterations else "adversarial"
+        """Stage of the next iteration: "patches", then "adversarial", or "images" without discriminator."""
+        if self.iteration < self.options.patches.iterations:
+            return "patches"
+        return "images" if self.discriminator is None else "adversarial"
 
     def step(self) -> dict[str, float]:
         """Do one iteration of the stage it belongs to.
@@ -115,19 +118,30 @@ class Trainer:
         if self.stage == "patches":
             losses = self._patch_step(self._batches.patches(self.iteration))
         else:
-            first = self.options.patches.iterations
-            losses = self._adversarial_step(self._batches.images(self.iteration - first))
+            batch = self._batches.images(self.iteration - self.options.patches.iterations)
+            losses = self._image_step(batch) if self.stage == "images" else self._adversarial_step(batch)
         self.average.update(self.generator, self.iteration)
         self.iteration += 1
         return losses
 
     def _patch_step(self, batch: Batch) -> dict[str, float]:
-        stage = self.options.patches
-        factor = self._rate_factor(stage, self.iteration)
+        return self._pixel_step("patches", self.options.patches, self.iteration, batch)
+
+    def _image_step(self, batch: Batch) -> dict[str, float]:
+        """G's step on the images of the adversarial stage, in their patches, by the pixel loss alone."""
+        patch = self.options.patch
+        patches = Batch(split(batch.image, patch), split(batch.roi, patch), split(batch.truth, patch))
+        position = self.iteration - self.options.patches.iterations
+        return self._pixel_step("generator", self.options.adversarial, position, patches)
+
+    def _pixel_step(
+        self, optimizer: str, stage: StageOptions, position: int, batch: Batch
+    ) -> dict[str, float]:
+        factor = self._rate_factor(stage, position)
         with self._autocast():
             logits = self.generator(_channels_last(batch.image), batch.roi)
         pixel = pixel_loss(logits, batch.truth, batch.roi, stage.dice_weight)
-        self._update("patches", self.generator, pixel, stage.learning_rate * factor)
+        self._update(optimizer, self.generator, pixel, stage.learning_rate * factor)
         return {"loss": pixel.item(), "pixel": pixel.item()}
 
     def _adversarial_step(self, batch: Batch) -> dict[str, float]:

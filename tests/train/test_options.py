@@ -42,8 +42,8 @@ def test_which_systems_have_a_discriminator(model, expected):
         ({"patch": 4}, "patches of 4 pixels: expected a multiple of 8"),
         ({"patches": StageOptions(0, 1e-3)}, "nothing to train: both stages have 0 iterations"),
         (
-            {"model": "unet", "adversarial": StageOptions(3, 1e-3)},
-            "unet has no discriminator.*choose gan or retina-gan",
+            {"model": "unet", "adversarial": StageOptions(3, 1e-3, adversarial_weight=0.05)},
+            "unet has no discriminator: choose gan or retina-gan, or give --adversarial-weight 0",
         ),
         (
             {

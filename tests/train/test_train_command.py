@@ -61,7 +61,7 @@ def test_held_out_images_choose_the_threshold(data, tmp_path, capsys):
 
 
 def test_a_stopped_run_says_how_it_goes_on(data, tmp_path, capsys, monkeypatch):
-    def stopped(trainer, journal, release, *, folder, minutes, stop):
+    def stopped(trainer, journal, release, *, folder, stop, **_):
         trainer.step()
         trainer.checkpoint().save(folder / "checkpoint.pt")
         stop.number = 15

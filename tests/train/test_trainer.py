@@ -47,6 +47,24 @@ def test_adversarial_systems_learn_on_regrouped_images(images, model):
         assert step["loss"] == pytest.approx(step["pixel"] + 0.05 * step["adversarial"], rel=1e-4)
 
 
+@pytest.mark.parametrize("model", ["unet", "ru-net"])
+def test_systems_without_a_discriminator_learn_on_the_same_images_by_the_pixel_loss(images, model):
+    trainer = Trainer(images, small_options(0, StageOptions(40, 5e-3), model=model))
+    losses = steps(trainer, 40)
+    assert trainer.stage == "images"
+    assert sum(step["pixel"] for step in losses[-5:]) < 0.8 * sum(step["pixel"] for step in losses[:5])
+    assert all(step["loss"] == step["pixel"] for step in losses)
+
+
+def test_without_its_weight_the_discriminator_leaves_the_generator_alone(images):
+    """The pixel loss on an image's patches is that on the image regrouped: all systems have one budget."""
+    stage = StageOptions(2, 5e-3)
+    against, alone = (Trainer(images, small_options(0, stage, model=model)) for model in ("gan", "unet"))
+    alone.generator.load_state_dict(against.generator.state_dict())
+    for ours, theirs in zip(steps(against, 2), steps(alone, 2), strict=True):
+        assert ours["pixel"] == pytest.approx(theirs["pixel"], rel=1e-3)
+
+
 def test_the_discriminator_learns_to_tell_maps_apart(images):
     stage = StageOptions(60, 1e-5, 1e-3, adversarial_weight=0.05)
     losses = steps(Trainer(images, small_options(0, stage)), 60)
