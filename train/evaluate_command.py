@@ -114,7 +114,7 @@ def _threshold(arguments: argparse.Namespace, predictor: Predictor) -> Threshold
             )
         samples = find_samples(arguments.data, TRAINING)
         histogram = inside_fov(predictor.predict, _loaded(samples, arguments.quiet))
-        where = f"on {len(samples)} training images of {arguments.data}"
+        where = f"on {len(samples)} training images of {folder_name(arguments.data)}"
         return Threshold(histogram.best_threshold(), f"the largest Dice inside the FOV {where}")
     if arguments.threshold is not None:
         return Threshold(_number(arguments.threshold), "as --threshold says")
