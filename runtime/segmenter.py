@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from retinagan.runtime.adapters import open_adapter
 from retinagan.runtime.bundled import find_model
 from retinagan.runtime.errors import ModelError
+from retinagan.runtime.forked import spare_opencv_threads
 from retinagan.runtime.frame_steps import FrameSteps
 from retinagan.runtime.frames import ColorOrder, as_rgb8
 from retinagan.runtime.patches import PatchGrid
@@ -77,6 +78,7 @@ class Segmenter:
         threshold: float | None = None,
         overlap: float | None = None,
     ) -> None:
+        spare_opencv_threads()
         as_rgb8(np.zeros((1, 1), np.uint8), color)  # refuses an unknown order now, not at the first frame
         path = find_model(model)
         spec = ModelSpec.load(spec_path(path)) if spec_path(path).is_file() else None

@@ -1,8 +1,8 @@
 """OpenVINO as an engine, on the CPU."""
 
-import functools
 import importlib
 import os
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +43,8 @@ class OpenVinoAdapter(EngineAdapter):
     ModelError
         If the file is missing, not what its spec says, broken, or no vessel model of this package.
     EngineError
-        If OpenVINO is not there, the CPU has no BF16 where that is asked for, or an option is wrong.
+        If OpenVINO is not there, or was loaded before this process was forked, the CPU has no BF16 where that
+        is asked for, or an option is wrong.
     """
 
     def __init__(
@@ -94,14 +95,37 @@ def _import_openvino() -> Any:
         ) from None
 
 
-@functools.cache
+_core: Any = None
+_core_process: int | None = None
+_core_lock = threading.Lock()
+
+
 def shared_core() -> Any:
     """Give the process's one `openvino.Core`, which is kept for ever.
 
     Cores that are freed in the order in which they were made leave the main thread a signal stack that is no
     longer there, and the next Ctrl-C ends the process by a segmentation fault.
+
+    Raises
+    ------
+    EngineError
+        If OpenVINO is not there, or was loaded before this process was forked: its threads stayed in the
+        parent, and compiling a model would wait for them, now and then for ever.
     """
-    return _import_openvino().Core()
+    global _core, _core_process
+    process = os.getpid()
+    if _core_process not in (None, process):  # before the lock, which the fork may have left locked
+        raise EngineError(
+            f"OpenVINO was loaded in process {_core_process} before it forked this one, {process}, and does "
+            'not work after a fork: start processes by the method "spawn", or open the model with '
+            'engine="onnxruntime"'
+        )
+    openvino = _import_openvino()
+    _core_process = process
+    with _core_lock:
+        if _core is None:
+            _core = openvino.Core()
+        return _core
 
 
 def _check_precision(core: Any, precision: str) -> None:

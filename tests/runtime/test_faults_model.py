@@ -4,10 +4,12 @@ import json
 import os
 import shutil
 import signal
+import subprocess
 import sys
 import warnings
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from drawn_retina import drawn_retina
@@ -158,16 +160,74 @@ def test_a_fork_is_told_that_the_segmenter_stayed_behind(model, engine):
         np.testing.assert_array_equal(segmenter(frame).probability, expected)
 
 
-def test_a_fork_may_open_a_segmenter_of_its_own(model, engine):
+def opened_then_forked(engine: str, model: Path, task) -> bool:
+    """Run a task in a fork of a process that has used an engine; give it the frame and the result."""
     frame, _ = drawn_retina(700, 800)  # large enough for OpenCV's own threads
-    with Segmenter(model, engine=engine) as segmenter:
+    with Segmenter(model, device="cpu", engine=engine) as segmenter:
         expected = segmenter(frame).probability
+        return in_a_fork(lambda: task(frame, expected))
 
-        def same() -> bool:
-            with Segmenter(model, engine=engine) as own:
-                return np.array_equal(own(frame).probability, expected)
 
-        assert in_a_fork(same)
+def test_a_fork_may_open_a_segmenter_of_its_own_on_onnxruntime(model):
+    pytest.importorskip("onnxruntime")
+
+    def same(frame, expected) -> bool:
+        with Segmenter(model, device="cpu", engine="onnxruntime") as own:
+            return np.array_equal(own(frame).probability, expected) and cv2.getNumThreads() == 1
+
+    threads = cv2.getNumThreads()
+    assert opened_then_forked("onnxruntime", model, same)
+    assert cv2.getNumThreads() == threads
+
+
+def test_a_fork_is_told_that_openvino_does_not_work_there(model):
+    """Its threads stay in the parent: compiling would hang, on one machine often, on another never."""
+    pytest.importorskip("openvino")
+
+    def told(frame, expected) -> bool:
+        try:
+            Segmenter(model, engine="openvino")
+        except EngineError as error:
+            return (
+                f"OpenVINO was loaded in process {os.getppid()} before it forked this one, {os.getpid()}, "
+                'and does not work after a fork: start processes by the method "spawn", or open the model '
+                'with engine="onnxruntime"'
+            ) == str(error)
+        return False
+
+    assert opened_then_forked("openvino", model, told)
+
+
+def test_auto_in_a_fork_takes_what_works_there(model):
+    pytest.importorskip("openvino")
+    pytest.importorskip("onnxruntime")
+
+    def close(frame, expected) -> bool:
+        with Segmenter(model, device="cpu") as own:
+            near = np.allclose(own(frame).probability, expected, atol=1e-3)
+            why = "not openvino on cpu: OpenVINO was loaded in process"
+            return near and own.engine.startswith("ONNX Runtime") and why in own.engine_selection
+
+    assert opened_then_forked("openvino", model, close)
+
+
+def test_a_fork_may_load_openvino_where_its_parent_did_not(model):
+    pytest.importorskip("openvino")
+    script = (
+        "import os, signal, sys, warnings\n"
+        "from drawn_retina import drawn_retina\n"
+        "from retinagan.runtime import Segmenter\n"
+        "warnings.simplefilter('ignore', DeprecationWarning)\n"
+        "child = os.fork()\n"
+        "if child == 0:\n"
+        f"    signal.alarm({PATIENCE})\n"
+        "    result = Segmenter(sys.argv[1], engine='openvino')(drawn_retina()[0])\n"
+        "    os._exit(0 if result.probability.any() else 1)\n"
+        "sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))\n"
+    )
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    ended = subprocess.run([sys.executable, "-c", script, str(model)], env=environment, check=False)
+    assert ended.returncode == 0
 
 
 def test_a_library_that_ends_its_thread_costs_one_image(model, tmp_path, monkeypatch, capfd):
