@@ -106,12 +106,13 @@ def snapshot_step(iterations: int) -> int:
 
 
 def is_trained(arguments: argparse.Namespace) -> bool:
-    """Whether a run's folder holds the finished model of these very options."""
+    """Whether a run's folder holds the finished model of these options, in whatever number format."""
     path = Path(arguments.out) / MODEL_FILE
     if not path.is_file():
         return False
     record, options = load_checkpoint(path).record, train_command.options_of(arguments)
-    return bool(record["options"] == options.to_plain() and record["iterations"] == options.iterations)
+    theirs = {**record["options"], "precision": options.precision}  # each machine chooses its own
+    return bool(theirs == options.to_plain() and record["iterations"] == options.iterations)
 
 
 def measure_system(system: System, folder: Path, samples: list[Sample]) -> Result:

@@ -63,6 +63,18 @@ def resume(trainer: Trainer, folder: Path) -> bool:
     return True
 
 
+def _agreed(trainer: Trainer, stop: StopSignal) -> bool:
+    """Whether any process was told to stop; then all stop at this iteration."""
+    stop.number = trainer.workers.largest(stop.number or 0, trainer.device) or None
+    return stop.number is not None
+
+
+def follow(trainer: Trainer, stop: StopSignal) -> None:
+    """Train as `run` does in the first process, in one that writes nothing."""
+    while not trainer.finished and not _agreed(trainer, stop):
+        trainer.step()
+
+
 def run(
     trainer: Trainer,
     journal: Journal,
@@ -88,12 +100,12 @@ def run(
     minutes : float
         Time between checkpoints.
     stop : StopSignal
-        Looked at after each iteration.
+        Looked at after each iteration, in all processes that train together.
     snapshots : int
         Iterations between models that are kept as `iteration-N.pt`, for looking at; 0 keeps none.
     """
     saved = time.monotonic()
-    while not trainer.finished and stop.number is None:
+    while not trainer.finished and not _agreed(trainer, stop):
         stage = trainer.stage
         journal.add(stage, trainer.step())
         if snapshots and trainer.iteration % snapshots == 0:
