@@ -107,5 +107,6 @@ def test_no_extra_pulls_in_both_onnxruntime_packages():
 
 def test_console_scripts_load():
     scripts = {entry.name: entry for entry in entry_points(group="console_scripts")}
-    for name in ("retina-run", "retina-doctor", "retina-train", "retina-eval", "retina-export"):
+    commands = ("retina-run", "retina-doctor", "retina-train", "retina-eval", "retina-reproduce")
+    for name in (*commands, "retina-export"):
         assert callable(scripts[name].load())

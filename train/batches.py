@@ -43,6 +43,11 @@ class Batch:
     roi: Tensor
     truth: Tensor
 
+    @property
+    def green(self) -> Tensor:
+        """The image's green channel, (N, 1, h, w) float32: what the discriminator sees of it."""
+        return self.image[:, 1:2]
+
 
 class Batches:
     """Draws batches from the training images.

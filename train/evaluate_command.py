@@ -4,25 +4,46 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 from tqdm import tqdm
 
 from retinagan.runtime import __version__
 from retinagan.runtime.errors import RetinaGanError
+from retinagan.train.bootstrap import LEVEL, RESAMPLES, SEED
 from retinagan.train.datasets import LabelledImage, Sample, find_samples, load_labelled
-from retinagan.train.evaluation import measure, score, table, write_csv, write_json
-from retinagan.train.prediction import open_predictor
+from retinagan.train.evaluation import inside_fov, measure, score
+from retinagan.train.prediction import Predict, Predictor, open_predictor
+from retinagan.train.release import folder_name
+from retinagan.train.score_files import table, write_csv, write_json
 
 DEFAULT_THRESHOLD = 0.5
+TRAINING = "training"
+
+EPILOG = """\
+Three kinds of figures, always all: inside the field of view at native size; the whole image at native size,
+whose black surround counts as right; and the whole image squeezed to 512x512. Compare like with like only.
+"""
+
+
+@dataclass(frozen=True)
+class Threshold:
+    """Probability from which on a pixel is a vessel, and where it is from, for people."""
+
+    value: float
+    origin: str
 
 
 def build_parser() -> argparse.ArgumentParser:
     """Build the command's parser."""
     parser = argparse.ArgumentParser(
         prog="retina-eval",
-        description="Score a model or a folder of vessel maps against experts' maps, at native size.",
+        description="Score a model or a folder of vessel maps against experts' maps.",
+        epilog=EPILOG,
     )
     add = parser.add_argument
     add("source", metavar="MODEL_OR_MAPS", help="an ONNX file, a bundled model's name, a checkpoint (.pt), "
@@ -31,11 +52,12 @@ def build_parser() -> argparse.ArgumentParser:
     add("--split", choices=("training", "test"), default="test", help="which half (default: %(default)s)")
     add(
         "--threshold",
-        type=float,
         metavar="P",
-        help="probability from which on a pixel is a vessel (default: the model's own, else 0.5)",
+        help="probability from which on a pixel is a vessel, or the word training: choose it on the "
+        "dataset's training images (default: the model's own, else 0.5)",
     )
     add("--out", metavar="DIR", help="write scores.csv and scores.json there, with a row for each image")
+    add("--figures", action="store_true", help="draw ROC curves, lines for each image, and panels into --out")
     add("--each", action="store_true", help="print each image's scores too")
     add("--threads", type=int, metavar="N", help="CPU threads (default: all)")
     add("--quiet", action="store_true", help="no progress bar")
@@ -45,34 +67,101 @@ def build_parser() -> argparse.ArgumentParser:
 
 def evaluate(arguments: argparse.Namespace) -> int:
     """Evaluate as parsed arguments say; the exit code."""
+    folder = _output_folder(arguments)
     samples = find_samples(arguments.data, arguments.split)
     predictor = open_predictor(arguments.source, arguments.threads)
-    threshold = arguments.threshold
-    if threshold is None:
-        threshold = DEFAULT_THRESHOLD if predictor.threshold is None else predictor.threshold
-    if not 0.0 <= threshold <= 1.0:
-        raise ValueError(f"--threshold {threshold}: expected 0 to 1")
     with predictor.resources:
-        measured = list(measure(predictor.predict, _loaded(samples, arguments.quiet)))
-    rows = score(measured, threshold)
-    print(f"{predictor.description}; {len(samples)} {arguments.split} images; threshold {threshold:g}")
+        threshold = _threshold(arguments, predictor)
+        predict = predictor.predict
+        if arguments.figures:
+            predict = _drawing_panels(predict, threshold.value, folder / "panels")
+        measured = list(measure(predict, _loaded(samples, arguments.quiet), threshold.value))
+    rows = score(measured)
+    print(f"{predictor.description}; {len(samples)} {arguments.split} images of {arguments.data}")
+    print(f"threshold {threshold.value:.4g}: {threshold.origin}")
     print(table(rows, arguments.each))
     if arguments.out:
-        folder = Path(arguments.out)
-        folder.mkdir(parents=True, exist_ok=True)
-        facts = {
-            "source": str(arguments.source),
-            "split": arguments.split,
-            "images": len(samples),
-            "threshold": threshold,
-        }
         write_csv(rows, folder / "scores.csv")
-        write_json(rows, facts, folder / "scores.json")
-        print(f"written: {folder / 'scores.csv'}, {folder / 'scores.json'}")
+        write_json(rows, _facts(arguments, predictor, samples, threshold), folder / "scores.json")
+        if arguments.figures:
+            from retinagan.train.evaluation_figures import draw_evaluation
+
+            draw_evaluation(measured, rows, folder)
+        print(f"written: {', '.join(str(path) for path in sorted(folder.iterdir()))}")
     return 0
 
 
-def _loaded(samples: list[Sample], quiet: bool) -> Iterator[LabelledImage]:
+def _output_folder(arguments: argparse.Namespace) -> Path:
+    if arguments.figures and not arguments.out:
+        raise ValueError("--figures: where to? Name a folder with --out DIR")
+    if arguments.figures and find_spec("matplotlib") is None:
+        raise ValueError('--figures: matplotlib is not installed; type  pip install "retinagan[train]"')
+    folder = Path(arguments.out or ".")
+    if arguments.out:
+        folder.mkdir(parents=True, exist_ok=True)
+    if arguments.figures:
+        (folder / "panels").mkdir(exist_ok=True)
+    return folder
+
+
+def _threshold(arguments: argparse.Namespace, predictor: Predictor) -> Threshold:
+    """Find the threshold to score at; never by looking at test images."""
+    if arguments.threshold == TRAINING:
+        if not (Path(arguments.data) / TRAINING).is_dir():
+            raise ValueError(
+                f"--threshold training: {arguments.data} has no folder training, so the images to score "
+                "would choose their own threshold; give a number, or leave it out for the model's own"
+            )
+        samples = find_samples(arguments.data, TRAINING)
+        histogram = inside_fov(predictor.predict, _loaded(samples, arguments.quiet))
+        where = f"on {len(samples)} training images of {folder_name(arguments.data)}"
+        return Threshold(histogram.best_threshold(), f"the largest Dice inside the FOV {where}")
+    if arguments.threshold is not None:
+        return Threshold(_number(arguments.threshold), "as --threshold says")
+    if predictor.threshold is None:
+        return Threshold(DEFAULT_THRESHOLD, "the default; --threshold training chooses on training images")
+    return Threshold(predictor.threshold, "the model's own, from its training images")
+
+
+def _number(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = float("nan")
+    if not 0.0 <= value <= 1.0:
+        raise ValueError(f"--threshold {text}: expected 0 to 1, or the word training")
+    return value
+
+
+def _drawing_panels(predict: Predict, threshold: float, folder: Path) -> Predict:
+    """Give a predictor that also draws each image's panel, so that no map need be kept."""
+    from retinagan.train.figures import draw_panel  # imports matplotlib, which is wanted here alone
+
+    def predict_and_draw(image: LabelledImage) -> Any:
+        probability = predict(image)
+        draw_panel(image.image, image.truth, probability, threshold, folder / f"{image.name}.png")
+        return probability
+
+    return predict_and_draw
+
+
+def _facts(
+    arguments: argparse.Namespace, predictor: Predictor, samples: list[Sample], threshold: Threshold
+) -> dict[str, Any]:
+    return {
+        "source": str(arguments.source),
+        "predictor": predictor.description,
+        "software": f"retinagan {__version__}",
+        "data": folder_name(arguments.data),
+        "split": arguments.split,
+        "images": len(samples),
+        "threshold": threshold.value,
+        "threshold_from": threshold.origin,
+        "intervals": {"over": "images", "resamples": RESAMPLES, "seed": SEED, "level": LEVEL},
+    }
+
+
+def _loaded(samples: Iterable[Sample], quiet: bool) -> Iterator[LabelledImage]:
     for sample in tqdm(samples, unit="image", disable=quiet or not sys.stderr.isatty()):
         yield load_labelled(sample)
 

@@ -2,129 +2,132 @@
 
 from __future__ import annotations
 
-import csv
 import dataclasses
-import json
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, fields
-from pathlib import Path
-from typing import Any
+from dataclasses import dataclass
 
+import cv2
 import numpy as np
+from numpy.typing import NDArray
 
-from retinagan.runtime.atomic import written_atomically
+from retinagan.runtime.errors import ImageError
+from retinagan.train.bootstrap import interval, resample
 from retinagan.train.datasets import LabelledImage
+from retinagan.train.map_counts import MapCounts
 from retinagan.train.metrics import Histogram, Scores
 from retinagan.train.prediction import Predict
 
-REGIONS = ("inside the FOV", "whole image")
-"""What is scored, always both: rates over the whole image count the black surround as right."""
+FOV, WHOLE, SQUARE = REGIONS = (
+    "inside the FOV, native size",
+    "whole image, native size",
+    "whole image, 512x512",
+)
+"""What is scored, always all: rates over the whole image count the black surround as right, and squeezed to
+512x512, as the paper has its images, they are others again."""
 
+MODEL, SECOND = "model", "second observer"
 POOLED = "all pixels"
+_SIDE = 512
 
 
 @dataclass(frozen=True)
-class ImageHistograms:
-    """One image's histograms, for each of `REGIONS`; of the second observer too where there is one."""
+class Measured:
+    """One image's counts, for each of `REGIONS`; of the second observer too where there is one."""
 
     name: str
-    model: tuple[Histogram, Histogram]
-    second: tuple[Histogram, Histogram] | None
+    model: tuple[MapCounts, ...]
+    second: tuple[MapCounts, ...] | None
 
 
 @dataclass(frozen=True)
 class Row:
-    """Scores of one map, or of all pixels pooled, in one region."""
+    """Scores of one map, or of all pixels pooled, in one region.
+
+    Attributes
+    ----------
+    map : str
+        `MODEL` or `SECOND`.
+    region : str
+        One of `REGIONS`.
+    image : str
+        Its name, or `POOLED`.
+    scores : Scores
+        A drawn map, as the second observer's, has no curve: its `auc` and `sensitivity_at_98` are NaN.
+    interval : (Scores, Scores) or None
+        Lower and upper ends over resampled images; of pooled rows of two images or more.
+    """
 
     map: str
     region: str
     image: str
     scores: Scores
+    interval: tuple[Scores, Scores] | None = None
 
 
-def measure(predict: Predict, images: Iterable[LabelledImage]) -> Iterator[ImageHistograms]:
-    """Predict and count each image at its native size, one at a time."""
+def measure(predict: Predict, images: Iterable[LabelledImage], threshold: float) -> Iterator[Measured]:
+    """Predict and count each image, one at a time; raises `ImageError` that names the image."""
     for image in images:
-        probability = predict(image)
+        probability = _predicted(predict, image)
         second = None
         if image.second is not None:
-            second = _histograms(image.second.astype(np.float32), image)
-        yield ImageHistograms(image.name, _histograms(probability, image), second)
+            second = _counts(image.second.astype(np.float32), image, 0.5)
+        yield Measured(image.name, _counts(probability, image, threshold), second)
 
 
-def _histograms(probability: Any, image: LabelledImage) -> tuple[Histogram, Histogram]:
+def _predicted(predict: Predict, image: LabelledImage) -> NDArray[np.float32]:
+    try:
+        return predict(image)
+    except ImageError as error:
+        raise type(error)(f"{image.name}: {error}") from error
+
+
+def _counts(
+    probability: NDArray[np.float32], image: LabelledImage, threshold: float
+) -> tuple[MapCounts, ...]:
     return (
-        Histogram.of(probability, image.truth, image.fov),
-        Histogram.of(probability, image.truth),
+        MapCounts.of(probability, image.truth, threshold, image.fov),
+        MapCounts.of(probability, image.truth, threshold),
+        MapCounts.of(_squeezed(probability), _squeezed(image.truth.astype(np.float32)) >= 0.5, threshold),
     )
 
 
-def best_threshold(measured: Iterable[ImageHistograms]) -> float:
-    """Find the threshold with the largest Dice, pooled inside the FOV; for training images alone."""
-    return Histogram.pooled(image.model[0] for image in measured).best_threshold()
+def _squeezed(values: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Resize a map in [0, 1] to 512x512 by area."""
+    resized = cv2.resize(values, (_SIDE, _SIDE), interpolation=cv2.INTER_AREA)
+    return np.clip(np.asarray(resized, np.float32), 0.0, 1.0)
 
 
-def score(measured: list[ImageHistograms], threshold: float) -> list[Row]:
-    """Score all images, and their pixels pooled, in both regions; the second observer's rows come last.
+def inside_fov(predict: Predict, images: Iterable[LabelledImage]) -> Histogram:
+    """Predict images and pool their pixels inside the FOV: what a threshold is chosen on."""
+    return Histogram.pooled(
+        Histogram.of(_predicted(predict, image), image.truth, image.fov) for image in images
+    )
 
-    Parameters
-    ----------
-    measured : list of ImageHistograms
-        What `measure` gave.
-    threshold : float
-        Probability from which on a pixel is a vessel.
-    """
-    rows = _rows("model", [(image.name, image.model) for image in measured], threshold)
+
+def score(measured: list[Measured]) -> list[Row]:
+    """Score all images, and their pixels pooled, in all regions; the second observer's rows come last."""
+    rows = _rows(MODEL, [(image.name, image.model) for image in measured])
     seconds = [(image.name, image.second) for image in measured if image.second is not None]
     if seconds:
-        rows += _rows("second observer", seconds, 0.5)
+        rows += [_without_curve(row) for row in _rows(SECOND, seconds)]
     return rows
 
 
-def _rows(label: str, images: list[tuple[str, tuple[Histogram, Histogram]]], threshold: float) -> list[Row]:
+def _rows(label: str, images: list[tuple[str, tuple[MapCounts, ...]]]) -> list[Row]:
     rows = []
     for index, region in enumerate(REGIONS):
-        pooled = Histogram.pooled(histograms[index] for _, histograms in images)
-        rows.append(Row(label, region, POOLED, pooled.scores(threshold)))
-        rows += [Row(label, region, name, histograms[index].scores(threshold)) for name, histograms in images]
+        counts = [one[index] for _, one in images]
+        spread = interval(resample(counts)) if len(counts) > 1 else None
+        rows.append(Row(label, region, POOLED, MapCounts.pooled(counts).scores(), spread))
+        rows += [Row(label, region, name, one[index].scores()) for name, one in images]
     return rows
 
 
-def table(rows: list[Row], each_image: bool = False) -> str:
-    """Lay out the pooled rows, or all of them, as text for a terminal."""
-    chosen = [row for row in rows if each_image or row.image == POOLED]
-    width = max(len(f"{row.map}, {row.region}") for row in chosen)
-    name = max(len(row.image) for row in chosen)
-    lines = [f"{'':{width}}  {'':{name}}     Acc     Sen     Spe    Dice     AUC  Sen at Spe 0.98"]
-    for row in chosen:
-        values = dataclasses.astuple(row.scores)
-        if row.map != "model":
-            values = (*values[:4], float("nan"), float("nan"))  # one drawn map has no curve
-        figures = "  ".join(f"{value:6.4f}" if value == value else "     -" for value in values)
-        lines.append(f"{f'{row.map}, {row.region}':{width}}  {row.image:{name}}  {figures}")
-    return "\n".join(lines)
+def _without_curve(row: Row) -> Row:
+    nan = float("nan")
 
+    def cut(scores: Scores) -> Scores:
+        return dataclasses.replace(scores, auc=nan, sensitivity_at_98=nan)
 
-def write_csv(rows: list[Row], path: Path) -> None:
-    """Write all rows, whole or not at all."""
-    names = [field.name for field in fields(Scores)]
-    with written_atomically(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        writer.writerow(["map", "region", "image", *names])
-        for row in rows:
-            values = [f"{value:.6f}" for value in dataclasses.astuple(row.scores)]
-            writer.writerow([row.map, row.region, row.image, *values])
-
-
-def write_json(rows: list[Row], facts: dict[str, Any], path: Path) -> None:
-    """Write all rows with facts about the evaluation (model, data, threshold), whole or not at all."""
-    entries = [
-        {"map": row.map, "region": row.region, "image": row.image, **_without_nan(row.scores)} for row in rows
-    ]
-    text = json.dumps({**facts, "rows": entries}, indent=2, allow_nan=False) + "\n"
-    with written_atomically(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
-
-
-def _without_nan(scores: Scores) -> dict[str, float | None]:
-    return {name: value if value == value else None for name, value in dataclasses.asdict(scores).items()}
+    spread = row.interval and (cut(row.interval[0]), cut(row.interval[1]))
+    return dataclasses.replace(row, scores=cut(row.scores), interval=spread)

@@ -3,12 +3,14 @@
 import sys
 from importlib.util import find_spec
 
-_NEEDED = ("torch", "kornia", "sklearn")
+_NEEDED = ("torch", "kornia", "sklearn", "skimage")
+_FOR_FIGURES = ("matplotlib",)
 
 
-def complain_of_missing_packages(command: str) -> bool:
+def complain_of_missing_packages(command: str, figures: bool = False) -> bool:
     """Say in one line on stderr which packages are not installed; whether any is."""
-    missing = [name for name in _NEEDED if find_spec(name) is None]
+    needed = _NEEDED + _FOR_FIGURES if figures else _NEEDED
+    missing = [name for name in needed if find_spec(name) is None]
     if missing:
         print(
             f'{command}: not installed: {", ".join(missing)}; type  pip install "retinagan[train]"',

@@ -8,9 +8,26 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TextIO
 
-COLUMNS = ("iteration", "stage", "loss", "pixel", "adversarial", "discriminator", "d_expert", "d_generated")
+from retinagan.train.board import Board
+from retinagan.train.watch import Watch
+
+COLUMNS = (
+    "iteration",
+    "stage",
+    "loss",
+    "pixel",
+    "adversarial",
+    "discriminator",
+    "d_expert",
+    "d_generated",
+    "vessels",
+    "predicted",
+    "learning_rate",
+)
+SPOKEN = ("pixel", "adversarial", "discriminator", "d_expert", "d_generated")
+"""The columns whose running means stand in a progress line."""
+
 SMOOTHING = 0.98
-PATIENCE = 200
 
 
 class Journal:
@@ -28,15 +45,24 @@ class Journal:
         Where the lines go.
     seconds : float
         Least time between two lines.
+    board : Board, optional
+        Given the same figures; closed with the journal.
     """
 
-    def __init__(self, folder: Path, total: int, done: int, stream: TextIO, seconds: float = 15.0) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        total: int,
+        done: int,
+        stream: TextIO,
+        seconds: float = 15.0,
+        board: Board | None = None,
+    ) -> None:
         self._total, self._done, self._start_done = total, done, done
         self._stream, self._seconds = stream, seconds
         self._start = self._last = time.monotonic()
         self._smooth: dict[str, float] = {}
-        self._answers: list[tuple[float, float]] = []
-        self._warned: set[str] = set()
+        self._watch, self._board = Watch(), board
         path = folder / "log.csv"
         kept = _rows_before(path, done)
         self._file = path.open("w", newline="", encoding="utf-8")
@@ -45,8 +71,10 @@ class Journal:
         self._writer.writerows(kept)
 
     def close(self) -> None:
-        """Close the CSV file."""
+        """Close the CSV file, and the board."""
         self._file.close()
+        if self._board is not None:
+            self._board.close()
 
     def flush(self) -> None:
         """Put the rows so far on disk."""
@@ -60,11 +88,13 @@ class Journal:
         """Take in one iteration's losses."""
         row = {name: f"{value:.6g}" for name, value in losses.items()}
         self._writer.writerow({"iteration": self._done, "stage": stage, **row})
+        if self._board is not None:
+            self._board.add(self._done, losses)
         self._done += 1
         for name, value in losses.items():
             self._smooth[name] = SMOOTHING * self._smooth.get(name, value) + (1.0 - SMOOTHING) * value
-        if "d_expert" in losses:
-            self._watch(losses["d_expert"], losses["d_generated"])
+        for line in self._watch.look(losses):
+            self.say(line)
         now = time.monotonic()
         if now - self._last >= self._seconds or self._done == self._total:
             self._last = now
@@ -73,37 +103,15 @@ class Journal:
     def _progress(self, stage: str, now: float) -> None:
         rate = (self._done - self._start_done) / max(now - self._start, 1e-9)
         minutes = (self._total - self._done) / rate / 60.0
-        losses = "  ".join(f"{name} {value:.4f}" for name, value in self._smooth.items() if name != "loss")
+        losses = "  ".join(f"{name} {self._smooth[name]:.4f}" for name in SPOKEN if name in self._smooth)
         self.say(
             f"{stage} {self._done}/{self._total}  {losses}  {rate:.2f} iterations/s, {minutes:.1f} min left"
         )
-
-    def _watch(self, expert: float, generated: float) -> None:
-        """Say once if the discriminator wins outright or learns nothing over `PATIENCE` iterations."""
-        self._answers = [*self._answers[-PATIENCE + 1 :], (expert, generated)]
-        if len(self._answers) < PATIENCE:
-            return
-        mean_expert = sum(answer[0] for answer in self._answers) / PATIENCE
-        mean_generated = sum(answer[1] for answer in self._answers) / PATIENCE
-        answers = f"D(x) {mean_expert:.3f}, D(G(z)) {mean_generated:.3f} over {PATIENCE} iterations"
-        if mean_expert > 0.98 and mean_generated < 0.02:
-            self._warn(
-                "wins", f"warning: the discriminator wins outright ({answers}): lower its learning rate"
-            )
-        elif abs(mean_expert - mean_generated) < 0.02:
-            self._warn(
-                "blind", f"warning: the discriminator learns nothing ({answers}): raise its learning rate"
-            )
-
-    def _warn(self, kind: str, line: str) -> None:
-        if kind not in self._warned:
-            self._warned.add(kind)
-            self.say(line)
 
 
 def _rows_before(path: Path, done: int) -> list[dict[str, str]]:
     if done == 0 or not path.is_file():
         return []
     with path.open(newline="", encoding="utf-8") as file:
-        rows = [row for row in csv.DictReader(file) if set(row) == set(COLUMNS)]
+        rows = [row for row in csv.DictReader(file) if set(row) <= set(COLUMNS)]
     return [row for row in rows if (row["iteration"] or "").isdigit() and int(row["iteration"]) < done]

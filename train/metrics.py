@@ -6,6 +6,7 @@ image and the best threshold cost one pass over the pixels.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -15,6 +16,9 @@ from sklearn.metrics import roc_auc_score, roc_curve
 
 LEVELS = 65535
 """Probabilities are rounded to steps of 1 / LEVELS, as `retina-run` stores them in 16-bit PNG."""
+
+SPECIFICITY = 0.98
+"""Where systems are compared by their sensitivity, whatever their thresholds."""
 
 
 @dataclass(frozen=True)
@@ -29,6 +33,8 @@ class Scores:
         Area under the ROC curve.
     sensitivity_at_98 : float
         The largest sensitivity at a specificity of at least 0.98, whatever the threshold.
+    cldice : float
+        Agreement along the centrelines at the threshold (`Centreline`); NaN where only pixels were counted.
     """
 
     accuracy: float
@@ -37,6 +43,7 @@ class Scores:
     dice: float
     auc: float
     sensitivity_at_98: float
+    cldice: float = math.nan
 
 
 @dataclass(frozen=True)
@@ -91,7 +98,7 @@ class Histogram:
 
         A rate without any pixel to count is NaN.
         """
-        level = _level(threshold)
+        level = level_of(threshold)
         true_positive, false_positive = int(self.vessels[level:].sum()), int(self.background[level:].sum())
         vessels, background = int(self.vessels.sum()), int(self.background.sum())
         correct = true_positive + background - false_positive
@@ -101,7 +108,7 @@ class Histogram:
             specificity=_rate(background - false_positive, background),
             dice=_rate(2 * true_positive, true_positive + false_positive + vessels),
             auc=self._auc(),
-            sensitivity_at_98=self._sensitivity_at(0.98),
+            sensitivity_at_98=self._sensitivity_at(SPECIFICITY),
         )
 
     def best_threshold(self) -> float:
@@ -110,6 +117,12 @@ class Histogram:
         negatives = self.background[::-1].cumsum()[::-1]
         dice = 2.0 * positives / np.maximum(positives + negatives + int(self.vessels.sum()), 1)
         return float(dice.argmax()) / LEVELS
+
+    def roc(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Give the ROC curve's corners: 1 - specificity and sensitivity, both from 0 to 1."""
+        labels, levels, counts = self._weighted()
+        false_rate, true_rate, _ = roc_curve(labels, levels, sample_weight=counts)
+        return false_rate, true_rate
 
     def _weighted(self) -> tuple[NDArray[np.bool_], NDArray[np.int64], NDArray[np.int64]]:
         """Labels, levels and pixel counts, as scikit-learn takes them."""
@@ -132,7 +145,8 @@ class Histogram:
         return float(true_rate[false_rate <= 1.0 - specificity].max())
 
 
-def _level(threshold: float) -> int:
+def level_of(threshold: float) -> int:
+    """Give the lowest level that counts as vessel; raises ValueError if the threshold is not in [0, 1]."""
     if not 0.0 <= threshold <= 1.0:
         raise ValueError(f"threshold is {threshold}, expected 0 to 1")
     return int(np.rint(threshold * LEVELS))

@@ -9,6 +9,7 @@ from typing import Any
 
 from retinagan.runtime.spec import Preprocessing
 from retinagan.train.augmentation import ColourJitter, GeometricJitter
+from retinagan.train.devices import PRECISIONS
 from retinagan.train.discriminator import SMALLEST as DISCRIMINATOR_SIZE
 from retinagan.train.generator import MODELS, GeneratorConfig, generator_config
 
@@ -42,7 +43,8 @@ class TrainingOptions:
     Parameters
     ----------
     model : {"gan", "unet", "ru-net", "retina-gan"}
-        System of the paper. "unet" and "ru-net" have no discriminator and so no adversarial stage.
+        System of the paper. "unet" and "ru-net" have no discriminator: their adversarial stage, if any, is
+        one on whole images by the pixel loss alone, and its adversarial weight is 0.
     widths, steps, layers
         Shape of the generator, as in `GeneratorConfig`.
     patch : int
@@ -57,8 +59,11 @@ class TrainingOptions:
         Training images held out, by image, to score the run while it goes on.
     ema : float
         Decay of the running average of the generator's weights, which is what is kept; 0 turns it off.
-    autocast : bool
-        Compute in bfloat16 where torch's autocast does.
+    precision : {"fp32", "bf16", "fp16"}
+        Number format of convolutions, where torch's autocast lowers it.
+    accumulate : int
+        Parts that a batch is cut into, of whatever stage. All parts' gradients make one step, and BatchNorm
+        normalises each part by itself; the processes of a training share the parts.
     init : str
         Checkpoint to start from; random weights if empty.
     """
@@ -77,7 +82,8 @@ class TrainingOptions:
     validation: int = 0
     weight_decay: float = 0.01
     ema: float = 0.998
-    autocast: bool = True
+    precision: str = "fp32"
+    accumulate: int = 1
     seed: int = 0
     init: str = ""
     colour: ColourJitter = field(default_factory=ColourJitter)
@@ -100,17 +106,31 @@ class TrainingOptions:
             )
         if self.patches.iterations + self.adversarial.iterations < 1:
             raise ValueError("nothing to train: both stages have 0 iterations")
-        if self.adversarial.iterations and not self.has_discriminator:
+        if self.adversarial.iterations and self.adversarial.adversarial_weight and not self.has_discriminator:
             raise ValueError(
-                f"{self.model} has no discriminator, so it takes no adversarial iterations: "
-                "choose gan or retina-gan, or leave --adversarial-iterations out"
+                f"{self.model} has no discriminator: choose gan or retina-gan, or give "
+                "--adversarial-weight 0, which trains it on the same whole images by the pixel loss alone"
             )
-        if self.adversarial.iterations and size < DISCRIMINATOR_SIZE:
+        if self.adversarial.iterations and self.has_discriminator and size < DISCRIMINATOR_SIZE:
             raise ValueError(
                 f"working size {size}: the discriminator needs at least {DISCRIMINATOR_SIZE} pixels a side"
             )
         if min(self.batch, self.images, self.pool) < 1:
             raise ValueError("batch, images and pool must be at least 1")
+        if self.precision not in PRECISIONS:
+            raise ValueError(f"unknown precision {self.precision!r}: expected one of {', '.join(PRECISIONS)}")
+        self._check_parts()
+
+    def _check_parts(self) -> None:
+        for flag, count, stage in (
+            ("--batch", self.batch, self.patches),
+            ("--images", self.images, self.adversarial),
+        ):
+            if stage.iterations and (self.accumulate < 1 or count % self.accumulate):
+                raise ValueError(
+                    f"--accumulate {self.accumulate}: expected a number that divides {flag} {count}, "
+                    "so that all parts of a batch are alike"
+                )
 
     @property
     def generator(self) -> GeneratorConfig:
@@ -138,8 +158,10 @@ class TrainingOptions:
 
     @classmethod
     def from_plain(cls, plain: Mapping[str, Any]) -> TrainingOptions:
-        """Read what `to_plain` wrote."""
+        """Read what `to_plain` wrote, of this version or an earlier one."""
         values = dict(plain)
+        if "autocast" in values:
+            values["precision"] = "bf16" if values.pop("autocast") else "fp32"
         return cls(
             **{
                 **values,

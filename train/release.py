@@ -12,7 +12,7 @@ import torch
 from retinagan.runtime import __version__
 from retinagan.train.checkpoint import Checkpoint
 from retinagan.train.datasets import Sample, load_labelled
-from retinagan.train.evaluation import POOLED, best_threshold, measure, score
+from retinagan.train.evaluation import inside_fov
 from retinagan.train.prediction import checkpoint_predictor
 
 
@@ -63,9 +63,9 @@ def with_threshold(checkpoint: Checkpoint, data: TrainingData) -> tuple[Checkpoi
     """
     samples = data.held_out or data.kept
     predictor = checkpoint_predictor(checkpoint, "checkpoint")
-    measured = list(measure(predictor.predict, (load_labelled(sample) for sample in samples)))
-    threshold = best_threshold(measured)
-    scores = next(row.scores for row in score(measured, threshold) if row.image == POOLED)
+    histogram = inside_fov(predictor.predict, (load_labelled(sample) for sample in samples))
+    threshold = histogram.best_threshold()
+    scores = histogram.scores(threshold)
     where = "held-out" if data.held_out else "training"
     record = {**checkpoint.record, **data.record(), "threshold_from": f"{len(samples)} {where} images"}
     released = dataclasses.replace(checkpoint.released(), threshold=threshold, record=record)

@@ -17,6 +17,11 @@ CHECKPOINT = "checkpoint.pt"
 """Name of the checkpoint in a run's folder."""
 
 
+def snapshot_name(iteration: int) -> str:
+    """Give the name of the model that a run keeps of an iteration on the way."""
+    return f"iteration-{iteration}.pt"
+
+
 class StopSignal:
     """Whether Ctrl-C or SIGTERM came; a second one of either kind interrupts at once."""
 
@@ -58,6 +63,18 @@ def resume(trainer: Trainer, folder: Path) -> bool:
     return True
 
 
+def _agreed(trainer: Trainer, stop: StopSignal) -> bool:
+    """Whether any process was told to stop; then all stop at this iteration."""
+    stop.number = trainer.workers.largest(stop.number or 0, trainer.device) or None
+    return stop.number is not None
+
+
+def follow(trainer: Trainer, stop: StopSignal) -> None:
+    """Train as `run` does in the first process, in one that writes nothing."""
+    while not trainer.finished and not _agreed(trainer, stop):
+        trainer.step()
+
+
 def run(
     trainer: Trainer,
     journal: Journal,
@@ -66,6 +83,7 @@ def run(
     folder: Path,
     minutes: float,
     stop: StopSignal,
+    snapshots: int = 0,
 ) -> None:
     """Train until finished or stopped, with a checkpoint every so many minutes and at the end.
 
@@ -82,12 +100,16 @@ def run(
     minutes : float
         Time between checkpoints.
     stop : StopSignal
-        Looked at after each iteration.
+        Looked at after each iteration, in all processes that train together.
+    snapshots : int
+        Iterations between models that are kept as `iteration-N.pt`, for looking at; 0 keeps none.
     """
     saved = time.monotonic()
-    while not trainer.finished and stop.number is None:
+    while not trainer.finished and not _agreed(trainer, stop):
         stage = trainer.stage
         journal.add(stage, trainer.step())
+        if snapshots and trainer.iteration % snapshots == 0:
+            trainer.checkpoint().released().save(folder / snapshot_name(trainer.iteration))
         stage_ends = not trainer.finished and trainer.stage != stage
         if stage_ends or time.monotonic() - saved >= minutes * 60.0:
             save(trainer, folder, journal)

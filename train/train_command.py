@@ -15,20 +15,24 @@ from retinagan.runtime import __version__
 from retinagan.runtime.atomic import written_atomically
 from retinagan.runtime.errors import RetinaGanError
 from retinagan.runtime.spec import Preprocessing
+from retinagan.train.board import Board
 from retinagan.train.datasets import find_samples, load_training_images
+from retinagan.train.devices import DEVICES, PRECISIONS, choose_device, choose_precision
 from retinagan.train.generator import MODELS, parameter_count
 from retinagan.train.journal import Journal
 from retinagan.train.options import StageOptions, TrainingOptions
 from retinagan.train.prediction import use_threads
 from retinagan.train.release import TrainingData, folder_name, with_threshold
-from retinagan.train.run import CHECKPOINT, catching_signals, resume, run
+from retinagan.train.run import CHECKPOINT, StopSignal, catching_signals, follow, resume, run
 from retinagan.train.trainer import Trainer
+from retinagan.train.workers import Workers, joined, told_by_torchrun
 
 EPILOG = """\
 The run's folder receives model.pt at the end (patches.pt where the first stage ends), and on the way
 checkpoint.pt, log.csv and options.json. Started again with the same folder and options, a run that was
 interrupted goes on where it stopped, bit for bit. The paper's own schedule is
---iterations 0 --adversarial-iterations 4000.
+--iterations 0 --adversarial-iterations 4000. Several GPUs or machines train together under torchrun:
+torchrun --nproc-per-node 2 -m retinagan.train.cli_train --data ... (docs/training.md).
 """
 
 _STANDARD = TrainingOptions()
@@ -36,7 +40,8 @@ _NUMBERS: tuple[tuple[str, float, str, str], ...] = (
     ("--iterations", _STANDARD.patches.iterations, "N", "iterations on patches, with the pixel loss alone"),
     ("--adversarial-iterations", _STANDARD.adversarial.iterations, "N",
      "iterations against the discriminator after that, on regrouped images"),
-    ("--batch", _STANDARD.batch, "N", "patches in a batch"),
+    ("--batch", _STANDARD.batch, "N", "patches in a batch, over all processes"),
+    ("--images", _STANDARD.images, "N", "whole images in a batch against the discriminator"),
     ("--patch", _STANDARD.patch, "PIXELS", "side of a patch"),
     ("--steps", _STANDARD.steps, "N", "feedback steps of a recurrent layer"),
     ("--layers", _STANDARD.layers, "N", "recurrent layers in a block"),
@@ -53,7 +58,11 @@ _NUMBERS: tuple[tuple[str, float, str, str], ...] = (
     ("--ema", _STANDARD.ema, "DECAY", "decay of the weights' running average, 0 for none"),
     ("--seed", _STANDARD.seed, "N", "of weights, batches and augmentation"),
     ("--checkpoint-minutes", 3.0, "M", "time between checkpoints"),
+    ("--snapshots", 0, "N", "iterations between models that are kept as iteration-N.pt, 0 for none"),
 )  # fmt: skip
+
+_OF_NO_CONSEQUENCE = ("data", "out", "threads", "checkpoint_minutes", "snapshots", "device", "tensorboard")
+"""Options that leave the weights as they are; the data is named by its folder's own name."""
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -65,7 +74,7 @@ def build_parser() -> argparse.ArgumentParser:
     add("--data", required=True, metavar="DIR", help="dataset folder: DRIVE, or one with images/ and labels/")
     add("--out", default="runs/retina-gan", metavar="DIR", help="the run's folder (default: %(default)s)")
     add("--model", choices=MODELS, default="retina-gan", help="system to train (default: %(default)s)")
-    add("--preprocess", default="ace", help="equalization: ace or none (default: %(default)s)")
+    add("--preprocess", default="ace", metavar="METHOD", help="ace, clahe or none (default: %(default)s)")
     for flag, value, unit, text in _NUMBERS:
         add(flag, type=type(value), default=value, metavar=unit, help=f"{text} (default: %(default)s)")
     add("--widths", type=channels, default=_STANDARD.widths, metavar="N,N,...",
@@ -77,14 +86,35 @@ def build_parser() -> argparse.ArgumentParser:
         help="checkpoint to start from, a file or a bundled name (default: none)",
     )
     add("--terms", default="", metavar="TEXT", help="terms of use of the data, kept in the model's record")
+    add("--accumulate", type=int, metavar="N",
+        help="parts that a batch is computed in, to save memory (default: one for each process)")  # fmt: skip
+    add("--device", choices=DEVICES, default="auto", help="where to compute (default: %(default)s)")
+    add("--precision", choices=("auto", *PRECISIONS), default="auto",
+        help="number format of convolutions (default: bf16 or fp16 where the device has it)")  # fmt: skip
+    add(
+        "--no-autocast",
+        dest="precision",
+        action="store_const",
+        const="fp32",
+        help="the same as --precision fp32",
+    )
     add("--threads", type=int, default=0, metavar="N", help="CPU threads (default: all)")
-    add("--no-autocast", action="store_true", help="compute in float32 instead of bfloat16")
+    add("--tensorboard", action="store_true", help="write the figures of log.csv for TensorBoard too")
     add("--version", action="version", version=f"%(prog)s {__version__}")
     return parser
 
 
-def options_of(arguments: argparse.Namespace) -> TrainingOptions:
-    """Training options from parsed arguments; raises ValueError as `TrainingOptions` does."""
+def options_of(
+    arguments: argparse.Namespace, device: torch.device | None = None, processes: int = 1
+) -> TrainingOptions:
+    """Training options from parsed arguments, for a device (the CPU if left out) and so many processes.
+
+    Raises
+    ------
+    ValueError
+        As `TrainingOptions` does.
+    """
+    parts = processes if arguments.accumulate is None else arguments.accumulate
     weights = {"pixel_weight": arguments.pixel_weight, "dice_weight": arguments.dice_weight}
     return TrainingOptions(
         model=arguments.model,
@@ -102,9 +132,11 @@ def options_of(arguments: argparse.Namespace) -> TrainingOptions:
         ),
         patch=arguments.patch,
         batch=arguments.batch,
+        images=arguments.images,
         validation=arguments.validation,
         ema=arguments.ema,
-        autocast=not arguments.no_autocast,
+        precision=choose_precision(arguments.precision, device or torch.device("cpu")),
+        accumulate=parts,
         seed=arguments.seed,
         init=arguments.init,
     )
@@ -117,17 +149,35 @@ def channels(text: str) -> tuple[int, ...]:
 
 def train(arguments: argparse.Namespace) -> int:
     """Run a training from parsed arguments; the exit code is 128 + the signal's number after one."""
-    options = options_of(arguments)
+    workers = told_by_torchrun()
+    device = choose_device(arguments.device, workers.local_rank)
+    options = options_of(arguments, device, workers.count)
     folder = Path(arguments.out)
     folder.mkdir(parents=True, exist_ok=True)
-    use_threads(arguments.threads or os.cpu_count() or 1)
-    data = _training_data(arguments, options.validation)
-    trainer = Trainer(load_training_images(data.kept, options.preprocessing.working_size), options)
-    resumed = resume(trainer, folder)
+    use_threads(arguments.threads or max((os.cpu_count() or 1) // workers.local_count, 1))
+    data = _training_data(arguments, options)
+    images = load_training_images(data.kept, options.preprocessing.working_size)
+    trainer = Trainer(images, options, device, workers)
+    resume(trainer, folder)
+    with joined(workers, device), catching_signals() as stop:
+        workers.refuse_disagreement("iteration to go on from", trainer.iteration, device)
+        if workers.first:
+            _lead(arguments, trainer, data, folder, stop)
+        else:
+            follow(trainer, stop)
+    stopped = stop.number is not None and not trainer.finished
+    return 128 + (stop.number or 0) if stopped else 0
+
+
+def _lead(
+    arguments: argparse.Namespace, trainer: Trainer, data: TrainingData, folder: Path, stop: StopSignal
+) -> None:
+    """Train as the process that writes the run's files and says how it goes."""
+    options = trainer.options
     with written_atomically(folder / "options.json") as temporary:
         temporary.write_text(json.dumps(options.to_plain(), indent=2) + "\n", encoding="utf-8")
-
-    journal = Journal(folder, options.iterations, trainer.iteration, sys.stdout)
+    board = Board(folder, trainer.iteration) if arguments.tensorboard else None
+    journal = Journal(folder, options.iterations, trainer.iteration, sys.stdout, board=board)
 
     def release(name: str) -> None:
         released, line = with_threshold(trainer.checkpoint(), data)
@@ -136,38 +186,57 @@ def train(arguments: argparse.Namespace) -> int:
 
     journal.say(
         f"{options.model}, {parameter_count(trainer.generator):,} parameters, {len(data.kept)} images, "
-        f"{len(data.held_out)} held out, {torch.get_num_threads()} threads"
+        f"{len(data.held_out)} held out, {_where(trainer.device, options.precision, trainer.workers)}"
     )
-    if resumed:
+    if trainer.iteration:
         journal.say(f"going on at iteration {trainer.iteration} of {options.iterations}")
     try:
-        with catching_signals() as stop:
-            run(trainer, journal, release, folder=folder, minutes=arguments.checkpoint_minutes, stop=stop)
+        run(
+            trainer,
+            journal,
+            release,
+            folder=folder,
+            minutes=arguments.checkpoint_minutes,
+            stop=stop,
+            snapshots=arguments.snapshots,
+        )
     finally:
         journal.close()
     if stop.number is not None and not trainer.finished:
         place = folder / CHECKPOINT
         journal.say(f"stopped at iteration {trainer.iteration}; the same command goes on from {place}")
-        return 128 + stop.number
-    return 0
 
 
-def _training_data(arguments: argparse.Namespace, held_out: int) -> TrainingData:
+def _where(device: torch.device, precision: str, workers: Workers) -> str:
+    where = (
+        f"{torch.get_num_threads()} threads" if device.type == "cpu" else torch.cuda.get_device_name(device)
+    )
+    processes = f", {workers.count} processes" if workers.count > 1 else ""
+    return f"{where}, {precision}{processes}"
+
+
+def _training_data(arguments: argparse.Namespace, options: TrainingOptions) -> TrainingData:
+    held_out = options.validation
     samples = find_samples(arguments.data, "training")
     if not 0 <= held_out < len(samples):
         raise ValueError(
             f"--validation {held_out}: expected 0 to {len(samples) - 1}, for {len(samples)} images"
         )
     kept, held = samples[held_out:], samples[:held_out]
-    return TrainingData(folder_name(arguments.data), kept, held, arguments.terms, command_of(arguments))
+    command = command_of(arguments, options)
+    return TrainingData(folder_name(arguments.data), kept, held, arguments.terms, command)
 
 
-def command_of(arguments: argparse.Namespace) -> str:
-    """Give the command with all that decides the result, and nothing that only this machine knows."""
+def command_of(arguments: argparse.Namespace, options: TrainingOptions) -> str:
+    """Give the command with all that decides the result, and nothing that only this machine knows.
+
+    Where several processes shared the batches it is the command of one process that gives the same model.
+    """
     words = ["retina-train", "--data", folder_name(arguments.data)]
+    decided = vars(arguments) | {"accumulate": options.accumulate if options.accumulate > 1 else None}
     for action in build_parser()._actions:
-        value = getattr(arguments, action.dest, action.default)
-        if value == action.default or action.dest in ("data", "out", "threads", "checkpoint_minutes"):
+        value = decided.get(action.dest, action.default)
+        if value == action.default or action.dest in _OF_NO_CONSEQUENCE or action.const is not None:
             continue
         words.append(action.option_strings[0])
         if action.dest == "widths":

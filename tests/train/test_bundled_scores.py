@@ -3,7 +3,7 @@
 import pytest
 
 from retinagan.train.datasets import find_samples, load_labelled
-from retinagan.train.evaluation import POOLED, REGIONS, measure, score
+from retinagan.train.evaluation import FOV, POOLED, WHOLE, measure, score
 from retinagan.train.prediction import open_predictor
 
 
@@ -12,20 +12,25 @@ def scores(drive):
     predictor = open_predictor("retina-gan", threads=2)
     with predictor.resources:
         measured = list(
-            measure(predictor.predict, (load_labelled(sample) for sample in find_samples(drive, "test")))
+            measure(
+                predictor.predict,
+                (load_labelled(sample) for sample in find_samples(drive, "test")),
+                predictor.threshold,
+            )
         )
-    rows = score(measured, predictor.threshold)
+    rows = score(measured)
     return {row.region: row.scores for row in rows if (row.map, row.image) == ("model", POOLED)}
 
 
 def test_inside_the_fov(scores):
-    inside = scores[REGIONS[0]]
+    inside = scores[FOV]
     assert inside.auc >= 0.978
     assert inside.dice >= 0.824
+    assert inside.cldice >= 0.83
 
 
 def test_over_the_whole_image(scores):
-    whole = scores[REGIONS[1]]
+    whole = scores[WHOLE]
     assert whole.accuracy >= 0.968
     assert whole.sensitivity >= 0.83
     assert whole.specificity >= 0.981

@@ -1,4 +1,5 @@
 import json
+import sys
 
 import cv2
 import numpy as np
@@ -32,12 +33,57 @@ def test_perfect_maps_score_one(data, tmp_path, capsys):
         cv2.imwrite(str(maps / f"{sample.name}_probability.png"), truth * np.uint16(65535))
     assert main([str(maps), "--data", str(data), "--out", str(out)]) == 0
     printed = capsys.readouterr().out
-    assert f"maps in {maps}; 2 test images; threshold 0.5" in printed
-    assert "all pixels  1.0000  1.0000  1.0000  1.0000  1.0000  1.0000" in printed
+    assert f"maps in {maps}; 2 test images of {data}\nthreshold 0.5: the default" in printed
+    inside, whole = (line for line in printed.splitlines() if line.startswith("model") and "native" in line)
+    assert inside.split()[-7:] == whole.split()[-7:] == ["1.0000"] * 7
     stored = json.loads((out / "scores.json").read_text())
     assert (stored["split"], stored["images"], stored["threshold"]) == ("test", 2, 0.5)
-    assert len(stored["rows"]) == 6
-    assert (out / "scores.csv").is_file()
+    assert stored["data"] == "drawn", "not where it lies on this machine"
+    assert len(stored["rows"]) == 9
+    assert sorted(path.name for path in out.iterdir()) == ["scores.csv", "scores.json"]
+
+
+def test_figures_are_drawn_when_asked_for(data, tmp_path, capsys):
+    source, out = write_checkpoint(tmp_path / "a.pt", small_generator()), tmp_path / "out"
+    assert main([str(source), "--data", str(data), "--out", str(out), "--figures"]) == 0
+    written = ("roc.png", "images.png", "panels/24_test.png", "panels/25_test.png")
+    assert all(cv2.imread(str(out / name)) is not None for name in written)
+    assert "roc.png" in capsys.readouterr().out
+
+
+def test_training_images_can_choose_the_threshold(data, tmp_path, capsys):
+    maps = tmp_path / "maps"
+    maps.mkdir()
+    for split, vessel in (("training", 40), ("test", 60)):
+        for sample in find_samples(data, split):
+            truth = load_labelled(sample).truth
+            cv2.imwrite(str(maps / f"{sample.name}.png"), np.where(truth, vessel, 20).astype(np.uint8))
+    assert main([str(maps), "--data", str(data), "--threshold", "training"]) == 0
+    printed = capsys.readouterr().out
+    assert "the largest Dice inside the FOV on 3 training images" in printed
+    chosen = float(printed.split("threshold ")[1].split(":")[0])
+    assert 20 / 255 < chosen <= 40 / 255 + 1e-4
+
+
+def test_a_dataset_without_halves_does_not_choose_its_own_threshold(data, tmp_path, capsys):
+    source = write_checkpoint(tmp_path / "a.pt", small_generator())
+    assert main([str(source), "--data", str(data / "test"), "--threshold", "training"]) == 2
+    assert "has no folder training, so the images to score would choose" in capsys.readouterr().err
+
+
+def test_without_figures_matplotlib_is_not_imported(data, tmp_path, monkeypatch):
+    for name in [name for name in sys.modules if name.split(".")[0] == "matplotlib"]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.delitem(sys.modules, "retinagan.train.figures", raising=False)
+    monkeypatch.setitem(sys.modules, "matplotlib", None)  # whoever imports it fails
+    source = write_checkpoint(tmp_path / "a.pt", small_generator())
+    assert main([str(source), "--data", str(data), "--out", str(tmp_path / "out")]) == 0
+
+
+def test_missing_matplotlib_is_said_before_the_work(data, tmp_path, capsys, monkeypatch):
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    assert main([".", "--data", str(data), "--out", str(tmp_path / "out"), "--figures"]) == 2
+    assert "--figures: matplotlib is not installed; type  pip install" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("kind", ["checkpoint", "onnx"])
@@ -48,7 +94,7 @@ def test_models_are_scored_at_their_own_threshold(data, tmp_path, capsys, kind):
         source, threshold = write_checkpoint(tmp_path / "a.pt", small_generator()), "0.4"
     assert main([str(source), "--data", str(data), "--split", "training", "--threads", "1"]) == 0
     printed = capsys.readouterr().out
-    assert f"3 training images; threshold {threshold}" in printed
+    assert f"3 training images of {data}\nthreshold {threshold}: the model's own" in printed
 
 
 def test_each_image_and_another_threshold_are_options(data, tmp_path, capsys):
@@ -73,7 +119,9 @@ def test_no_threads_at_all_is_one_line(data, tmp_path, capsys, kind):
     ("source", "more", "message"),
     [
         ("none.pt", [], "no such checkpoint"),
-        (".", ["--threshold", "2"], "--threshold 2.0: expected 0 to 1"),
+        (".", ["--threshold", "2"], "--threshold 2: expected 0 to 1, or the word training"),
+        (".", ["--threshold", "half"], "--threshold half: expected 0 to 1, or the word training"),
+        (".", ["--figures"], "--figures: where to? Name a folder with --out DIR"),
         (".", ["--data", "nowhere"], "nowhere is no folder"),
         (".", [], "no map of 24_test"),
     ],

@@ -3,9 +3,13 @@ import sys
 
 import pytest
 
-from retinagan.train import cli_evaluate, cli_train
+from retinagan.train import cli_evaluate, cli_reproduce, cli_train
 
-COMMANDS = {"retina-train": cli_train.main, "retina-eval": cli_evaluate.main}
+COMMANDS = {
+    "retina-train": cli_train.main,
+    "retina-eval": cli_evaluate.main,
+    "retina-reproduce": cli_reproduce.main,
+}
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -26,7 +30,13 @@ def test_with_all_packages_the_command_runs(command, capsys):
     assert capsys.readouterr().out.startswith(f"{command} ")
 
 
-@pytest.mark.parametrize("module", ["cli_train", "cli_evaluate"])
+def test_only_the_tables_cannot_do_without_figures(capsys, monkeypatch):
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    assert cli_reproduce.main([]) == 2
+    assert capsys.readouterr().err.startswith("retina-reproduce: not installed: matplotlib; type")
+
+
+@pytest.mark.parametrize("module", ["cli_train", "cli_evaluate", "cli_reproduce"])
 def test_a_command_is_found_without_the_packages(module):
     code = (
         "import sys; sys.modules.update(dict.fromkeys(('torch', 'kornia', 'sklearn'), None))\n"

@@ -1,9 +1,12 @@
 import csv
 import io
+import sys
 
 import pytest
 
-from retinagan.train.journal import PATIENCE, Journal
+from retinagan.train.board import Board, BoardError
+from retinagan.train.journal import Journal
+from retinagan.train.watch import PATIENCE
 
 
 def rows(folder):
@@ -62,28 +65,37 @@ def test_lines_are_rare_but_the_last_is_printed(tmp_path):
     assert [line.split()[1] for line in stream.getvalue().splitlines()] == ["5/5"]
 
 
-@pytest.mark.parametrize(
-    ("expert", "generated", "warning"),
-    [
-        (0.999, 0.001, "the discriminator wins outright (D(x) 0.999, D(G(z)) 0.001 over 200 iterations)"),
-        (0.501, 0.499, "the discriminator learns nothing (D(x) 0.501, D(G(z)) 0.499 over 200 iterations)"),
-        (0.7, 0.3, ""),
-    ],
-)
-def test_a_useless_discriminator_is_reported_once(tmp_path, expert, generated, warning):
-    stream = io.StringIO()
-    journal = Journal(tmp_path, 10_000, 0, stream, seconds=1e9)
-    for _ in range(2 * PATIENCE):
-        journal.add("adversarial", {"loss": 0.1, "d_expert": expert, "d_generated": generated})
+def test_a_log_of_fewer_columns_is_gone_on_with(tmp_path):
+    (tmp_path / "log.csv").write_text("iteration,stage,loss\n0,patches,0.5\n1,patches,0.4\n")
+    journal = Journal(tmp_path, 3, 1, io.StringIO())
+    journal.add("patches", {"loss": 0.3, "vessels": 0.1})
     journal.close()
-    assert stream.getvalue().count("warning") == bool(warning)
-    assert warning in stream.getvalue()
+    assert [(row["loss"], row["vessels"]) for row in rows(tmp_path)] == [("0.5", ""), ("0.3", "0.1")]
 
 
-def test_a_short_quarrel_is_no_reason_to_warn(tmp_path):
+def test_trouble_is_said_among_the_lines(tmp_path):
     stream = io.StringIO()
     journal = Journal(tmp_path, 10_000, 0, stream, seconds=1e9)
-    for _ in range(PATIENCE - 1):
-        journal.add("adversarial", {"loss": 0.1, "d_expert": 1.0, "d_generated": 0.0})
+    for _ in range(PATIENCE):
+        journal.add("adversarial", {"loss": 0.1, "d_expert": 0.999, "d_generated": 0.001})
     journal.close()
-    assert stream.getvalue() == ""
+    assert stream.getvalue().startswith("warning: the discriminator wins outright")
+
+
+def test_a_board_receives_the_same_figures(tmp_path):
+    pytest.importorskip("tensorboard", reason="TensorBoard is not installed")
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    for done, values in ((0, (0.5, 0.4, 0.3)), (1, (0.25,))):  # the second goes on after a checkpoint at 1
+        journal = Journal(tmp_path, 9, done, io.StringIO(), board=Board(tmp_path, done))
+        for value in values:
+            journal.add("patches", {"loss": value})
+        journal.close()
+    events = EventAccumulator(str(tmp_path / "tensorboard")).Reload()
+    assert [(event.step, event.value) for event in events.Scalars("loss")] == [(0, 0.5), (1, 0.25)]
+
+
+def test_a_board_that_is_not_installed_is_one_line(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "tensorboard", None)
+    with pytest.raises(BoardError, match=r'not installed; type  pip install "retinagan\[tensorboard\]"'):
+        Board(tmp_path, 0)

@@ -27,6 +27,14 @@ def test_options_of_an_earlier_version_take_the_defaults():
     assert TrainingOptions.from_plain(plain) == TrainingOptions()
 
 
+@pytest.mark.parametrize(("autocast", "precision"), [(True, "bf16"), (False, "fp32")])
+def test_options_of_an_earlier_version_name_their_precision(autocast, precision):
+    plain = TrainingOptions().to_plain()
+    del plain["precision"], plain["accumulate"]
+    options = TrainingOptions.from_plain({**plain, "autocast": autocast})
+    assert options == TrainingOptions(precision=precision)
+
+
 @pytest.mark.parametrize(
     ("model", "expected"), [("gan", True), ("unet", False), ("ru-net", False), ("retina-gan", True)]
 )
@@ -42,8 +50,8 @@ def test_which_systems_have_a_discriminator(model, expected):
         ({"patch": 4}, "patches of 4 pixels: expected a multiple of 8"),
         ({"patches": StageOptions(0, 1e-3)}, "nothing to train: both stages have 0 iterations"),
         (
-            {"model": "unet", "adversarial": StageOptions(3, 1e-3)},
-            "unet has no discriminator.*choose gan or retina-gan",
+            {"model": "unet", "adversarial": StageOptions(3, 1e-3, adversarial_weight=0.05)},
+            "unet has no discriminator: choose gan or retina-gan, or give --adversarial-weight 0",
         ),
         (
             {
@@ -56,6 +64,13 @@ def test_which_systems_have_a_discriminator(model, expected):
         (
             {"patches": StageOptions(-1, 1e-3), "adversarial": StageOptions(3, 1e-3)},
             "-1 iterations on patches and 3 adversarial ones: expected 0 or more of each",
+        ),
+        ({"precision": "int8"}, "unknown precision 'int8': expected one of fp32, bf16, fp16"),
+        ({"accumulate": 3}, "--accumulate 3: expected a number that divides --batch 16"),
+        ({"accumulate": 0}, "--accumulate 0: expected a number that divides --batch 16"),
+        (
+            {"accumulate": 2, "adversarial": StageOptions(3, 1e-3)},
+            "--accumulate 2: expected a number that divides --images 1",
         ),
         ({"batch": 0}, "batch, images and pool must be at least 1"),
     ],

@@ -42,6 +42,16 @@ def test_checkpoints_come_in_time(images, tmp_path, monkeypatch):
     assert saved == [1, 2, 3, 3]
 
 
+def test_models_on_the_way_are_kept_if_asked_for(images, tmp_path):
+    trainer = Trainer(images, small_options(4))
+    journal = Journal(tmp_path, 4, 0, io.StringIO())
+    run(trainer, journal, lambda name: None, folder=tmp_path, minutes=1e9, stop=StopSignal(), snapshots=2)
+    journal.close()
+    kept = [load_checkpoint(tmp_path / f"iteration-{number}.pt") for number in (2, 4)]
+    assert [model.record["iterations"] for model in kept] == [2, 4]
+    assert kept[0].resume is None
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_saves_and_the_run_goes_on_later(images, tmp_path, number):
     trainer = Trainer(images, small_options(6))

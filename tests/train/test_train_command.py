@@ -3,11 +3,18 @@ import json
 
 import pytest
 import torch
+from processes import torchrun
 from small_dataset import write_dataset
 
-from retinagan.train import train_command
+from retinagan.train import devices, train_command
 from retinagan.train.checkpoint import load_checkpoint
 from retinagan.train.train_command import main
+
+
+@pytest.fixture(autouse=True)
+def plain_cpu(monkeypatch):
+    """One that does not compute in bfloat16, whatever the tests run on."""
+    monkeypatch.setattr(devices, "_cpu_flags", frozenset)
 
 
 @pytest.fixture
@@ -23,8 +30,8 @@ def same_threads():
 
 
 def arguments(data, out, *more):
-    small = ["--iterations", "2", "--batch", "2", "--patch", "32", "--widths", "4,8", "--threads", "1"]
-    return ["--data", str(data), "--out", str(out), *small, *more]
+    small = ["--iterations", "2", "--batch", "2", "--patch", "32", "--widths", "4,8"]
+    return ["--data", str(data), "--out", str(out), *small, "--threads", "1", "--device", "cpu", *more]
 
 
 def test_a_run_leaves_a_model_that_can_be_used(data, tmp_path, capsys):
@@ -48,7 +55,7 @@ def test_a_run_leaves_a_model_that_can_be_used(data, tmp_path, capsys):
     with (out / "log.csv").open(newline="") as file:
         assert [row["stage"] for row in csv.DictReader(file)] == ["patches", "patches", "adversarial"]
     printed = capsys.readouterr().out
-    assert "parameters, 3 images, 0 held out, 1 threads" in printed
+    assert "parameters, 3 images, 0 held out, 1 threads, fp32" in printed
     assert "on 3 training images, inside the FOV: AUC" in printed
 
 
@@ -61,7 +68,7 @@ def test_held_out_images_choose_the_threshold(data, tmp_path, capsys):
 
 
 def test_a_stopped_run_says_how_it_goes_on(data, tmp_path, capsys, monkeypatch):
-    def stopped(trainer, journal, release, *, folder, minutes, stop):
+    def stopped(trainer, journal, release, *, folder, stop, **_):
         trainer.step()
         trainer.checkpoint().save(folder / "checkpoint.pt")
         stop.number = 15
@@ -82,12 +89,15 @@ def test_a_stopped_run_says_how_it_goes_on(data, tmp_path, capsys, monkeypatch):
         (["--model", "unet", "--adversarial-iterations", "5"], "unet has no discriminator"),
         (["--patch", "100"], "patches of 100 pixels: expected a multiple of 2"),
         (["--preprocess", "magic"], "magic"),
+        (["--device", "cuda"], "finds 0 CUDA devices"),
+        (["--accumulate", "3"], "--accumulate 3: expected a number that divides --batch 2"),
         (["--threads", "-3"], "--threads -3: expected a whole number from 1"),
         (["--iterations", "-1", "--adversarial-iterations", "3"], "expected 0 or more of each"),
         (["--init", "nowhere.pt"], '"nowhere.pt" is neither a checkpoint file nor a bundled one'),
     ],
 )
-def test_wrong_use_is_one_line(data, tmp_path, capsys, more, message):
+def test_wrong_use_is_one_line(data, tmp_path, capsys, monkeypatch, more, message):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     assert main(arguments(data, tmp_path / "run", *more)) == 2
     error = capsys.readouterr().err
     assert error.startswith("retina-train: ")
@@ -139,3 +149,32 @@ def test_widths_that_are_no_numbers_are_explained(data, tmp_path, capsys):
         main(arguments(data, tmp_path / "run", "--widths", "wide"))
     assert caught.value.code == 2
     assert "invalid channels value: 'wide'" in capsys.readouterr().err
+
+
+def test_a_run_may_be_computed_in_parts_and_half_precision(data, tmp_path):
+    more = ["--accumulate", "2", "--precision", "bf16", "--tensorboard"]
+    assert main(arguments(data, tmp_path / "run", *more)) == 0
+    record = load_checkpoint(tmp_path / "run" / "model.pt").record
+    assert record["options"]["accumulate"] == 2
+    assert record["options"]["precision"] == "bf16"
+    assert record["command"].endswith("--widths 4,8 --accumulate 2 --precision bf16")
+    assert len(list((tmp_path / "run" / "tensorboard").iterdir())) == 1
+
+
+def test_no_autocast_is_fp32(data, tmp_path):
+    assert main(arguments(data, tmp_path / "run", "--no-autocast")) == 0
+    record = load_checkpoint(tmp_path / "run" / "model.pt").record
+    assert record["options"]["precision"] == "fp32"
+    assert record["command"].endswith("--widths 4,8 --precision fp32")
+
+
+def test_two_processes_train_one_model(data, tmp_path):
+    together = torchrun("-m", "retinagan.train.cli_train", *arguments(data, tmp_path / "two"))
+    assert together.returncode == 0, together.stderr[-3000:]
+    assert together.stdout.count("threshold") == 1, "one process speaks"
+    assert "fp32, 2 processes" in together.stdout
+    assert main(arguments(data, tmp_path / "one", "--accumulate", "2")) == 0
+    two, one = (load_checkpoint(tmp_path / name / "model.pt") for name in ("two", "one"))
+    assert two.record["command"] == one.record["command"]
+    for name, value in one.generator.state_dict().items():
+        torch.testing.assert_close(two.generator.state_dict()[name], value, rtol=1e-4, atol=1e-6)

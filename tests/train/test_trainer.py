@@ -4,8 +4,9 @@ from itertools import pairwise
 
 import pytest
 import torch
-from small_dataset import small_options, training_images
+from small_dataset import WORKING_SIZE, small_options, training_images
 
+from retinagan.runtime.spec import Preprocessing
 from retinagan.train.checkpoint import load_checkpoint
 from retinagan.train.generator import MODELS
 from retinagan.train.losses import pixel_loss
@@ -35,6 +36,14 @@ def test_each_system_learns_on_patches(images, model):
     assert trainer.finished
 
 
+@pytest.mark.parametrize("method", ["clahe", "none"])
+def test_each_equalization_is_trained_with(images, method):
+    options = small_options(1, preprocessing=Preprocessing(method, 5.0, WORKING_SIZE))
+    trainer, usual = Trainer(images, options), Trainer(images, small_options(1))
+    assert trainer.step()["pixel"] != usual.step()["pixel"]
+    assert trainer.checkpoint().preprocessing.method == method
+
+
 @pytest.mark.parametrize("model", ["gan", "retina-gan"])
 def test_adversarial_systems_learn_on_regrouped_images(images, model):
     options = small_options(0, StageOptions(40, 5e-3, 5e-4, adversarial_weight=0.05), model=model)
@@ -45,6 +54,24 @@ def test_adversarial_systems_learn_on_regrouped_images(images, model):
         assert 0.0 <= step["d_generated"] <= 1.0
         assert 0.0 <= step["d_expert"] <= 1.0
         assert step["loss"] == pytest.approx(step["pixel"] + 0.05 * step["adversarial"], rel=1e-4)
+
+
+@pytest.mark.parametrize("model", ["unet", "ru-net"])
+def test_systems_without_a_discriminator_learn_on_the_same_images_by_the_pixel_loss(images, model):
+    trainer = Trainer(images, small_options(0, StageOptions(40, 5e-3), model=model))
+    losses = steps(trainer, 40)
+    assert trainer.stage == "images"
+    assert sum(step["pixel"] for step in losses[-5:]) < 0.8 * sum(step["pixel"] for step in losses[:5])
+    assert all(step["loss"] == step["pixel"] for step in losses)
+
+
+def test_without_its_weight_the_discriminator_leaves_the_generator_alone(images):
+    """The pixel loss on an image's patches is that on the image regrouped: all systems have one budget."""
+    stage = StageOptions(2, 5e-3)
+    against, alone = (Trainer(images, small_options(0, stage, model=model)) for model in ("gan", "unet"))
+    alone.generator.load_state_dict(against.generator.state_dict())
+    for ours, theirs in zip(steps(against, 2), steps(alone, 2), strict=True):
+        assert ours["pixel"] == pytest.approx(theirs["pixel"], rel=1e-3)
 
 
 def test_the_discriminator_learns_to_tell_maps_apart(images):
@@ -96,6 +123,37 @@ def test_a_resumed_run_goes_on_bit_for_bit(images, tmp_path, stop):
     assert same(resumed.generator, whole.generator)
     assert same(resumed.average.net, whole.average.net)
     assert same(resumed.discriminator, whole.discriminator)
+
+
+@pytest.mark.parametrize("precision", ["bf16", "fp16"])
+def test_reduced_precision_learns_almost_the_same_and_resumes(images, tmp_path, precision):
+    full = steps(Trainer(images, small_options(1, 1)), 2)
+    options = small_options(1, 1, precision=precision)
+    trainer, resumed = Trainer(images, options), Trainer(images, options)
+    first = trainer.step()
+    trainer.checkpoint().save(tmp_path / "a.pt")
+    second = trainer.step()
+    assert [first["pixel"], second["pixel"]] == pytest.approx([step["pixel"] for step in full], rel=0.03)
+    assert first["pixel"] != full[0]["pixel"]
+    resumed.load(load_checkpoint(tmp_path / "a.pt"))
+    assert resumed.step() == second
+    assert same(resumed.generator, trainer.generator)
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("precision", ["fp32", "bf16", "fp16"])
+def test_a_cuda_device_learns_what_the_cpu_learns(images, tmp_path, precision):
+    if not torch.cuda.is_available():
+        pytest.skip("no CUDA device")
+    expected = steps(Trainer(images, small_options(2, 1)), 3)
+    trainer = Trainer(images, small_options(2, 1, precision=precision), "cuda")
+    for step, other in zip(steps(trainer, 3), expected, strict=True):
+        assert step["pixel"] == pytest.approx(other["pixel"], rel=0.05)
+    trainer.checkpoint().save(tmp_path / "a.pt")
+    resumed = Trainer(images, trainer.options, "cuda")
+    resumed.load(load_checkpoint(tmp_path / "a.pt"))
+    assert resumed.finished
+    assert next(trainer.checkpoint().generator.parameters()).device.type == "cpu"
 
 
 def test_other_options_are_not_resumed(images, tmp_path):

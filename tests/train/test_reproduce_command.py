@@ -1,0 +1,133 @@
+"""The whole command on drawn retinas, with a budget of two images a system."""
+
+import csv
+
+import cv2
+import pytest
+import torch
+from small_dataset import write_dataset
+
+from retinagan.train import train_command
+from retinagan.train.checkpoint import load_checkpoint
+from retinagan.train.paper import SYSTEMS
+from retinagan.train.reproduce_command import main
+
+SMALL = ["--iterations", "2", "--widths", "4,8", "--patch", "128", "--threads", "1", "--precision", "fp32"]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def same_threads():
+    before = torch.get_num_threads()
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A folder with a dataset and what the command made of it: runs/ and page/."""
+    folder = tmp_path_factory.mktemp("reproduction")
+    write_dataset(folder / "drawn", training=1, test=2)
+    assert main(arguments(folder, "--synthetic", str(folder / "drawn"))) == 0
+    return folder
+
+
+def arguments(folder, *more):
+    places = ["--data", folder / "drawn", "--out", folder / "runs", "--page", folder / "page"]
+    return [*map(str, places), *SMALL, *more]
+
+
+def logged(folder, system):
+    with (folder / "runs" / system / "log.csv").open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_every_system_has_the_same_budget(folder):
+    for system in SYSTEMS:
+        rows = logged(folder, system.name)
+        assert len(rows) == 2
+        stage = "adversarial" if "gan" in system.model else "images"
+        assert {row["stage"] for row in rows} == {stage}
+        options = load_checkpoint(folder / "runs" / system.name / "model.pt").record["options"]
+        assert (options["model"], options["preprocessing"]["method"]) == (system.model, system.preprocess)
+
+
+def test_the_page_sets_the_paper_beside_every_figure(folder):
+    page = (folder / "page" / "results.md").read_text()
+    assert "retina-reproduce --data drawn --iterations 2 --widths 4,8" in page
+    tables = page.split("## ")
+    first = next(part for part in tables if part.startswith("Table 1"))
+    cells = [
+        cell.strip() for line in first.splitlines() if line.startswith("| Sen") for cell in line.split("|")
+    ]
+    assert [cell.split(" / ")[0] for cell in cells[2:-1]] == ["0.743", "0.727", "0.775", "0.792"]
+    assert all(0.0 <= float(cell.split(" / ")[1]) <= 1.0 for cell in cells[2:-1])
+    second = next(part for part in tables if part.startswith("Table 2"))
+    assert "GAN, CLAHE" in second
+    assert "| - / 0." in second, "the paper has no system without equalization"
+    assert "CLAHE (Acc 0.902 above Spe 0.899) and Retina-GAN, CLAHE (Acc 0.946 above Spe 0.923)" in page
+    assert "5.3%, 4.7%, 11.9%, 5.9%" in page
+    assert str(folder) not in page
+
+
+def test_figures_stand_where_the_page_shows_them(folder):
+    page = (folder / "page" / "results.md").read_text()
+    for number in range(7, 12):
+        assert f"(images/figure-{number}.png)" in page
+        assert cv2.imread(str(folder / "page" / "images" / f"figure-{number}.png")) is not None
+    for number in (7, 8):
+        assert cv2.imread(str(folder / "runs" / "panels" / f"figure-{number}.png")) is not None
+
+
+def test_started_again_it_trains_only_what_is_missing(folder, monkeypatch):
+    trained = []
+    original = train_command.train
+
+    def watched(plan):
+        trained.append(plan.model)
+        return original(plan)
+
+    monkeypatch.setattr(train_command, "train", watched)
+    before = (folder / "page" / "results.md").read_text()
+    (folder / "runs" / "unet-ace" / "model.pt").unlink()
+    assert main(arguments(folder, "--synthetic", str(folder / "drawn"))) == 0
+    assert trained == ["unet"]
+    assert (folder / "page" / "results.md").read_text() == before, "the run went on from its checkpoint"
+
+
+def test_without_training_what_is_missing_is_said(folder, tmp_path):
+    hidden = folder / "runs" / "gan-clahe" / "model.pt"
+    hidden.rename(tmp_path / "model.pt")
+    try:
+        assert main([*arguments(folder), "--page", str(tmp_path), "--no-training"]) == 0
+    finally:
+        (tmp_path / "model.pt").rename(hidden)
+    page = (tmp_path / "results.md").read_text()
+    assert "| 0.902 / not trained |" in page
+    assert "figure-7" not in page, "no synthetic images, so none on the page"
+
+
+def test_a_stopped_training_ends_the_command(tmp_path, monkeypatch):
+    write_dataset(tmp_path / "drawn", training=1, test=1)
+    monkeypatch.setattr(train_command, "train", lambda plan: 143)
+    assert main(arguments(tmp_path)) == 143
+    assert not (tmp_path / "page").exists()
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        (["--iterations", "0"], "--iterations 0: expected 1 or more"),
+        (["--model", "unet"], "--model: every system of the paper has its own; leave it out"),
+        (["--preprocess=none"], "--preprocess=none: every system of the paper has its own"),
+        (["--data", "nowhere"], "nowhere: expected a dataset with folders training and test"),
+        (["--patch", "100"], "patches of 100 pixels: expected a multiple of 2"),
+        (["--no-training"], "no system of this budget is trained; leave --no-training out"),
+    ],
+)
+def test_wrong_use_is_one_line(tmp_path, capsys, more, message):
+    write_dataset(tmp_path / "drawn", training=1, test=1)
+    assert main(arguments(tmp_path, *more)) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("retina-reproduce: ")
+    assert message in error
+    assert len(error.splitlines()) == 1

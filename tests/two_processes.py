@@ -1,0 +1,38 @@
+"""Trains for a few steps as one of the processes that torchrun starts, and saves what they came to."""
+
+import sys
+from pathlib import Path
+
+import torch
+from small_dataset import small_options, training_images
+
+from retinagan.train.trainer import Trainer
+from retinagan.train.workers import joined, told_by_torchrun
+
+
+def main(folder: Path) -> None:
+    torch.set_num_threads(1)
+    workers = told_by_torchrun()
+    images = training_images(folder / f"data{workers.rank}")
+    with joined(workers, torch.device("cpu")):
+        trainer = Trainer(images, parallel_options(), workers=workers)
+        losses = [trainer.step() for _ in range(4)]
+    torch.save(result(trainer, losses), folder / f"rank{workers.rank}.pt")
+
+
+def parallel_options():
+    return small_options(2, 2, images=2, accumulate=2)
+
+
+def result(trainer: Trainer, losses: list[dict[str, float]]) -> dict:
+    """Losses, weights, statistics and the last step's gradients."""
+    nets = {"generator": trainer.generator, "discriminator": trainer.discriminator}
+    states = {f"{net}.{name}": value for net in nets for name, value in nets[net].state_dict().items()}
+    gradients = {
+        f"{net}.{name} gradient": value.grad for net in nets for name, value in nets[net].named_parameters()
+    }
+    return {"losses": losses, "tensors": {**states, **gradients}}
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

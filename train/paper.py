@@ -1,0 +1,69 @@
+"""The figures that the paper prints, and the systems that they are of.
+
+Hou Songchen, Zhang Junhu, "Vessel Segmentation in Retinal Image Based on Retina-GAN", Computer Systems &
+Applications 31(7):372-378, 2022.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+MODELS = {"gan": "GAN", "unet": "U-Net", "ru-net": "RU-Net", "retina-gan": "Retina-GAN"}
+PREPROCESSING = {"ace": "ACE", "clahe": "CLAHE", "none": "none"}
+
+
+@dataclass(frozen=True)
+class System:
+    """A system of the paper: what is trained on which images."""
+
+    model: str
+    preprocess: str
+
+    @property
+    def name(self) -> str:
+        """Its name in paths, such as "gan-ace"."""
+        return f"{self.model}-{self.preprocess}"
+
+    @property
+    def title(self) -> str:
+        """Its name before people."""
+        return f"{MODELS[self.model]}, {PREPROCESSING[self.preprocess]}"
+
+
+@dataclass(frozen=True)
+class Printed:
+    """Rates as the paper prints them."""
+
+    accuracy: float
+    sensitivity: float
+    specificity: float
+
+    @property
+    def vessel_share(self) -> float:
+        """Share of vessel pixels that these rates imply: Acc = share Sen + (1 - share) Spe."""
+        return (self.specificity - self.accuracy) / (self.specificity - self.sensitivity)
+
+    @property
+    def possible(self) -> bool:
+        """Whether any share of vessel pixels makes the three rates agree."""
+        rates = sorted((self.sensitivity, self.specificity))
+        return rates[0] <= self.accuracy <= rates[1]
+
+
+TABLE_1 = {
+    System("gan", "ace"): Printed(0.923, 0.743, 0.933),
+    System("unet", "ace"): Printed(0.931, 0.727, 0.941),
+    System("ru-net", "ace"): Printed(0.953, 0.775, 0.977),
+    System("retina-gan", "ace"): Printed(0.969, 0.792, 0.980),
+}
+TABLE_2: dict[System, Printed | None] = {
+    System("gan", "ace"): Printed(0.923, 0.743, 0.933),
+    System("gan", "clahe"): Printed(0.902, 0.711, 0.899),
+    System("gan", "none"): None,
+    System("retina-gan", "ace"): Printed(0.969, 0.792, 0.979),
+    System("retina-gan", "clahe"): Printed(0.946, 0.755, 0.923),
+    System("retina-gan", "none"): None,
+}
+"""None: not in the paper, but what the gain of equalization is to be measured against."""
+
+SYSTEMS = tuple(dict.fromkeys((*TABLE_1, *TABLE_2)))

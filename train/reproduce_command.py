@@ -1,0 +1,169 @@
+"""What `retina-reproduce` does."""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+import sys
+from pathlib import Path
+
+import torch
+
+from retinagan.runtime import __version__
+from retinagan.runtime.atomic import written_atomically
+from retinagan.runtime.errors import RetinaGanError
+from retinagan.runtime.machine import describe_cpu
+from retinagan.train import train_command
+from retinagan.train.datasets import find_samples, load_labelled
+from retinagan.train.paper import SYSTEMS, System
+from retinagan.train.release import folder_name
+from retinagan.train.reproduction import (
+    PROGRESS_OF,
+    Result,
+    is_trained,
+    measure_system,
+    training_arguments,
+)
+from retinagan.train.results_page import Facts, results_page
+from retinagan.train.score_files import write_csv
+
+ITERATIONS = 2000
+SHOWN = 2
+"""Images that figure 8 shows."""
+
+EPILOG = """\
+Every other option is retina-train's and holds for all systems, such as --seed, --widths, --threads. Each
+system has a folder in --out, such as gan-ace; one that is trained is not trained again, one that was
+interrupted goes on. Figures 7 and 8 show images, and a dataset's may not be given away: those of --data go to
+panels/ in --out, those of --synthetic onto the page (examples/synthetic_fundus.py --count 2 --out DIR).
+"""
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Build the command's parser; what it does not know is for `retina-train`."""
+    parser = argparse.ArgumentParser(
+        prog="retina-reproduce",
+        description="Train the systems of the paper's tables under one budget, and set the paper's figures "
+        "beside theirs.",
+        epilog=EPILOG,
+        allow_abbrev=False,
+    )
+    add = parser.add_argument
+    add("--data", required=True, metavar="DIR", help="DRIVE, or another dataset with training/ and test/")
+    add(
+        "--out", default="runs/reproduction", metavar="DIR", help="where it is trained (default: %(default)s)"
+    )
+    add("--page", metavar="DIR", help="where results.md and its images/ go (default: --out)")
+    add("--iterations", type=int, default=ITERATIONS, metavar="N",
+        help="budget of each system, in steps of one whole image (default: %(default)s)")  # fmt: skip
+    add("--synthetic", metavar="DIR", help="dataset of drawn images to show in figures 7 and 8 of the page")
+    add("--no-training", action="store_true", help="score what is trained, leave out what is not")
+    add("--version", action="version", version=f"%(prog)s {__version__}")
+    return parser
+
+
+def reproduce(arguments: argparse.Namespace, more: list[str]) -> int:
+    """Train what is missing, score all, write the page; the exit code, that of a training that stopped."""
+    _check(arguments, more)
+    out, page = Path(arguments.out), Path(arguments.page or arguments.out)
+    samples = find_samples(arguments.data, "test")
+    plans = {
+        system: training_arguments(system, arguments.iterations, arguments.data, out / system.name, more)
+        for system in SYSTEMS
+    }
+    for plan in plans.values():
+        train_command.options_of(plan)  # refuses what cannot work now, not after the first system
+    for number, (system, plan) in enumerate(plans.items(), 1):
+        if arguments.no_training or is_trained(plan):
+            continue
+        print(f"[{number}/{len(plans)}] {system.title}", flush=True)
+        code = train_command.train(plan)
+        if code:
+            return code
+    results = []
+    for system, plan in plans.items():
+        if is_trained(plan):
+            print(f"scoring {system.title} on {len(samples)} images", flush=True)
+            results.append(measure_system(system, out / system.name, samples))
+            write_csv(results[-1].rows, out / system.name / "scores.csv")
+    if not results:
+        raise ValueError(f"{out}: no system of this budget is trained; leave --no-training out")
+    _write(arguments, more, results, page)
+    return 0
+
+
+def _check(arguments: argparse.Namespace, more: list[str]) -> None:
+    if arguments.iterations < 1:
+        raise ValueError(f"--iterations {arguments.iterations}: expected 1 or more")
+    ours = ("--model", "--preprocess", "--adversarial-iterations", "--adversarial-weight", "--snapshots")
+    for word in more:
+        if word.split("=")[0] in ours:
+            raise ValueError(f"{word}: every system of the paper has its own; leave it out")
+    if not all((Path(arguments.data) / split).is_dir() for split in ("training", "test")):
+        raise ValueError(
+            f"{arguments.data}: expected a dataset with folders training and test, as DRIVE has, so that "
+            "no image is on both sides"
+        )
+
+
+def _write(arguments: argparse.Namespace, more: list[str], results: list[Result], page: Path) -> None:
+    from retinagan.train.results_figures import draw_line_figures  # imports matplotlib, wanted here alone
+
+    out = Path(arguments.out)
+    (page / "images").mkdir(parents=True, exist_ok=True)
+    names = [sample.name for sample in find_samples(arguments.data, "test")]
+    draw_line_figures(results, names, page / "images")
+    trained = {result.system for result in results}
+    shown = {PROGRESS_OF, System("ru-net", "ace")} <= trained
+    if shown:
+        (out / "panels").mkdir(exist_ok=True)
+        _draw_panels(arguments.data, arguments, out / "panels")
+        if arguments.synthetic:
+            _draw_panels(arguments.synthetic, arguments, page / "images")
+    facts = Facts(
+        command=_command(arguments, more),
+        data=folder_name(arguments.data),
+        images=len(names),
+        iterations=arguments.iterations,
+        machine=f"torch {torch.__version__}, {describe_cpu()}",
+        synthetic=bool(shown and arguments.synthetic),
+    )
+    with written_atomically(page / "results.md") as temporary:
+        temporary.write_text(results_page(results, facts), encoding="utf-8")
+    print(f"written: {page / 'results.md'}")
+
+
+def _draw_panels(data: str, arguments: argparse.Namespace, folder: Path) -> None:
+    """Draw figures 7 and 8 from a dataset's first images."""
+    from retinagan.train.results_figures import draw_comparison, draw_progress
+
+    out = Path(arguments.out)
+    images = [load_labelled(sample) for sample in find_samples(data, "test")[:SHOWN]]
+    draw_progress(images[0], out / PROGRESS_OF.name, arguments.iterations, folder / "figure-7.png")
+    draw_comparison(images, out, folder / "figure-8.png")
+
+
+def _command(arguments: argparse.Namespace, more: list[str]) -> str:
+    """Give the command with all that decides the result, and nothing that only this machine knows."""
+    words = ["retina-reproduce", "--data", folder_name(arguments.data)]
+    words += ["--iterations", str(arguments.iterations), *more]
+    return shlex.join(words)
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run `retina-reproduce`.
+
+    Returns
+    -------
+    int
+        The exit code: 0 done, 2 wrong use or data, 130 or 143 stopped by a signal.
+    """
+    arguments, more = build_parser().parse_known_args(argv)
+    try:
+        return reproduce(arguments, more)
+    except (RetinaGanError, ValueError, OSError) as error:
+        print(f"retina-reproduce: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("retina-reproduce: interrupted; the same command goes on", file=sys.stderr)
+        return 130

@@ -1,0 +1,161 @@
+"""The paper's systems trained under one budget and scored: a run's folder for each, trained where missing."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from retinagan.train import train_command
+from retinagan.train.bootstrap import resample
+from retinagan.train.checkpoint import load_checkpoint
+from retinagan.train.datasets import LabelledImage, Sample, load_labelled
+from retinagan.train.evaluation import MODEL, POOLED, REGIONS, Row, measure, score
+from retinagan.train.generator import parameter_count
+from retinagan.train.map_counts import MapCounts
+from retinagan.train.metrics import Scores
+from retinagan.train.paper import System
+from retinagan.train.prediction import checkpoint_predictor
+
+MODEL_FILE = "model.pt"
+PROGRESS_OF = System("retina-gan", "ace")
+"""The system that figure 7 shows on its way."""
+
+_DISCRIMINATED = ("gan", "retina-gan")
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a system came to.
+
+    Attributes
+    ----------
+    system : System
+    threshold : float
+        Chosen on training images.
+    parameters : int
+        Of the generator.
+    rows : list of Row
+        Scores; the second observer's too.
+    draws : mapping of str to mapping of str to (resamples,) float64
+        Scores of resampled images, the same ones for each system, by region and score.
+    shares : mapping of str to float
+        Share of vessel pixels of the images, by region.
+    """
+
+    system: System
+    threshold: float
+    parameters: int
+    rows: list[Row]
+    draws: dict[str, dict[str, NDArray[np.float64]]]
+    shares: dict[str, float]
+
+    def pooled(self, region: str) -> Scores:
+        """Give the scores of all pixels in a region."""
+        return self._row(region, POOLED).scores
+
+    def interval(self, region: str) -> tuple[Scores, Scores] | None:
+        """Give the ends of the pooled scores' intervals; None of a single image."""
+        return self._row(region, POOLED).interval
+
+    def each(self, region: str, score: str) -> list[float]:
+        """Give one score of each image."""
+        rows = (row for row in self.rows if (row.map, row.region) == (MODEL, region) and row.image != POOLED)
+        return [float(getattr(row.scores, score)) for row in rows]
+
+    def _row(self, region: str, image: str) -> Row:
+        return next(row for row in self.rows if (row.map, row.region, row.image) == (MODEL, region, image))
+
+
+def training_arguments(
+    system: System, iterations: int, data: str, folder: Path, more: list[str]
+) -> argparse.Namespace:
+    """Give what `retina-train` is told for one system.
+
+    All systems take `iterations` steps on the same whole images in the same order, cut into patches; those
+    without a discriminator by the pixel loss alone.
+
+    Parameters
+    ----------
+    system : System
+    iterations : int
+        The budget.
+    data : str
+        The dataset's folder.
+    folder : Path
+        The run's folder.
+    more : list of str
+        Further options of `retina-train`, the same for all systems.
+    """
+    words = ["--data", data, "--out", str(folder), "--model", system.model, "--preprocess", system.preprocess]
+    words += ["--iterations", "0", "--adversarial-iterations", str(iterations)]
+    if system.model not in _DISCRIMINATED:
+        words += ["--adversarial-weight", "0"]
+    if system == PROGRESS_OF:
+        words += ["--snapshots", str(snapshot_step(iterations))]
+    return train_command.build_parser().parse_args([*more, *words])
+
+
+def snapshot_step(iterations: int) -> int:
+    """Give the iterations between two models of figure 7: a quarter of the budget, as in the paper."""
+    return max(iterations // 4, 1)
+
+
+def is_trained(arguments: argparse.Namespace) -> bool:
+    """Whether a run's folder holds the finished model of these options, in whatever number format."""
+    path = Path(arguments.out) / MODEL_FILE
+    if not path.is_file():
+        return False
+    record, options = load_checkpoint(path).record, train_command.options_of(arguments)
+    theirs = {**record["options"], "precision": options.precision}  # each machine chooses its own
+    return bool(theirs == options.to_plain() and record["iterations"] == options.iterations)
+
+
+def measure_system(system: System, folder: Path, samples: list[Sample]) -> Result:
+    """Score a trained system on images, at the threshold that its training images chose."""
+    checkpoint = load_checkpoint(folder / MODEL_FILE)
+    predictor = checkpoint_predictor(checkpoint, system.name)
+    threshold = 0.5 if checkpoint.threshold is None else checkpoint.threshold
+    measured = list(measure(predictor.predict, _labelled(samples), threshold))
+    counts = {region: [image.model[index] for image in measured] for index, region in enumerate(REGIONS)}
+    return Result(
+        system,
+        threshold,
+        parameter_count(checkpoint.generator),
+        score(measured),
+        {region: resample(images) for region, images in counts.items()},
+        {region: _vessel_share(images) for region, images in counts.items()},
+    )
+
+
+def _labelled(samples: list[Sample]) -> Iterator[LabelledImage]:
+    return (load_labelled(sample) for sample in samples)
+
+
+def _vessel_share(images: list[MapCounts]) -> float:
+    vessels = sum(int(one.histogram.vessels.sum()) for one in images)
+    return vessels / (vessels + sum(int(one.histogram.background.sum()) for one in images))
+
+
+def ranks(results: list[Result], region: str, score: str) -> list[tuple[int, int, int]]:
+    """Rank systems by a score, 1 the best.
+
+    Returns
+    -------
+    list of (int, int, int)
+        For each system its rank on all images, and the lowest and highest of 95 % of the resamples.
+    """
+    values = np.array([getattr(result.pooled(region), score) for result in results])[:, None]
+    draws = np.stack([result.draws[region][score] for result in results])  # (systems, resamples)
+    low, high = np.quantile(_ranked(draws), (0.025, 0.975), axis=1, method="nearest")
+    return [tuple(int(rank) for rank in line) for line in zip(_ranked(values)[:, 0], low, high, strict=True)]  # type: ignore[misc]
+
+
+def _ranked(values: NDArray[np.float64]) -> NDArray[np.intp]:
+    """Give 1 + how many systems do better, along the first axis."""
+    better: NDArray[np.intp] = 1 + (values[None, :] > values[:, None]).sum(axis=1)
+    return better

@@ -1,0 +1,187 @@
+"""The page that sets the paper's tables beside what its systems came to here, in Markdown."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import astuple, dataclass
+
+from retinagan.train.bootstrap import LEVEL, RESAMPLES
+from retinagan.train.evaluation import FOV, POOLED, REGIONS, SECOND, SQUARE, WHOLE
+from retinagan.train.metrics import Scores
+from retinagan.train.paper import TABLE_1, TABLE_2, Printed, System
+from retinagan.train.reproduction import Result, ranks
+from retinagan.train.score_files import TITLES
+
+RATES = {"Acc": "accuracy", "Sen": "sensitivity", "Spe": "specificity"}
+LINE_FIGURES = {"9": "accuracy", "10": "sensitivity", "11": "specificity"}
+"""The paper's figures with a line for each system of table 1."""
+
+_MISSING = "not trained"
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What the page says of how its figures came about.
+
+    Attributes
+    ----------
+    command : str
+        That made them.
+    data : str
+        The dataset's name.
+    images : int
+        How many were scored.
+    iterations : int
+        The budget of each system.
+    machine : str
+        What scored them.
+    synthetic : bool
+        Whether figures 7 and 8 were drawn from synthetic images.
+    """
+
+    command: str
+    data: str
+    images: int
+    iterations: int
+    machine: str
+    synthetic: bool
+
+
+def results_page(results: Sequence[Result], facts: Facts) -> str:
+    """Write the page.
+
+    Parameters
+    ----------
+    results : sequence of Result
+        Of the systems that are trained, at least one.
+    facts : Facts
+    """
+    found = {result.system: result for result in results}
+    sections = [
+        _opening(facts),
+        "## Table 1: systems\n\nEach cell: the paper / here, whole image at 512x512.\n\n"
+        + _beside(TABLE_1, found),
+        "## Table 2: preprocessing\n\nEach cell: the paper / here, whole image at 512x512. The paper has no "
+        "column without equalization.\n\n" + _beside(TABLE_2, found),
+        _inconsistency(results[0]),
+        _ranking(list(results)),
+        _all_scores(results),
+        _figures(facts),
+    ]
+    return "\n\n".join(sections) + "\n"
+
+
+def _opening(facts: Facts) -> str:
+    return f"""# The paper's tables
+
+    {facts.command}
+
+trains what is missing of the paper's systems and writes this page. All systems have one budget:
+{facts.iterations:,} iterations of one whole image, cut into 16 patches and regrouped, the same images in the
+same order; U-Net and RU-Net without a discriminator. The split is by image: none of the {facts.images} test
+images of {facts.data} was trained on, and each threshold was chosen on training images. Scored with
+{facts.machine}.
+
+The paper does not say over which pixels its rates are. The whole image at 512x512 is the nearest to it, not
+an equal; this page has the other kinds too, each labelled. "GAN" is taken as U-Net against the
+discriminator."""
+
+
+def _beside(columns: Mapping[System, Printed | None], found: Mapping[System, Result]) -> str:
+    lines = [["", *(system.title for system in columns)]]
+    for title, name in RATES.items():
+        cells = [_pair(printed, found.get(system), name) for system, printed in columns.items()]
+        lines.append([title, *cells])
+    return _markdown(lines)
+
+
+def _pair(printed: Printed | None, result: Result | None, name: str) -> str:
+    theirs = "-" if printed is None else f"{getattr(printed, name):.3f}"
+    ours = _MISSING if result is None else f"{getattr(result.pooled(SQUARE), name):.3f}"
+    return f"{theirs} / {ours}"
+
+
+def _inconsistency(result: Result) -> str:
+    shares = ", ".join(f"{printed.vessel_share:.1%}" for printed in TABLE_1.values())
+    impossible = [(system, row) for system, row in TABLE_2.items() if row is not None and not row.possible]
+    broken = " and ".join(
+        f"{system.title} (Acc {row.accuracy} above Spe {row.specificity})" for system, row in impossible
+    )
+    last = TABLE_1[System("retina-gan", "ace")]
+    share = result.shares[WHOLE]
+    implied = share * last.sensitivity + (1 - share) * last.specificity
+    return f"""## The paper's figures do not all agree
+
+Accuracy is the mean of sensitivity and specificity, weighted by the shares of vessel and other pixels, so it
+lies between them. Two columns of the paper's second table break that: {broken}. The shares of vessel pixels
+that the columns of its first table imply are {shares}; the test images here have {share:.1%} over the whole
+image and {result.shares[FOV]:.1%} inside the FOV. With the former, Retina-GAN's Sen and Spe make Acc
+{implied:.4f}, not {last.accuracy}. So the paper's figures stand here as printed, and systems are ranked below
+by what no threshold moves."""
+
+
+def _ranking(results: list[Result]) -> str:
+    parts = [
+        f"## Ranks\n\nBy AUC, and by sensitivity at a specificity of 0.98. In brackets, {LEVEL:.0%} of "
+        f"{RESAMPLES:,} resamples of the test images, the same ones for all systems: where ranks overlap, "
+        "these images do not tell the systems apart. One training each: another seed may move a system too."
+    ]
+    for region in (FOV, SQUARE):
+        lines = [["system", "AUC", "rank", "Sen at Spe 0.98", "rank"]]
+        columns = [ranks(results, region, name) for name in ("auc", "sensitivity_at_98")]
+        for _, number in sorted((columns[0][number][0], number) for number in range(len(results))):
+            cells = [results[number].system.title]
+            for name, column in zip(("auc", "sensitivity_at_98"), columns, strict=True):
+                rank, low, high = column[number]
+                cells += [_with_interval(results[number], region, name), f"{rank} [{low}-{high}]"]
+            lines.append(cells)
+        parts.append(f"{region[0].upper()}{region[1:]}:\n\n{_markdown(lines)}")
+    return "\n\n".join(parts)
+
+
+def _with_interval(result: Result, region: str, name: str) -> str:
+    value, spread = getattr(result.pooled(region), name), result.interval(region)
+    if spread is None:
+        return f"{value:.4f}"
+    low, high = (getattr(end, name) for end in spread)
+    return f"{value:.4f} [{low:.3f}-{high:.3f}]"
+
+
+def _all_scores(results: Sequence[Result]) -> str:
+    parts = ["## All scores\n\nAll pixels pooled, each system at its own threshold."]
+    for region in REGIONS:
+        lines = [["system", "parameters", "threshold", *TITLES]]
+        for result in results:
+            facts = [result.system.title, f"{result.parameters:,}", f"{result.threshold:.3f}"]
+            lines.append([*facts, *_cells(result.pooled(region))])
+        for row in results[0].rows:
+            if (row.map, row.region, row.image) == (SECOND, region, POOLED):
+                lines.append([SECOND, "", "", *_cells(row.scores)])
+        parts.append(f"{region[0].upper()}{region[1:]}:\n\n{_markdown(lines)}")
+    return "\n\n".join(parts)
+
+
+def _cells(scores: Scores) -> list[str]:
+    return [f"{value:.4f}" if value == value else "-" for value in astuple(scores)]
+
+
+def _figures(facts: Facts) -> str:
+    parts = ["## Figures"]
+    if facts.synthetic:
+        parts += [
+            "Figures 7 and 8 of the paper, on a drawn eye instead of a patient's (`examples/`):",
+            "![A detail beside Retina-GAN's map after a quarter, half and all of the budget]"
+            "(images/figure-7.png)",
+            "![Image, truth, RU-Net and Retina-GAN](images/figure-8.png)",
+        ]
+    parts.append("Figures 9 to 11: each test image, whole image at 512x512.")
+    parts += [
+        f"![{name} of each test image](images/figure-{number}.png)" for number, name in LINE_FIGURES.items()
+    ]
+    return "\n\n".join(parts)
+
+
+def _markdown(lines: Iterable[Sequence[str]]) -> str:
+    head, *body = lines
+    rule = ["---", *["---:"] * (len(head) - 1)]
+    return "\n".join(f"| {' | '.join(line)} |" for line in (head, rule, *body))

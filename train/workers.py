@@ -1,0 +1,99 @@
+"""The processes of one training, as torch's `torchrun` starts them; one alone where it did not."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import torch
+import torch.distributed
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Workers:
+    """The place of a process among those that train together.
+
+    All of them hold the same weights and draw the same batches; each computes its own share of a batch.
+    torch's DistributedDataParallel is not used: its hooks expect one forward of a net for each backward,
+    and the discriminator is run three times a step, once with its weights frozen.
+
+    Parameters
+    ----------
+    rank : int
+        Number of this process, from 0; only the first writes files and lines.
+    count : int
+        How many there are.
+    local_rank, local_count : int
+        The same among the processes of this machine.
+    """
+
+    rank: int = 0
+    count: int = 1
+    local_rank: int = 0
+    local_count: int = 1
+
+    @property
+    def first(self) -> bool:
+        """Whether this process is the one that writes and speaks."""
+        return self.rank == 0
+
+    def add_up(self, tensors: list[Tensor]) -> None:
+        """Replace each tensor by its sum over the processes, by one message."""
+        if self.count == 1 or not tensors:
+            return
+        flat = torch.cat([tensor.reshape(-1) for tensor in tensors])
+        torch.distributed.all_reduce(flat)
+        for tensor, part in zip(tensors, torch.split(flat, [t.numel() for t in tensors]), strict=True):
+            tensor.copy_(part.view(tensor.shape))
+
+    def largest(self, number: int, device: torch.device) -> int:
+        """Give the largest of the processes' numbers."""
+        if self.count == 1:
+            return number
+        value = torch.tensor([number], device=device)
+        torch.distributed.all_reduce(value, torch.distributed.ReduceOp.MAX)
+        return int(value.item())
+
+    def refuse_disagreement(self, what: str, number: int, device: torch.device) -> None:
+        """Raise ValueError in all processes if this number is not the same in each."""
+        low, high = -self.largest(-number, device), self.largest(number, device)
+        if low != high:
+            raise ValueError(
+                f"the processes disagree on the {what} ({low} and {high}): --out must be one folder that all "
+                "machines share, --data the same images"
+            )
+
+
+ALONE = Workers()
+
+
+def told_by(environment: Mapping[str, str]) -> Workers:
+    """Read what torchrun writes into the environment; without it the process is alone."""
+    if "TORCHELASTIC_RUN_ID" not in environment:
+        return ALONE
+    names = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE")
+    return Workers(*(int(environment[name]) for name in names))
+
+
+@contextmanager
+def joined(workers: Workers, device: torch.device) -> Iterator[None]:
+    """Connect the processes for the block: by NCCL on CUDA devices, by gloo on CPUs."""
+    if workers.count == 1:
+        yield
+        return
+    if device.type == "cuda":
+        torch.cuda.set_device(device)
+    backend = "nccl" if device.type == "cuda" else "gloo"
+    torch.distributed.init_process_group(backend, rank=workers.rank, world_size=workers.count)
+    try:
+        yield
+    finally:
+        torch.distributed.destroy_process_group()
+
+
+def told_by_torchrun() -> Workers:
+    """Give this process's place as its environment has it."""
+    return told_by(os.environ)
