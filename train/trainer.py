@@ -18,7 +18,7 @@ from torch import Tensor
 from retinagan.runtime.errors import RetinaGanError
 from retinagan.runtime.spec import NetworkInput, Tiling
 from retinagan.train.accumulation import Meter, PartStatistics, Step
-from retinagan.train.averaging import Net, WeightAverage
+from retinagan.train.averaging import WeightAverage
 from retinagan.train.batches import Batch, Batches, regroup, split
 from retinagan.train.checkpoint import Checkpoint, load_checkpoint
 from retinagan.train.checkpoints import find_checkpoint
@@ -26,6 +26,7 @@ from retinagan.train.datasets import TrainingImage
 from retinagan.train.devices import autocast
 from retinagan.train.discriminator import Discriminator
 from retinagan.train.generator import Generator
+from retinagan.train.layout import arranged, laid_out
 from retinagan.train.losses import adversarial_loss, discriminator_loss, pixel_loss
 from retinagan.train.options import StageOptions, TrainingOptions
 from retinagan.train.workers import ALONE, Workers
@@ -72,10 +73,10 @@ class Trainer:
         self.network_input = NetworkInput(divisor=config.divisor)
         self._batches = Batches(images, options, self.network_input)
         torch.manual_seed(options.seed)
-        self.generator = _in_channels_last(Generator(config))
+        self.generator = laid_out(Generator(config), options.precision)
         self.discriminator: Discriminator | None = None
         if options.has_discriminator:
-            self.discriminator = _in_channels_last(Discriminator())
+            self.discriminator = laid_out(Discriminator(), options.precision)
         if options.init:
             self._start_from(load_checkpoint(find_checkpoint(options.init)))
         self.generator.to(self.device)
@@ -168,7 +169,7 @@ class Trainer:
         step.begin(rate)
         for part in parts:
             with statistics.part(), self._autocast():
-                logits = self.generator(_channels_last(part.image), part.roi)
+                logits = self.generator(arranged(part.image, self.options.precision), part.roi)
             pixel = pixel_loss(logits, part.truth, part.roi, stage.dice_weight)
             step.backward(pixel)
             meter.add(loss=pixel, pixel=pixel, **_shares(torch.sigmoid(logits.detach()), part))
@@ -198,7 +199,8 @@ class Trainer:
         """Whole maps from patches: logits, and probabilities that are 0 outside the retina."""
         patch, size = self.options.patch, part.image.shape[-1]
         with self._autocast():
-            patches = self.generator(_channels_last(split(part.image, patch)), split(part.roi, patch))
+            images = arranged(split(part.image, patch), self.options.precision)
+            patches = self.generator(images, split(part.roi, patch))
         logits = regroup(patches.float(), size)  # (N, 1, S, S)
         return logits, torch.sigmoid(logits) * part.roi
 
@@ -330,18 +332,6 @@ class Trainer:
         scalers = checkpoint.resume.get("scalers", {})
         for name, state in checkpoint.resume["optimizers"].items():
             self._steps[name].load(state, scalers.get(name, {}))
-
-
-def _in_channels_last(net: Net) -> Net:
-    """Lay out weights so that convolutions in bfloat16 are about a third faster."""
-    for parameter in net.parameters():
-        if parameter.ndim == 4:
-            parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
-    return net
-
-
-def _channels_last(images: Tensor) -> Tensor:
-    return images.contiguous(memory_format=torch.channels_last)
 
 
 def _in_patches(batch: Batch, side: int) -> Batch:
