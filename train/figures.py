@@ -108,7 +108,8 @@ def draw_grid(rows: Sequence[Mapping[str, Picture]], path: Path, errors: bool = 
     if errors:
         legend = (("found", RIGHT), ("false alarm", WRONG), ("missed", MISSED))
         handles = [
-            Patch(facecolor=np.array(colour) / 255, edgecolor="black", label=name) for name, colour in legend
+            Patch(facecolor=f"#{bytes(colour).hex()}", edgecolor="black", label=name)
+            for name, colour in legend
         ]
         figure.legend(handles=handles, loc="outside lower center", ncols=3, frameon=False)
     _save(figure, path)
