@@ -34,16 +34,23 @@ class ColourJitter:
         Standard deviation of Gaussian noise, of the full range.
     blur : float
         Largest sigma of a Gaussian blur, in pixels at working size.
+    illumination : float
+        Largest brightness that a slope across the image, and a round spot in it, add or take, of the full
+        range.
+    jpeg : float
+        Lowest quality of a JPEG compression, up to 100; 100 leaves it out.
     """
 
     probability: float = 0.5
-    brightness: float = 0.15
-    contrast: float = 0.2
-    saturation: float = 0.2
-    shift: float = 0.04
-    gamma: tuple[float, float] = (0.75, 1.35)
-    noise: float = 0.01
-    blur: float = 0.7
+    brightness: float = 0.25
+    contrast: float = 0.3
+    saturation: float = 0.3
+    shift: float = 0.06
+    gamma: tuple[float, float] = (0.65, 1.55)
+    noise: float = 0.015
+    blur: float = 1.0
+    illumination: float = 0.2
+    jpeg: float = 40.0
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "gamma", (float(self.gamma[0]), float(self.gamma[1])))
@@ -64,7 +71,7 @@ class GeometricJitter:
     """
 
     warped: float = 0.4
-    scale: tuple[float, float] = (0.8, 1.25)
+    scale: tuple[float, float] = (0.75, 1.6)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "scale", (float(self.scale[0]), float(self.scale[1])))
@@ -72,15 +79,19 @@ class GeometricJitter:
 
 def colour_pipeline(jitter: ColourJitter) -> torch.nn.Sequential:
     """Chain of kornia's colour augmentations for (N, 3, H, W) float images in [0, 1]."""
-    chance = jitter.probability
-    shift = jitter.shift
-    return torch.nn.Sequential(
+    chance, shift, gain = jitter.probability, jitter.shift, (0.0, max(jitter.illumination, 1e-6))
+    changes = [
         kornia.augmentation.ColorJitter(jitter.brightness, jitter.contrast, jitter.saturation, 0.0, p=chance),
         kornia.augmentation.RandomRGBShift(shift, shift, shift, p=chance),
         kornia.augmentation.RandomGamma(jitter.gamma, p=chance),
+        kornia.augmentation.RandomLinearIllumination(gain, p=chance / 2),
+        kornia.augmentation.RandomGaussianIllumination(gain, p=chance / 2),
         kornia.augmentation.RandomGaussianBlur((5, 5), (0.1, max(jitter.blur, 0.1)), p=chance / 2),
         kornia.augmentation.RandomGaussianNoise(std=jitter.noise, p=chance),
-    )
+    ]
+    if jitter.jpeg < 100.0:
+        changes.append(kornia.augmentation.RandomJPEG((jitter.jpeg, 100.0), p=chance / 2))
+    return torch.nn.Sequential(*changes)
 
 
 def jitter_colours(image: NDArray[np.uint8], pipeline: torch.nn.Module) -> NDArray[np.uint8]:

@@ -162,13 +162,14 @@ class TrainingOptions:
         values = dict(plain)
         if "autocast" in values:
             values["precision"] = "bf16" if values.pop("autocast") else "fp32"
+        earlier = {"illumination": 0.0, "jpeg": 100.0}
         return cls(
             **{
                 **values,
                 "preprocessing": Preprocessing(**values["preprocessing"]),
                 "patches": StageOptions(**values["patches"]),
                 "adversarial": StageOptions(**values["adversarial"]),
-                "colour": ColourJitter(**values["colour"]),
+                "colour": ColourJitter(**{**earlier, **values["colour"]}),
                 "geometry": GeometricJitter(**values["geometry"]),
             }
         )
