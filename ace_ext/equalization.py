@@ -33,8 +33,8 @@ def ace(
 
     and R, stretched from its own minimum and maximum to the whole range, is the result. `ace_exact` evaluates
     the sums as they stand. Here they are approximated: for alpha up to 20 to within 2 grey levels on
-    photographs, noise, edges and patterns (4 on a smooth ramp that is but a few pixels high), on fundus photographs
-    to within 0.3 on average. docs/ace.md explains how and has the measurements.
+    photographs, noise, edges and patterns (4 on a smooth ramp that is but a few pixels high), on fundus
+    photographs to within 0.3 on average. docs/ace.md explains how and has the measurements.
 
     Parameters
     ----------
