@@ -66,6 +66,10 @@ class TrainingOptions:
         normalises each part by itself; the processes of a training share the parts.
     init : str
         Checkpoint to start from; random weights if empty.
+    teacher : str
+        Checkpoint whose probabilities are learned from beside the experts' maps, in the patch stage.
+    teacher_weight : float
+        Share of the teacher in what is learned, 0 to 1.
     """
 
     model: str = "retina-gan"
@@ -86,6 +90,8 @@ class TrainingOptions:
     accumulate: int = 1
     seed: int = 0
     init: str = ""
+    teacher: str = ""
+    teacher_weight: float = 0.7
     colour: ColourJitter = field(default_factory=ColourJitter)
     geometry: GeometricJitter = field(default_factory=GeometricJitter)
 
@@ -119,6 +125,8 @@ class TrainingOptions:
             raise ValueError("batch, images and pool must be at least 1")
         if self.precision not in PRECISIONS:
             raise ValueError(f"unknown precision {self.precision!r}: expected one of {', '.join(PRECISIONS)}")
+        if not 0.0 <= self.teacher_weight <= 1.0:
+            raise ValueError(f"--teacher-weight {self.teacher_weight}: expected 0 to 1")
         self._check_parts()
 
     def _check_parts(self) -> None:

@@ -54,6 +54,7 @@ _NUMBERS: tuple[tuple[str, float, str, str], ...] = (
     ("--dice-weight", _STANDARD.patches.dice_weight, "W", "weight of 1 - Dice"),
     ("--adversarial-weight", _STANDARD.adversarial.adversarial_weight, "W",
      "weight of the generator's adversarial loss"),
+    ("--teacher-weight", _STANDARD.teacher_weight, "SHARE", "of the teacher in what is learned, 0 to 1"),
     ("--validation", _STANDARD.validation, "N", "training images held out; they choose the threshold"),
     ("--ema", _STANDARD.ema, "DECAY", "decay of the weights' running average, 0 for none"),
     ("--seed", _STANDARD.seed, "N", "of weights, batches and augmentation"),
@@ -85,6 +86,8 @@ def build_parser() -> argparse.ArgumentParser:
         metavar="MODEL",
         help="checkpoint to start from, a file or a bundled name (default: none)",
     )
+    add("--teacher", default="", metavar="MODEL",
+        help="checkpoint to learn from beside the maps, in the patch stage (default: none)")  # fmt: skip
     add("--terms", default="", metavar="TEXT", help="terms of use of the data, kept in the model's record")
     add("--accumulate", type=int, metavar="N",
         help="parts that a batch is computed in, to save memory (default: one for each process)")  # fmt: skip
@@ -139,6 +142,8 @@ def options_of(
         accumulate=parts,
         seed=arguments.seed,
         init=arguments.init,
+        teacher=arguments.teacher,
+        teacher_weight=arguments.teacher_weight,
     )
 
 

@@ -29,6 +29,7 @@ from retinagan.train.generator import Generator
 from retinagan.train.layout import arranged, laid_out
 from retinagan.train.losses import adversarial_loss, discriminator_loss, pixel_loss
 from retinagan.train.options import StageOptions, TrainingOptions
+from retinagan.train.teacher import Teacher
 from retinagan.train.workers import ALONE, Workers
 
 WARM_UP = 100
@@ -79,6 +80,10 @@ class Trainer:
             self.discriminator = laid_out(Discriminator(), options.precision)
         if options.init:
             self._start_from(load_checkpoint(find_checkpoint(options.init)))
+        self._teacher: Teacher | None = None
+        if options.teacher:
+            checkpoint = load_checkpoint(find_checkpoint(options.teacher))
+            self._teacher = Teacher(checkpoint, options.teacher_weight, options.preprocessing, self.device)
         self.generator.to(self.device)
         if self.discriminator is not None:
             self.discriminator.to(self.device)
@@ -152,7 +157,10 @@ class Trainer:
         return losses
 
     def _patch_step(self, batch: Batch) -> dict[str, float]:
-        return self._pixel_step("patches", self.options.patches, self.iteration, self._parts(batch))
+        parts = self._parts(batch)
+        if self._teacher is not None:
+            parts = map(self._teacher.soften, parts)
+        return self._pixel_step("patches", self.options.patches, self.iteration, parts)
 
     def _image_step(self, batch: Batch) -> dict[str, float]:
         """G's step on the images of the adversarial stage, in their patches, by the pixel loss alone."""
