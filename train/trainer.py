@@ -78,11 +78,13 @@ class Trainer:
         self.discriminator: Discriminator | None = None
         if options.has_discriminator:
             self.discriminator = laid_out(Discriminator(), options.precision)
+        self._origins: dict[str, Any] = {}
         if options.init:
             self._start_from(load_checkpoint(find_checkpoint(options.init)))
         self._teacher: Teacher | None = None
         if options.teacher:
             checkpoint = load_checkpoint(find_checkpoint(options.teacher))
+            self._origins["taught_by"] = dict(checkpoint.record)
             self._teacher = Teacher(checkpoint, options.teacher_weight, options.preprocessing, self.device)
         self.generator.to(self.device)
         if self.discriminator is not None:
@@ -91,6 +93,7 @@ class Trainer:
         self._steps = self._make_steps()
 
     def _start_from(self, checkpoint: Checkpoint) -> None:
+        self._origins["started_from"] = dict(checkpoint.record)
         theirs = checkpoint.generator.config
         if theirs != self.generator.config:
             raise TrainingError(
@@ -299,7 +302,12 @@ class Trainer:
             network_input=self.network_input,
             tiling=Tiling(patch=self.options.preprocessing.working_size),
             threshold=threshold,
-            record={"options": self.options.to_plain(), "iterations": self.iteration, **(record or {})},
+            record={
+                "options": self.options.to_plain(),
+                "iterations": self.iteration,
+                **self._origins,
+                **(record or {}),
+            },
             resume={
                 "iteration": self.iteration,
                 "generator": self.generator.state_dict(),

@@ -81,3 +81,11 @@ def test_a_teacher_of_other_images_is_refused(images, taught):
 def test_a_weight_out_of_range_is_refused():
     with pytest.raises(ValueError, match=r"--teacher-weight 1\.5: expected 0 to 1"):
         small_options(1, teacher_weight=1.5)
+
+
+def test_the_record_names_what_it_started_from_and_who_taught_it(images, taught):
+    checkpoint, path = taught
+    trainer = Trainer(images, small_options(1, init=str(path), teacher=str(path)))
+    record = trainer.checkpoint().record
+    assert record["started_from"] == record["taught_by"] == checkpoint.record
+    assert "started_from" not in Trainer(images, small_options(1)).checkpoint().record
