@@ -38,22 +38,34 @@ def test_the_vessels_of_the_examples_are_found(segmenter, name):
     assert result.vessels[~truth & result.roi].mean() < 0.04
 
 
-def border_difference(folder, overlap):
-    """Seams at the paper's patches of 128 pixels, on the map at working size."""
+def map_at_working_size(folder, patch, overlap):
+    """The map of an example as patches of that many pixels give it, its ROI and the patches' grid."""
     path = Path(shutil.copy(bundled_model(), folder))
     spec = ModelSpec.load(spec_path(bundled_model()))
-    replace(spec, tiling=Tiling(patch=128, overlap=overlap)).save(spec_path(path))
+    replace(spec, tiling=Tiling(patch=patch, overlap=overlap)).save(spec_path(path))
     frame = read_image(IMAGES / "right_eye.jpg")
     prepared = prepare(frame, spec.preprocessing)
     with Segmenter(path, threads=2) as segmenter:
         square = prepared.crop.cut(segmenter(frame).probability)
-    return border_ratio(square, PatchGrid(spec.preprocessing.working_size, 128), prepared.roi)
+    return square, prepared.roi, PatchGrid(spec.preprocessing.working_size, patch)
 
 
-def test_patches_of_128_leave_seams_and_overlap_takes_them_away(tmp_path):
-    blended = border_difference(tmp_path, overlap=0.5)
-    assert 0.9 < blended < 1.1
-    assert border_difference(tmp_path, overlap=0.0) > blended + 0.04
+def test_the_papers_patches_of_128_leave_no_step_at_their_borders(tmp_path):
+    for overlap in (0.0, 0.5):
+        square, roi, grid = map_at_working_size(tmp_path, 128, overlap)
+        assert 0.9 < border_ratio(square, grid, roi) < 1.1
+
+
+def test_overlap_brings_the_borders_of_patches_nearer_to_the_map_of_one_patch(tmp_path):
+    whole, roi, _ = map_at_working_size(tmp_path, 512, 0.0)
+    border = np.zeros(roi.shape, bool)
+    for line in (128, 256, 384):
+        border[line - 2 : line + 2] = border[:, line - 2 : line + 2] = True
+    apart, blended = (
+        np.abs(map_at_working_size(tmp_path, 128, overlap)[0] - whole)[border & roi].mean()
+        for overlap in (0.0, 0.5)
+    )
+    assert blended < 0.2 * apart
 
 
 def test_as_it_ships_one_patch_holds_the_whole_retina(segmenter):
