@@ -16,10 +16,11 @@ from retinagan.runtime.atomic import written_atomically
 from retinagan.runtime.errors import RetinaGanError
 from retinagan.runtime.spec import Preprocessing
 from retinagan.train.board import Board
-from retinagan.train.datasets import find_samples, load_training_images
+from retinagan.train.datasets import load_training_images
 from retinagan.train.devices import DEVICES, PRECISIONS, choose_device, choose_precision
 from retinagan.train.generator import MODELS, parameter_count
 from retinagan.train.journal import Journal
+from retinagan.train.layouts import ALL, TRAINING, find_dataset, print_notes
 from retinagan.train.options import StageOptions, TrainingOptions
 from retinagan.train.prediction import use_threads
 from retinagan.train.release import TrainingData, folder_name, with_threshold
@@ -71,7 +72,10 @@ def build_parser() -> argparse.ArgumentParser:
         prog="retina-train", description="Train a vessel segmentation model.", epilog=EPILOG
     )
     add = parser.add_argument
-    add("--data", required=True, metavar="DIR", help="dataset folder: DRIVE, or one with images/ and labels/")
+    add("--data", required=True, metavar="DIR",
+        help="dataset folder: DRIVE, CHASE_DB1, STARE, HRF, or images/ with labels/")  # fmt: skip
+    add("--split", choices=(TRAINING, ALL), default=TRAINING,
+        help="train on its training images, or on all (default: %(default)s)")  # fmt: skip
     add("--out", default="runs/retina-gan", metavar="DIR", help="the run's folder (default: %(default)s)")
     add("--model", choices=MODELS, default="retina-gan", help="system to train (default: %(default)s)")
     add("--preprocess", default="ace", metavar="METHOD", help="ace, clahe or none (default: %(default)s)")
@@ -155,7 +159,7 @@ def train(arguments: argparse.Namespace) -> int:
     folder = Path(arguments.out)
     folder.mkdir(parents=True, exist_ok=True)
     use_threads(arguments.threads or max((os.cpu_count() or 1) // workers.local_count, 1))
-    data = _training_data(arguments, options)
+    data = _training_data(arguments, options, workers)
     images = load_training_images(data.kept, options.preprocessing.working_size)
     trainer = Trainer(images, options, device, workers)
     resume(trainer, folder)
@@ -215,9 +219,12 @@ def _where(device: torch.device, precision: str, workers: Workers) -> str:
     return f"{where}, {precision}{processes}"
 
 
-def _training_data(arguments: argparse.Namespace, options: TrainingOptions) -> TrainingData:
+def _training_data(arguments: argparse.Namespace, options: TrainingOptions, workers: Workers) -> TrainingData:
     held_out = options.validation
-    samples = find_samples(arguments.data, "training")
+    dataset = find_dataset(arguments.data, arguments.split)
+    samples = dataset.samples
+    if workers.first:
+        print_notes("retina-train", dataset)
     if not 0 <= held_out < len(samples):
         raise ValueError(
             f"--validation {held_out}: expected 0 to {len(samples) - 1}, for {len(samples)} images"
