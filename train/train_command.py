@@ -26,13 +26,14 @@ from retinagan.train.prediction import use_threads
 from retinagan.train.release import TrainingData, folder_name, with_threshold
 from retinagan.train.run import CHECKPOINT, StopSignal, catching_signals, follow, resume, run
 from retinagan.train.trainer import Trainer
+from retinagan.train.validation import Validation
 from retinagan.train.workers import Workers, joined, told_by_torchrun
 
 EPILOG = """\
 The run's folder receives model.pt at the end (patches.pt where the first stage ends), and on the way
-checkpoint.pt, log.csv and options.json. Started again with the same folder and options, a run that was
-interrupted goes on where it stopped, bit for bit. The paper's own schedule is
---iterations 0 --adversarial-iterations 4000. Several GPUs or machines train together under torchrun:
+checkpoint.pt, log.csv, options.json and, with --validation, validation.csv. Started again with the same
+folder and options, a run that was interrupted goes on where it stopped, bit for bit. The paper's own schedule
+is --iterations 0 --adversarial-iterations 4000. Several GPUs or machines train together under torchrun:
 torchrun --nproc-per-node 2 -m retinagan.train.cli_train --data ... (docs/training.md).
 """
 
@@ -55,14 +56,25 @@ _NUMBERS: tuple[tuple[str, float, str, str], ...] = (
     ("--dice-weight", _STANDARD.patches.dice_weight, "W", "weight of 1 - Dice"),
     ("--adversarial-weight", _STANDARD.adversarial.adversarial_weight, "W",
      "weight of the generator's adversarial loss"),
-    ("--validation", _STANDARD.validation, "N", "training images held out; they choose the threshold"),
+    ("--validation", _STANDARD.validation, "N",
+     "training images held out; they are scored on the way, and choose the threshold"),
+    ("--validation-every", 250, "N", "iterations between two scorings of the images held out"),
     ("--ema", _STANDARD.ema, "DECAY", "decay of the weights' running average, 0 for none"),
     ("--seed", _STANDARD.seed, "N", "of weights, batches and augmentation"),
     ("--checkpoint-minutes", 3.0, "M", "time between checkpoints"),
     ("--snapshots", 0, "N", "iterations between models that are kept as iteration-N.pt, 0 for none"),
 )  # fmt: skip
 
-_OF_NO_CONSEQUENCE = ("data", "out", "threads", "checkpoint_minutes", "snapshots", "device", "tensorboard")
+_OF_NO_CONSEQUENCE = (
+    "data",
+    "out",
+    "threads",
+    "checkpoint_minutes",
+    "snapshots",
+    "validation_every",
+    "device",
+    "tensorboard",
+)
 """Options that leave the weights as they are; the data is named by its folder's own name."""
 
 
@@ -163,10 +175,14 @@ def train(arguments: argparse.Namespace) -> int:
     images = load_training_images(data.kept, options.preprocessing.working_size)
     trainer = Trainer(images, options, device, workers)
     resume(trainer, folder)
+    validation = None
+    if data.held_out and workers.first:
+        preprocessing, every = options.preprocessing, arguments.validation_every
+        validation = Validation(data.held_out, preprocessing, trainer.network_input, every)
     with joined(workers, device), catching_signals() as stop:
         workers.refuse_disagreement("iteration to go on from", trainer.iteration, device)
         if workers.first:
-            _lead(arguments, trainer, data, folder, stop)
+            _lead(arguments, trainer, data, validation, folder, stop)
         else:
             follow(trainer, stop)
     stopped = stop.number is not None and not trainer.finished
@@ -174,7 +190,12 @@ def train(arguments: argparse.Namespace) -> int:
 
 
 def _lead(
-    arguments: argparse.Namespace, trainer: Trainer, data: TrainingData, folder: Path, stop: StopSignal
+    arguments: argparse.Namespace,
+    trainer: Trainer,
+    data: TrainingData,
+    validation: Validation | None,
+    folder: Path,
+    stop: StopSignal,
 ) -> None:
     """Train as the process that writes the run's files and says how it goes."""
     options = trainer.options
@@ -203,6 +224,7 @@ def _lead(
             minutes=arguments.checkpoint_minutes,
             stop=stop,
             snapshots=arguments.snapshots,
+            validation=validation,
         )
     finally:
         journal.close()
