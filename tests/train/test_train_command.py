@@ -143,6 +143,9 @@ def test_a_stopped_run_says_how_it_goes_on(data, tmp_path, capsys, monkeypatch):
         (["--validation", "1", "--validation-every", "0"], "--validation-every 0: expected a whole number"),
         (["--validation", "3"], "--validation 3: expected 0 to 2, for 3 images"),
         (["--model", "unet", "--adversarial-iterations", "5"], "unet has no discriminator"),
+        (["--colour-jitter", "-1"], "colour jitter -1: expected 0 (none) to 3"),
+        (["--scale", "2,1"], "scale 2,1: expected the smallest and the largest"),
+        (["--warped", "1.5"], "share of warped patches 1.5: expected 0 to 1"),
         (["--patch", "100"], "patches of 100 pixels: expected a multiple of 2"),
         (["--preprocess", "magic"], "magic"),
         (["--device", "cuda"], "finds 0 CUDA devices"),
@@ -200,11 +203,13 @@ def test_an_interrupt_while_reading_is_one_line(data, tmp_path, capsys, monkeypa
     assert capsys.readouterr().err.startswith("retina-train: interrupted before it could save")
 
 
-def test_widths_that_are_no_numbers_are_explained(data, tmp_path, capsys):
-    with pytest.raises(SystemExit) as caught:
-        main(arguments(data, tmp_path / "run", "--widths", "wide"))
-    assert caught.value.code == 2
-    assert "invalid channels value: 'wide'" in capsys.readouterr().err
+def test_augmentation_is_chosen_and_recorded(data, tmp_path):
+    more = ["--colour-jitter", "0.5", "--scale", "0.9,1.2", "--warped", "0.25"]
+    assert main(arguments(data, tmp_path / "run", *more)) == 0
+    record = load_checkpoint(tmp_path / "run" / "model.pt").record
+    assert record["options"]["colour"]["brightness"] == 0.125
+    assert record["options"]["geometry"] == {"warped": 0.25, "scale": [0.9, 1.2]}
+    assert record["command"].endswith("--colour-jitter 0.5 --warped 0.25 --widths 4,8 --scale 0.9,1.2")
 
 
 def test_a_run_may_be_computed_in_parts_and_half_precision(data, tmp_path):
