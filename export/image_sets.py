@@ -94,9 +94,10 @@ class ImageFolder:
         if not self.has_truth:
             yield from self.without_truth()
             return
-        from retinagan.train.datasets import find_samples, load_labelled
+        from retinagan.train.datasets import load_labelled
+        from retinagan.train.layouts import ALL, find_samples
 
-        for sample in find_samples(self.folder, self.split):
+        for sample in find_samples(self._root, ALL):
             labelled = load_labelled(sample)
             yield ProofImage(labelled.name, labelled.image, labelled.truth, labelled.fov)
 

@@ -7,7 +7,8 @@ import numpy as np
 from drawn_retina import drawn_retina
 
 from retinagan.runtime.spec import Preprocessing
-from retinagan.train.datasets import TrainingImage, find_samples, load_training_images
+from retinagan.train.datasets import TrainingImage, load_training_images
+from retinagan.train.layouts import find_samples
 from retinagan.train.options import StageOptions, TrainingOptions
 
 WORKING_SIZE = 64
@@ -16,7 +17,7 @@ WORKING_SIZE = 64
 def write_dataset(folder: Path, training: int = 3, test: int = 2) -> Path:
     """Write `training` and `test` images of 100x96 pixels (HxW) with maps and masks; give the folder."""
     number = 20
-    for split, count, masks in (("training", training, True), ("test", test, False)):
+    for split, count in (("training", training), ("test", test)):
         for name in ("images", "1st_manual", "mask"):
             (folder / split / name).mkdir(parents=True, exist_ok=True)
         for _ in range(count):
@@ -24,9 +25,8 @@ def write_dataset(folder: Path, training: int = 3, test: int = 2) -> Path:
             image, lines = drawn_retina(100, 96, angles=(number * 7 % 180, 60 + number * 11 % 180, 130))
             cv2.imwrite(str(folder / split / "images" / f"{number}_{split}.png"), image[..., ::-1])
             cv2.imwrite(str(folder / split / "1st_manual" / f"{number}_manual1.png"), lines * np.uint8(255))
-            if masks:
-                mask = (image.max(axis=2) > 0) * np.uint8(255)
-                cv2.imwrite(str(folder / split / "mask" / f"{number}_{split}_mask.png"), mask)
+            mask = (image.max(axis=2) > 0) * np.uint8(255)
+            cv2.imwrite(str(folder / split / "mask" / f"{number}_{split}_mask.png"), mask)
     return folder
 
 

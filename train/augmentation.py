@@ -5,6 +5,7 @@ Each function draws from the global torch generator, so that a caller fixes the 
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from dataclasses import dataclass
 
@@ -55,6 +56,26 @@ class ColourJitter:
     def __post_init__(self) -> None:
         object.__setattr__(self, "gamma", (float(self.gamma[0]), float(self.gamma[1])))
 
+    def scaled(self, factor: float) -> ColourJitter:
+        """Give a jitter of that many times the strength, as often; 0 changes nothing, 1 is this one.
+
+        Raises
+        ------
+        ValueError
+            If the factor is not in [0, 3].
+        """
+        if not 0.0 <= factor <= 3.0:
+            raise ValueError(f"colour jitter {factor:g}: expected 0 (none) to 3 times the usual strength")
+        if factor == 1.0:
+            return self
+        amounts = ("brightness", "contrast", "saturation", "shift", "noise", "blur", "illumination")
+        return dataclasses.replace(
+            self,
+            **{name: factor * getattr(self, name) for name in amounts},
+            gamma=(self.gamma[0] ** factor, self.gamma[1] ** factor),
+            jpeg=max(100.0 - factor * (100.0 - self.jpeg), 5.0),
+        )
+
 
 @dataclass(frozen=True)
 class GeometricJitter:
@@ -75,6 +96,13 @@ class GeometricJitter:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "scale", (float(self.scale[0]), float(self.scale[1])))
+        if not 0.0 <= self.warped <= 1.0:
+            raise ValueError(f"share of warped patches {self.warped:g}: expected 0 to 1")
+        if not 0.1 <= self.scale[0] <= self.scale[1] <= 10.0:
+            raise ValueError(
+                f"scale {self.scale[0]:g},{self.scale[1]:g}: expected the smallest and the largest "
+                "magnification, 0.1 to 10, such as 0.75,1.6"
+            )
 
 
 def colour_pipeline(jitter: ColourJitter) -> torch.nn.Sequential:

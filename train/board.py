@@ -1,4 +1,4 @@
-"""TensorBoard, for those who have it: the same figures as in log.csv."""
+"""TensorBoard, for those who have it: the same figures as in log.csv and validation.csv."""
 
 from __future__ import annotations
 
@@ -39,10 +39,10 @@ class Board:
 
         self._writer = SummaryWriter(str(folder / FOLDER), purge_step=done)
 
-    def add(self, iteration: int, losses: Mapping[str, float]) -> None:
-        """Take in one iteration's losses."""
-        for name, value in losses.items():
-            self._writer.add_scalar(name, value, iteration)
+    def add(self, iteration: int, figures: Mapping[str, float], group: str = "") -> None:
+        """Take in one iteration's figures, under a group's name if given."""
+        for name, value in figures.items():
+            self._writer.add_scalar(f"{group}/{name}" if group else name, value, iteration)
 
     def close(self) -> None:
         """Put everything on disk."""

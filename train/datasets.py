@@ -1,14 +1,7 @@
-"""Datasets by their folder layout: fundus images with the experts' vessel maps and FOV masks.
-
-Two layouts are read. DRIVE's: `training|test/` with `images/`, `1st_manual/`, `mask/` (and `2nd_manual/`),
-the files of one image sharing their leading number. Plain: `images/`, `labels/` and optionally `masks/`,
-either at the top or in a folder for each split, the files of one image sharing their stem.
-"""
+"""Images of a dataset with what experts drew on them: at native size, and as the net learns from them."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,25 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from retinagan.runtime.crop import SquareCrop, square_crop
-from retinagan.runtime.errors import ImageError, RetinaGanError
+from retinagan.runtime.errors import ImageError
 from retinagan.runtime.frames import as_rgb8
-from retinagan.runtime.reading import SUFFIXES, read_image
+from retinagan.runtime.reading import read_image
 from retinagan.runtime.roi import find_retina
-
-
-class DataError(RetinaGanError, ValueError):
-    """A dataset folder cannot be used; the text has a line for each file that is wrong."""
-
-
-@dataclass(frozen=True)
-class Sample:
-    """Where the files of one image are."""
-
-    name: str
-    image: Path
-    truth: Path
-    fov: Path | None = None
-    second: Path | None = None
+from retinagan.train.layouts import DataError, Sample
 
 
 @dataclass(frozen=True)
@@ -75,75 +54,6 @@ class TrainingImage:
     image: NDArray[np.uint8]
     roi: NDArray[np.bool_]
     truth: NDArray[np.float32]
-
-
-def find_samples(folder: str | Path, split: str) -> list[Sample]:
-    """List a dataset's images with their maps and masks.
-
-    Parameters
-    ----------
-    folder : path
-        The dataset's folder, in DRIVE's layout or the plain one.
-    split : {"training", "test"}
-        The half wanted. A plain folder without splits is taken whole for either.
-
-    Raises
-    ------
-    DataError
-        If the layout is not known, no image is there, or an image lacks its map.
-    """
-    folder = Path(folder)
-    if not folder.is_dir():
-        raise DataError(f"{folder} is no folder: give the dataset's folder, e.g. --data DRIVE")
-    root = folder / split if (folder / split).is_dir() else folder
-    if not (root / "images").is_dir():
-        raise DataError(
-            f"{folder} holds no dataset: expected {split}/images with {split}/1st_manual (DRIVE) "
-            "or images with labels (plain)"
-        )
-    if (root / "1st_manual").is_dir():
-        return _match(root, truth="1st_manual", fov="mask", second="2nd_manual", key=_leading_number)
-    if (root / "labels").is_dir():
-        return _match(root, truth="labels", fov="masks", second="labels2", key=_stem)
-    raise DataError(
-        f"{root} has images but no vessel maps: expected a folder 1st_manual or labels beside images"
-    )
-
-
-def _leading_number(path: Path) -> str:
-    match = re.match(r"\d+", path.stem)
-    return match.group() if match else path.stem
-
-
-def _stem(path: Path) -> str:
-    return path.stem
-
-
-def _match(root: Path, *, truth: str, fov: str, second: str, key: Callable[[Path], str]) -> list[Sample]:
-    folders = {name: _by_key(root / name, key) for name in ("images", truth, fov, second)}
-    if not folders["images"]:
-        raise DataError(f"{root / 'images'} holds no image")
-    missing = [str(path) for name, path in folders["images"].items() if name not in folders[truth]]
-    if missing:
-        raise DataError("\n".join(f"{path}: no vessel map of it in {root / truth}" for path in missing))
-    return [
-        Sample(path.stem, path, folders[truth][name], folders[fov].get(name), folders[second].get(name))
-        for name, path in folders["images"].items()
-    ]
-
-
-def _by_key(folder: Path, key: Callable[[Path], str]) -> dict[str, Path]:
-    if not folder.is_dir():
-        return {}
-    files = sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES)
-    found: dict[str, Path] = {}
-    for path in files:
-        if key(path) in found:
-            raise DataError(
-                f"{path} and {found[key(path)]} both belong to image {key(path)}: keep one of them"
-            )
-        found[key(path)] = path
-    return found
 
 
 def load_labelled(sample: Sample) -> LabelledImage:

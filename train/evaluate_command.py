@@ -15,14 +15,24 @@ from tqdm import tqdm
 from retinagan.runtime import __version__
 from retinagan.runtime.errors import RetinaGanError
 from retinagan.train.bootstrap import LEVEL, RESAMPLES, SEED
-from retinagan.train.datasets import LabelledImage, Sample, find_samples, load_labelled
+from retinagan.train.datasets import LabelledImage, load_labelled
 from retinagan.train.evaluation import inside_fov, measure, score
+from retinagan.train.layouts import (
+    ALL,
+    SPLITS,
+    TEST,
+    TRAINING,
+    Dataset,
+    Sample,
+    find_dataset,
+    find_samples,
+    print_notes,
+)
 from retinagan.train.prediction import Predict, Predictor, open_predictor
 from retinagan.train.release import folder_name
 from retinagan.train.score_files import table, write_csv, write_json
 
 DEFAULT_THRESHOLD = 0.5
-TRAINING = "training"
 
 EPILOG = """\
 Three kinds of figures, always all: inside the field of view at native size; the whole image at native size,
@@ -48,8 +58,9 @@ def build_parser() -> argparse.ArgumentParser:
     add = parser.add_argument
     add("source", metavar="MODEL_OR_MAPS", help="an ONNX file, a bundled model's name, a checkpoint (.pt), "
         "or a folder of maps as retina-run --save probability writes them")  # fmt: skip
-    add("--data", required=True, metavar="DIR", help="dataset folder: DRIVE, or one with images/ and labels/")
-    add("--split", choices=("training", "test"), default="test", help="which half (default: %(default)s)")
+    add("--data", required=True, metavar="DIR",
+        help="dataset folder: DRIVE, CHASE_DB1, STARE, HRF, or images/ with labels/")  # fmt: skip
+    add("--split", choices=SPLITS, default=TEST, help="images to score (default: %(default)s)")
     add(
         "--threshold",
         metavar="P",
@@ -68,21 +79,25 @@ def build_parser() -> argparse.ArgumentParser:
 def evaluate(arguments: argparse.Namespace) -> int:
     """Evaluate as parsed arguments say; the exit code."""
     folder = _output_folder(arguments)
-    samples = find_samples(arguments.data, arguments.split)
+    dataset = find_dataset(arguments.data, arguments.split)
+    print_notes("retina-eval", dataset)
+    samples = dataset.samples
     predictor = open_predictor(arguments.source, arguments.threads)
     with predictor.resources:
-        threshold = _threshold(arguments, predictor)
+        threshold = _threshold(arguments, predictor, samples)
         predict = predictor.predict
         if arguments.figures:
             predict = _drawing_panels(predict, threshold.value, folder / "panels")
         measured = list(measure(predict, _loaded(samples, arguments.quiet), threshold.value))
     rows = score(measured)
-    print(f"{predictor.description}; {len(samples)} {arguments.split} images of {arguments.data}")
+    kind = "" if arguments.split == ALL else f"{arguments.split} "
+    print(f"{predictor.description}; {len(samples)} {kind}images of {arguments.data}")
+    print(f"scored: {dataset.description}")
     print(f"threshold {threshold.value:.4g}: {threshold.origin}")
     print(table(rows, arguments.each))
     if arguments.out:
         write_csv(rows, folder / "scores.csv")
-        write_json(rows, _facts(arguments, predictor, samples, threshold), folder / "scores.json")
+        write_json(rows, _facts(arguments, predictor, dataset, threshold), folder / "scores.json")
         if arguments.figures:
             from retinagan.train.evaluation_figures import draw_evaluation
 
@@ -104,15 +119,15 @@ def _output_folder(arguments: argparse.Namespace) -> Path:
     return folder
 
 
-def _threshold(arguments: argparse.Namespace, predictor: Predictor) -> Threshold:
+def _threshold(arguments: argparse.Namespace, predictor: Predictor, scored: list[Sample]) -> Threshold:
     """Find the threshold to score at; never by looking at test images."""
     if arguments.threshold == TRAINING:
-        if not (Path(arguments.data) / TRAINING).is_dir():
+        samples = find_samples(arguments.data, TRAINING)
+        if arguments.split != TRAINING and {one.image for one in samples} & {one.image for one in scored}:
             raise ValueError(
-                f"--threshold training: {arguments.data} has no folder training, so the images to score "
+                f"--threshold training: images to score are training images of {arguments.data}, so they "
                 "would choose their own threshold; give a number, or leave it out for the model's own"
             )
-        samples = find_samples(arguments.data, TRAINING)
         histogram = inside_fov(predictor.predict, _loaded(samples, arguments.quiet))
         where = f"on {len(samples)} training images of {folder_name(arguments.data)}"
         return Threshold(histogram.best_threshold(), f"the largest Dice inside the FOV {where}")
@@ -146,7 +161,7 @@ def _drawing_panels(predict: Predict, threshold: float, folder: Path) -> Predict
 
 
 def _facts(
-    arguments: argparse.Namespace, predictor: Predictor, samples: list[Sample], threshold: Threshold
+    arguments: argparse.Namespace, predictor: Predictor, dataset: Dataset, threshold: Threshold
 ) -> dict[str, Any]:
     return {
         "source": str(arguments.source),
@@ -154,7 +169,8 @@ def _facts(
         "software": f"retinagan {__version__}",
         "data": folder_name(arguments.data),
         "split": arguments.split,
-        "images": len(samples),
+        "scored": dataset.description,
+        "images": len(dataset.samples),
         "threshold": threshold.value,
         "threshold_from": threshold.origin,
         "intervals": {"over": "images", "resamples": RESAMPLES, "seed": SEED, "level": LEVEL},

@@ -13,8 +13,9 @@ from retinagan.runtime import __version__
 from retinagan.runtime.atomic import written_atomically
 from retinagan.runtime.errors import RetinaGanError
 from retinagan.runtime.machine import describe_cpu
-from retinagan.train import train_command
-from retinagan.train.datasets import find_samples, load_labelled
+from retinagan.train import train_command, train_parser
+from retinagan.train.datasets import load_labelled
+from retinagan.train.layouts import find_samples
 from retinagan.train.paper import SYSTEMS, System
 from retinagan.train.release import folder_name
 from retinagan.train.reproduction import (
@@ -72,7 +73,7 @@ def reproduce(arguments: argparse.Namespace, more: list[str]) -> int:
         for system in SYSTEMS
     }
     for plan in plans.values():
-        train_command.options_of(plan)  # refuses what cannot work now, not after the first system
+        train_parser.options_of(plan)  # refuses what cannot work now, not after the first system
     for number, (system, plan) in enumerate(plans.items(), 1):
         if arguments.no_training or is_trained(plan):
             continue

@@ -10,12 +10,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from retinagan.train import train_command
+from retinagan.train import train_parser
 from retinagan.train.bootstrap import resample
 from retinagan.train.checkpoint import load_checkpoint
-from retinagan.train.datasets import LabelledImage, Sample, load_labelled
+from retinagan.train.datasets import LabelledImage, load_labelled
 from retinagan.train.evaluation import MODEL, POOLED, REGIONS, Row, measure, score
 from retinagan.train.generator import parameter_count
+from retinagan.train.layouts import Sample
 from retinagan.train.map_counts import MapCounts
 from retinagan.train.metrics import Scores
 from retinagan.train.paper import System
@@ -97,7 +98,7 @@ def training_arguments(
         words += ["--adversarial-weight", "0"]
     if system == PROGRESS_OF:
         words += ["--snapshots", str(snapshot_step(iterations))]
-    return train_command.build_parser().parse_args([*more, *words])
+    return train_parser.build_parser().parse_args([*more, *words])
 
 
 def snapshot_step(iterations: int) -> int:
@@ -110,7 +111,7 @@ def is_trained(arguments: argparse.Namespace) -> bool:
     path = Path(arguments.out) / MODEL_FILE
     if not path.is_file():
         return False
-    record, options = load_checkpoint(path).record, train_command.options_of(arguments)
+    record, options = load_checkpoint(path).record, train_parser.options_of(arguments)
     theirs = {**record["options"], "precision": options.precision}  # each machine chooses its own
     return bool(theirs == options.to_plain() and record["iterations"] == options.iterations)
 

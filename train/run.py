@@ -12,6 +12,7 @@ from types import FrameType
 from retinagan.train.checkpoint import load_checkpoint
 from retinagan.train.journal import Journal
 from retinagan.train.trainer import Trainer
+from retinagan.train.validation import Validation
 
 CHECKPOINT = "checkpoint.pt"
 """Name of the checkpoint in a run's folder."""
@@ -84,6 +85,7 @@ def run(
     minutes: float,
     stop: StopSignal,
     snapshots: int = 0,
+    validation: Validation | None = None,
 ) -> None:
     """Train until finished or stopped, with a checkpoint every so many minutes and at the end.
 
@@ -103,11 +105,15 @@ def run(
         Looked at after each iteration, in all processes that train together.
     snapshots : int
         Iterations between models that are kept as `iteration-N.pt`, for looking at; 0 keeps none.
+    validation : Validation, optional
+        Scores the averaged weights when it is due.
     """
     saved = time.monotonic()
     while not trainer.finished and not _agreed(trainer, stop):
         stage = trainer.stage
         journal.add(stage, trainer.step())
+        if validation is not None and validation.is_due(trainer.iteration, trainer.finished):
+            journal.add_validation(validation.scores(trainer.average.net))
         if snapshots and trainer.iteration % snapshots == 0:
             trainer.checkpoint().released().save(folder / snapshot_name(trainer.iteration))
         stage_ends = not trainer.finished and trainer.stage != stage

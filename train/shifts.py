@@ -80,7 +80,7 @@ def vignette(rim: float) -> Callable[[Pixels, LabelledImage], Pixels]:
         y, x = np.ogrid[: pixels.shape[0], : pixels.shape[1]]
         squares = (y - rows.mean()) ** 2 + (x - columns.mean()) ** 2
         light = 1.0 - (1.0 - rim) * squares / squares[labelled.fov].max()
-        return pixels * np.clip(light, rim, 1.0).astype(np.float32)[..., None]
+        return np.asarray(pixels * np.clip(light, rim, 1.0).astype(np.float32)[..., None])
 
     return change
 
@@ -100,7 +100,9 @@ def noise(deviation: float) -> Callable[[Pixels, LabelledImage], Pixels]:
 
     def change(pixels: Pixels, labelled: LabelledImage) -> Pixels:
         generator = np.random.default_rng(zlib.crc32(labelled.name.encode()))
-        return pixels + np.float32(deviation) * generator.standard_normal(pixels.shape, np.float32)
+        return np.asarray(
+            pixels + np.float32(deviation) * generator.standard_normal(pixels.shape, np.float32)
+        )
 
     return change
 

@@ -41,6 +41,23 @@ def test_no_chance_leaves_the_colours():
     np.testing.assert_array_equal(jitter_colours(image, pipeline), image)
 
 
+@pytest.mark.parametrize("factor", [0.0, 0.5, 3.0])
+def test_colours_change_as_much_as_asked_for(factor):
+    image = np.random.default_rng(0).integers(60, 180, (16, 16, 3), np.uint8)
+    changes = []
+    for jitter in (ColourJitter(probability=1.0), ColourJitter(probability=1.0).scaled(factor)):
+        torch.manual_seed(0)
+        pipeline = colour_pipeline(jitter)
+        drawn = [jitter_colours(image, pipeline).astype(int) for _ in range(8)]
+        changes.append(np.abs(np.array(drawn) - image).mean())
+    assert (changes[1] > changes[0]) == (factor > 1.0)
+    assert factor or changes[1] < 1.0
+
+
+def test_the_usual_strength_is_the_usual_jitter():
+    assert ColourJitter().scaled(1.0) == ColourJitter()
+
+
 def test_unwarped_patches_are_pixels_of_the_image():
     source = layers()
     pairs = set(zip(source[0].flatten().tolist(), source[1].flatten().tolist(), strict=True))

@@ -2,8 +2,9 @@
 
 import pytest
 
-from retinagan.train.datasets import find_samples, load_labelled
+from retinagan.train.datasets import load_labelled
 from retinagan.train.evaluation import FOV, POOLED, WHOLE, measure, score
+from retinagan.train.layouts import find_samples
 from retinagan.train.prediction import open_predictor
 
 

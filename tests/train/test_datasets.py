@@ -1,4 +1,3 @@
-import shutil
 from dataclasses import replace
 
 import cv2
@@ -6,79 +5,13 @@ import numpy as np
 import pytest
 from small_dataset import WORKING_SIZE, write_dataset
 
-from retinagan.train.datasets import (
-    DataError,
-    LabelledImage,
-    crop_for_training,
-    find_samples,
-    load_labelled,
-    load_training_images,
-)
+from retinagan.train.datasets import LabelledImage, crop_for_training, load_labelled, load_training_images
+from retinagan.train.layouts import DataError, find_samples
 
 
 @pytest.fixture
 def folder(tmp_path):
     return write_dataset(tmp_path)
-
-
-def test_drive_layout_matches_files_by_number(folder):
-    samples = find_samples(folder, "training")
-    assert [sample.name for sample in samples] == ["21_training", "22_training", "23_training"]
-    assert samples[1].truth.name == "22_manual1.png"
-    assert samples[1].fov.name == "22_training_mask.png"
-    assert samples[1].second is None
-    assert len(find_samples(folder, "test")) == 2
-
-
-def test_plain_layout_matches_files_by_stem(folder, tmp_path):
-    plain = tmp_path / "plain"
-    for split in ("images", "labels"):
-        (plain / split).mkdir(parents=True)
-    for source, target in (
-        ("images/21_training.png", "images/a.png"),
-        ("1st_manual/21_manual1.png", "labels/a.png"),
-    ):
-        shutil.copy(folder / "training" / source, plain / target)
-    (sample,) = find_samples(plain, "training")
-    assert (sample.name, sample.truth.name, sample.fov) == ("a", "a.png", None)
-
-
-def test_an_image_without_map_is_named(folder):
-    (folder / "training" / "1st_manual" / "22_manual1.png").unlink()
-    with pytest.raises(DataError, match=r"22_training\.png: no vessel map of it in"):
-        find_samples(folder, "training")
-
-
-def test_two_maps_of_one_image_are_named(folder):
-    maps = folder / "training" / "1st_manual"
-    shutil.copy(maps / "22_manual1.png", maps / "22_manual2.png")
-    with pytest.raises(DataError, match="both belong to image 22: keep one of them"):
-        find_samples(folder, "training")
-
-
-@pytest.mark.parametrize(
-    ("remove", "message"),
-    [
-        ("images", "holds no dataset: expected training/images"),
-        ("1st_manual", "has images but no vessel maps"),
-    ],
-)
-def test_an_unknown_layout_is_explained(folder, remove, message):
-    shutil.rmtree(folder / "training" / remove)
-    with pytest.raises(DataError, match=message):
-        find_samples(folder, "training")
-
-
-def test_a_missing_folder_is_named(tmp_path):
-    with pytest.raises(DataError, match="nowhere is no folder: give the dataset's folder"):
-        find_samples(tmp_path / "nowhere", "test")
-
-
-def test_an_empty_folder_is_named(folder):
-    for path in (folder / "training" / "images").iterdir():
-        path.unlink()
-    with pytest.raises(DataError, match="images holds no image"):
-        find_samples(folder, "training")
 
 
 def test_labelled_images_hold_what_the_files_hold(folder):
@@ -144,12 +77,3 @@ def test_an_image_without_retina_is_named():
     mask[30] = True
     with pytest.raises(DataError, match="night: "):
         crop_for_training(LabelledImage("night", black, mask, ~mask, None), WORKING_SIZE)
-
-
-def test_drive_is_found_whole(drive):
-    training, test = find_samples(drive, "training"), find_samples(drive, "test")
-    assert [len(training), len(test)] == [20, 20]
-    assert all(sample.fov is not None for sample in training + test)
-    assert all(sample.second is not None for sample in test)
-    assert not {sample.image.name for sample in training} & {sample.image.name for sample in test}
-    assert load_labelled(test[0]).image.shape == (584, 565, 3)

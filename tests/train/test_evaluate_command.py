@@ -9,8 +9,9 @@ from small_checkpoint import small_generator, write_checkpoint
 from small_dataset import write_dataset
 from tiny_model import write_tiny_model
 
-from retinagan.train.datasets import find_samples, load_labelled
+from retinagan.train.datasets import load_labelled
 from retinagan.train.evaluate_command import main
+from retinagan.train.layouts import find_samples
 
 
 @pytest.fixture
@@ -33,7 +34,8 @@ def test_perfect_maps_score_one(data, tmp_path, capsys):
         cv2.imwrite(str(maps / f"{sample.name}_probability.png"), truth * np.uint16(65535))
     assert main([str(maps), "--data", str(data), "--out", str(out)]) == 0
     printed = capsys.readouterr().out
-    assert f"maps in {maps}; 2 test images of {data}\nthreshold 0.5: the default" in printed
+    assert f"maps in {maps}; 2 test images of {data}\n" in printed
+    assert "scored: 24_test to 25_test (DRIVE layout, folder test)\nthreshold 0.5: the default" in printed
     inside, whole = (line for line in printed.splitlines() if line.startswith("model") and "native" in line)
     assert inside.split()[-7:] == whole.split()[-7:] == ["1.0000"] * 7
     stored = json.loads((out / "scores.json").read_text())
@@ -68,7 +70,7 @@ def test_training_images_can_choose_the_threshold(data, tmp_path, capsys):
 def test_a_dataset_without_halves_does_not_choose_its_own_threshold(data, tmp_path, capsys):
     source = write_checkpoint(tmp_path / "a.pt", small_generator())
     assert main([str(source), "--data", str(data / "test"), "--threshold", "training"]) == 2
-    assert "has no folder training, so the images to score would choose" in capsys.readouterr().err
+    assert "images to score are training images of" in capsys.readouterr().err
 
 
 def test_without_figures_matplotlib_is_not_imported(data, tmp_path, monkeypatch):
@@ -94,7 +96,8 @@ def test_models_are_scored_at_their_own_threshold(data, tmp_path, capsys, kind):
         source, threshold = write_checkpoint(tmp_path / "a.pt", small_generator()), "0.4"
     assert main([str(source), "--data", str(data), "--split", "training", "--threads", "1"]) == 0
     printed = capsys.readouterr().out
-    assert f"3 training images of {data}\nthreshold {threshold}: the model's own" in printed
+    assert f"3 training images of {data}\n" in printed
+    assert f"\nthreshold {threshold}: the model's own" in printed
 
 
 def test_each_image_and_another_threshold_are_options(data, tmp_path, capsys):

@@ -45,6 +45,32 @@ def test_a_resumed_log_drops_what_came_after_the_checkpoint(tmp_path):
     ]
 
 
+def test_scores_of_held_out_images_have_a_file_of_their_own(tmp_path):
+    scores = {"auc": 0.97, "dice": 0.8, "threshold": 0.45, "pixel": 0.15}
+    stream = io.StringIO()
+    for done, first in ((0, 0.97), (1, 0.98)):  # the second goes on after a checkpoint at 1
+        journal = Journal(tmp_path, 9, done, stream)
+        for auc in (first, 0.9):
+            journal.add("patches", {"loss": 0.5})
+            journal.add_validation({**scores, "auc": auc})
+        journal.close()
+    assert (tmp_path / "validation.csv").read_text().splitlines() == [
+        "iteration,auc,dice,threshold,pixel",
+        "1,0.97,0.8,0.45,0.15",
+        "2,0.98,0.8,0.45,0.15",
+        "3,0.9,0.8,0.45,0.15",
+    ]
+    first = stream.getvalue().splitlines()[0]
+    assert first == "validation 1/9  inside the FOV: AUC 0.9700, Dice 0.8000 at 0.450; pixel 0.1500"
+
+
+def test_without_held_out_images_their_file_is_not_there(tmp_path):
+    journal = Journal(tmp_path, 2, 0, io.StringIO())
+    journal.add("patches", {"loss": 0.5})
+    journal.close()
+    assert [path.name for path in tmp_path.iterdir()] == ["log.csv"]
+
+
 def test_a_line_names_losses_rate_and_time_left(tmp_path):
     stream = io.StringIO()
     journal = Journal(tmp_path, 10, 0, stream, seconds=0.0)
@@ -90,9 +116,11 @@ def test_a_board_receives_the_same_figures(tmp_path):
         journal = Journal(tmp_path, 9, done, io.StringIO(), board=Board(tmp_path, done))
         for value in values:
             journal.add("patches", {"loss": value})
+            journal.add_validation({"auc": value, "dice": 0.8, "threshold": 0.5, "pixel": 0.1})
         journal.close()
     events = EventAccumulator(str(tmp_path / "tensorboard")).Reload()
     assert [(event.step, event.value) for event in events.Scalars("loss")] == [(0, 0.5), (1, 0.25)]
+    assert (2, 0.25) in [(event.step, event.value) for event in events.Scalars("validation/auc")]
 
 
 def test_a_board_that_is_not_installed_is_one_line(tmp_path, monkeypatch):

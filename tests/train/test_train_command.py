@@ -1,5 +1,7 @@
 import csv
 import json
+import os
+import signal
 
 import pytest
 import torch
@@ -64,7 +66,60 @@ def test_held_out_images_choose_the_threshold(data, tmp_path, capsys):
     model = load_checkpoint(tmp_path / "run" / "model.pt")
     assert model.record["held_out_images"] == ["21_training"]
     assert model.record["threshold_from"] == "1 held-out images"
-    assert "2 images, 1 held out" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert "2 images, 1 held out" in printed
+    assert "validation 2/2  inside the FOV: AUC" in printed
+
+
+def test_scores_of_held_out_images_on_the_way_are_gone_on_with(data, tmp_path, monkeypatch):
+    more = ["--validation", "1", "--validation-every", "2", "--iterations", "5"]
+    whole, parts = tmp_path / "whole", tmp_path / "parts"
+    assert main(arguments(data, whole, *more)) == 0
+    original = train_command.Trainer.step
+
+    def step_then_stop(trainer):
+        losses = original(trainer)
+        if trainer.iteration == 3:
+            os.kill(os.getpid(), signal.SIGTERM)
+        return losses
+
+    with monkeypatch.context() as patch:
+        patch.setattr(train_command.Trainer, "step", step_then_stop)
+        assert main(arguments(data, parts, *more)) == 143
+    assert main(arguments(data, parts, *more)) == 0
+    first, second = ((folder / "validation.csv").read_text() for folder in (whole, parts))
+    assert first == second
+    assert [line.split(",")[0] for line in first.splitlines()] == ["iteration", "2", "4", "5"]
+    without = tmp_path / "without"
+    assert main(arguments(data, without, *more, "--validation-every", "1000")) == 0
+    states = [
+        load_checkpoint(folder / "model.pt").generator.state_dict() for folder in (whole, parts, without)
+    ]
+    for name, value in states[0].items():
+        assert torch.equal(states[1][name], value)
+        assert torch.equal(states[2][name], value), "scoring leaves the training alone"
+
+
+def test_a_bad_held_out_image_is_named_before_the_first_step(data, tmp_path, capsys):
+    (data / "training" / "1st_manual" / "21_manual1.png").write_bytes(b"broken")
+    assert main(arguments(data, tmp_path / "run", "--validation", "1")) == 2
+    assert "21_training.png" in capsys.readouterr().err
+    assert not (tmp_path / "run" / "log.csv").exists()
+
+
+def test_files_that_do_not_fit_are_warned_of(data, tmp_path, capsys):
+    (data / "training" / "mask" / "22_training_mask.png").unlink()
+    assert main(arguments(data, tmp_path / "run")) == 0
+    error = capsys.readouterr().err
+    assert error.startswith("retina-train: warning: ")
+    assert "22_training.png: no mask of it" in error
+    assert len(error.splitlines()) == 1
+
+
+def test_a_folder_that_is_no_dataset_is_told_the_layouts(tmp_path, capsys):
+    assert main(arguments(tmp_path, tmp_path / "run")) == 2
+    error = capsys.readouterr().err
+    assert all(name in error for name in ("DRIVE", "CHASE_DB1", "STARE", "HRF", "plain"))
 
 
 def test_a_stopped_run_says_how_it_goes_on(data, tmp_path, capsys, monkeypatch):
@@ -85,8 +140,12 @@ def test_a_stopped_run_says_how_it_goes_on(data, tmp_path, capsys, monkeypatch):
 @pytest.mark.parametrize(
     ("more", "message"),
     [
+        (["--validation", "1", "--validation-every", "0"], "--validation-every 0: expected a whole number"),
         (["--validation", "3"], "--validation 3: expected 0 to 2, for 3 images"),
         (["--model", "unet", "--adversarial-iterations", "5"], "unet has no discriminator"),
+        (["--colour-jitter", "-1"], "colour jitter -1: expected 0 (none) to 3"),
+        (["--scale", "2,1"], "scale 2,1: expected the smallest and the largest"),
+        (["--warped", "1.5"], "share of warped patches 1.5: expected 0 to 1"),
         (["--patch", "100"], "patches of 100 pixels: expected a multiple of 2"),
         (["--preprocess", "magic"], "magic"),
         (["--device", "cuda"], "finds 0 CUDA devices"),
@@ -144,11 +203,13 @@ def test_an_interrupt_while_reading_is_one_line(data, tmp_path, capsys, monkeypa
     assert capsys.readouterr().err.startswith("retina-train: interrupted before it could save")
 
 
-def test_widths_that_are_no_numbers_are_explained(data, tmp_path, capsys):
-    with pytest.raises(SystemExit) as caught:
-        main(arguments(data, tmp_path / "run", "--widths", "wide"))
-    assert caught.value.code == 2
-    assert "invalid channels value: 'wide'" in capsys.readouterr().err
+def test_augmentation_is_chosen_and_recorded(data, tmp_path):
+    more = ["--colour-jitter", "0.5", "--scale", "0.9,1.2", "--warped", "0.25"]
+    assert main(arguments(data, tmp_path / "run", *more)) == 0
+    record = load_checkpoint(tmp_path / "run" / "model.pt").record
+    assert record["options"]["colour"]["brightness"] == 0.125
+    assert record["options"]["geometry"] == {"warped": 0.25, "scale": [0.9, 1.2]}
+    assert record["command"].endswith("--colour-jitter 0.5 --warped 0.25 --widths 4,8 --scale 0.9,1.2")
 
 
 def test_a_run_may_be_computed_in_parts_and_half_precision(data, tmp_path):

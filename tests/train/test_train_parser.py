@@ -1,0 +1,39 @@
+import pytest
+
+from retinagan.train.options import TrainingOptions
+from retinagan.train.train_parser import build_parser, command_of, options_of
+
+
+def parsed(*words):
+    return build_parser().parse_args(["--data", "somewhere/mine", *words])
+
+
+def test_without_options_the_standard_training_is_meant():
+    assert options_of(parsed()) == TrainingOptions()
+    assert command_of(parsed(), TrainingOptions()) == "retina-train --data mine"
+
+
+def test_the_command_names_what_decides_and_no_place_on_this_machine():
+    arguments = parsed("--out", "/here", "--seed", "3", "--threads", "2", "--split", "all", "--tensorboard")
+    assert command_of(arguments, options_of(arguments)) == "retina-train --data mine --split all --seed 3"
+
+
+def test_the_command_gives_the_same_options_again():
+    first = parsed("--scale", "0.5,2", "--widths", "8,16", "--colour-jitter", "0", "--dice-weight", "0.3")
+    words = command_of(first, options_of(first)).split()[1:]
+    assert options_of(build_parser().parse_args(words)) == options_of(first)
+
+
+@pytest.mark.parametrize(
+    ("flag", "value", "message"),
+    [
+        ("--widths", "wide", "invalid channels value: 'wide'"),
+        ("--scale", "1", "invalid magnifications value: '1'"),
+        ("--scale", "1,b", "invalid magnifications value: '1,b'"),
+    ],
+)
+def test_what_is_no_number_is_explained(capsys, flag, value, message):
+    with pytest.raises(SystemExit) as caught:
+        parsed(flag, value)
+    assert caught.value.code == 2
+    assert message in capsys.readouterr().err
