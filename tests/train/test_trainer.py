@@ -1,5 +1,4 @@
 import copy
-from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -9,7 +8,6 @@ from small_dataset import WORKING_SIZE, small_options, training_images
 from retinagan.runtime.spec import Preprocessing
 from retinagan.train.checkpoint import load_checkpoint
 from retinagan.train.generator import MODELS
-from retinagan.train.losses import pixel_loss
 from retinagan.train.options import StageOptions
 from retinagan.train.trainer import Trainer, TrainingError
 
@@ -220,16 +218,3 @@ def test_learning_rates_warm_up_and_fall_to_zero(images):
     assert max(factors) == factors[2]
     assert all(first > second for first, second in pairwise(factors[2:]))
     assert factors[30] == pytest.approx(0.0, abs=1e-12)
-
-
-def test_training_and_evaluation_mode_agree(images):
-    # One BatchNorm shared by all steps would train well and fail here.
-    options = small_options(120, batch=8, ema=0.0)
-    trainer = Trainer(images, options)
-    steps(trainer, 120)
-    batch = Trainer(images, replace(options, seed=9))._batches.patches(0)
-    losses = []
-    for net in (trainer.generator.train(), trainer.average.net.eval()):
-        with torch.no_grad():
-            losses.append(pixel_loss(net(batch.image, batch.roi), batch.truth, batch.roi).item())
-    assert losses[1] < 1.15 * losses[0]
