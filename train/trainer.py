@@ -7,37 +7,29 @@ the iteration's number, so a trainer that loads a saved state goes on bit for bi
 from __future__ import annotations
 
 import copy
-import dataclasses
-import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import torch
-from torch import Tensor
 
-from retinagan.runtime.errors import RetinaGanError
 from retinagan.runtime.spec import NetworkInput, Tiling
-from retinagan.train.accumulation import Meter, PartStatistics, Step
+from retinagan.train.accumulation import Step
+from retinagan.train.adversarial_step import AdversarialStep
 from retinagan.train.averaging import WeightAverage
-from retinagan.train.batches import Batch, Batches, regroup, split
+from retinagan.train.batches import Batches
 from retinagan.train.checkpoint import Checkpoint, load_checkpoint
 from retinagan.train.checkpoints import find_checkpoint
 from retinagan.train.datasets import TrainingImage
-from retinagan.train.devices import autocast
 from retinagan.train.discriminator import Discriminator
 from retinagan.train.generator import Generator
-from retinagan.train.layout import arranged, laid_out
-from retinagan.train.losses import adversarial_loss, discriminator_loss, pixel_loss
-from retinagan.train.options import StageOptions, TrainingOptions
+from retinagan.train.layout import laid_out
+from retinagan.train.options import TrainingOptions
+from retinagan.train.part_work import PartWork, TrainingError
+from retinagan.train.pixel_step import PixelStep
+from retinagan.train.resuming import resumed_state
+from retinagan.train.schedule import rate_factor
 from retinagan.train.teacher import Teacher
 from retinagan.train.workers import ALONE, Workers
-
-WARM_UP = 100
-"""Iterations over which a stage's learning rate rises from near 0 (at most a tenth of the stage)."""
-
-
-class TrainingError(RetinaGanError, RuntimeError):
-    """Training cannot go on."""
 
 
 class Trainer:
@@ -91,6 +83,7 @@ class Trainer:
             self.discriminator.to(self.device)
         self.average = WeightAverage(self.generator, options.ema)
         self._steps = self._make_steps()
+        self._work = PartWork(options, self.device, workers)
 
     def _start_from(self, checkpoint: Checkpoint) -> None:
         self._origins["started_from"] = dict(checkpoint.record)
@@ -150,146 +143,31 @@ class Trainer:
             If a loss is not finite; the weights are those before the step.
         """
         self.generator.train()
-        if self.stage == "patches":
-            losses = self._patch_step(self._batches.patches(self.iteration))
-        else:
-            batch = self._batches.images(self.iteration - self.options.patches.iterations)
-            losses = self._image_step(batch) if self.stage == "images" else self._adversarial_step(batch)
+        losses = self._patch_step() if self.stage == "patches" else self._image_step()
         self.average.update(self.generator, self.iteration)
         self.iteration += 1
         return losses
 
-    def _patch_step(self, batch: Batch) -> dict[str, float]:
-        parts = self._parts(batch)
-        if self._teacher is not None:
-            parts = map(self._teacher.soften, parts)
-        return self._pixel_step("patches", self.options.patches, self.iteration, parts)
+    def _patch_step(self) -> dict[str, float]:
+        stage, work = self.options.patches, self._work
+        step = PixelStep(
+            "patches", self.generator, self._steps["patches"], stage.dice_weight, work, self._teacher
+        )
+        rate = stage.learning_rate * rate_factor(self.iteration, stage.iterations)
+        return step.on_patches(self._batches.patches(self.iteration), rate, self.iteration)
 
-    def _image_step(self, batch: Batch) -> dict[str, float]:
-        """G's step on the images of the adversarial stage, in their patches, by the pixel loss alone."""
+    def _image_step(self) -> dict[str, float]:
+        """Step on whole images: against the discriminator, or without one by the pixel loss alone."""
+        stage, generator, steps = self.options.adversarial, self.generator, self._steps
         position = self.iteration - self.options.patches.iterations
-        patches = (_in_patches(part, self.options.patch) for part in self._parts(batch))
-        return self._pixel_step("generator", self.options.adversarial, position, patches)
-
-    def _pixel_step(
-        self, name: str, stage: StageOptions, position: int, parts: Iterator[Batch]
-    ) -> dict[str, float]:
-        step = self._steps[name]
-        meter, statistics = self._meter(), self._statistics(self.generator)
-        rate = stage.learning_rate * self._rate_factor(stage, position)
-        step.begin(rate)
-        for part in parts:
-            with statistics.part(), self._autocast():
-                logits = self.generator(arranged(part.image, self.options.precision), part.roi)
-            pixel = pixel_loss(logits, part.truth, part.roi, stage.dice_weight)
-            step.backward(pixel)
-            meter.add(loss=pixel, pixel=pixel, **_shares(torch.sigmoid(logits.detach()), part))
-        statistics.end()
-        means = self._finite(name, "loss", meter.means())
-        step.end()
-        return {**means, "learning_rate": rate}
-
-    def _adversarial_step(self, batch: Batch) -> dict[str, float]:
-        """D's step, then G's, on the images regrouped from G's patches (section 5.2 of the paper)."""
-        assert self.discriminator is not None  # options admit adversarial iterations only with one
-        stage = self.options.adversarial
-        factor = self._rate_factor(stage, self.iteration - self.options.patches.iterations)
-        parts = list(self._parts(batch))
-        statistics = self._statistics(self.generator)
-        drawn = []
-        for part in parts:
-            with statistics.part():
-                drawn.append(self._draw(part))
-        statistics.end()
-        answers = self._discriminator_step(parts, drawn, stage.discriminator_learning_rate * factor)
-        rate = stage.learning_rate * factor
-        losses = self._generator_step(parts, drawn, rate)
-        return {**losses, **answers, "learning_rate": rate}
-
-    def _draw(self, part: Batch) -> tuple[Tensor, Tensor]:
-        """Whole maps from patches: logits, and probabilities that are 0 outside the retina."""
-        patch, size = self.options.patch, part.image.shape[-1]
-        with self._autocast():
-            images = arranged(split(part.image, patch), self.options.precision)
-            patches = self.generator(images, split(part.roi, patch))
-        logits = regroup(patches.float(), size)  # (N, 1, S, S)
-        return logits, torch.sigmoid(logits) * part.roi
-
-    def _discriminator_step(
-        self, parts: list[Batch], drawn: list[tuple[Tensor, Tensor]], rate: float
-    ) -> dict[str, float]:
-        assert self.discriminator is not None
-        discriminator, step = self.discriminator.train().requires_grad_(True), self._steps["discriminator"]
-        meter, statistics = self._meter(), self._statistics(discriminator)
-        step.begin(rate)
-        for part, (_, generated) in zip(parts, drawn, strict=True):
-            with statistics.part(), self._autocast():
-                on_expert = discriminator(part.green, part.truth).float()
-                on_generated = discriminator(part.green, generated.detach()).float()
-            loss = discriminator_loss(on_expert, on_generated)
-            step.backward(loss)
-            meter.add(
-                discriminator=loss,
-                d_expert=torch.sigmoid(on_expert).mean(),
-                d_generated=torch.sigmoid(on_generated).mean(),
-            )
-        statistics.end()
-        means = self._finite("discriminator", "discriminator", meter.means())
-        step.end()
-        return means
-
-    def _generator_step(
-        self, parts: list[Batch], drawn: list[tuple[Tensor, Tensor]], rate: float
-    ) -> dict[str, float]:
-        assert self.discriminator is not None
-        stage, step = self.options.adversarial, self._steps["generator"]
-        discriminator = self.discriminator.requires_grad_(False)
-        meter, statistics = self._meter(), self._statistics(discriminator)
-        step.begin(rate)
-        for part, (logits, generated) in zip(parts, drawn, strict=True):
-            with statistics.part(), self._autocast():
-                answer = discriminator(part.green, generated).float()
-            pixel = pixel_loss(logits, part.truth, part.roi, stage.dice_weight)
-            adversarial = adversarial_loss(answer)
-            loss = stage.pixel_weight * pixel + stage.adversarial_weight * adversarial
-            step.backward(loss)
-            meter.add(loss=loss, pixel=pixel, adversarial=adversarial, **_shares(generated.detach(), part))
-        statistics.end()
-        means = self._finite("generator", "loss", meter.means())
-        step.end()
-        return means
-
-    def _parts(self, batch: Batch) -> Iterator[Batch]:
-        """Give the parts of a batch that fall to this process, on its device."""
-        parts, count = self.options.accumulate, self.workers.count
-        size = len(batch.image) // parts
-        for number in range(self.workers.rank * parts // count, (self.workers.rank + 1) * parts // count):
-            chosen = slice(number * size, (number + 1) * size)
-            layers = (batch.image, batch.roi, batch.truth)
-            yield Batch(*(layer[chosen].to(self.device) for layer in layers))
-
-    def _meter(self) -> Meter:
-        return Meter(self.options.accumulate, self.workers)
-
-    def _statistics(self, net: Generator | Discriminator) -> PartStatistics:
-        return PartStatistics(net, self.options.accumulate, self.workers)
-
-    def _finite(self, name: str, key: str, means: dict[str, float]) -> dict[str, float]:
-        if not math.isfinite(means[key]):
-            raise TrainingError(
-                f"the {name} loss is {means[key]} at iteration {self.iteration}: train in another --out with "
-                "a lower learning rate or --precision fp32; --init takes the last checkpoint to start from"
-            )
-        return means
-
-    def _rate_factor(self, stage: StageOptions, position: int) -> float:
-        """Warm up linearly, then fall along half a cosine to 0 at the stage's end."""
-        warm_up = max(min(WARM_UP, stage.iterations // 10), 1)
-        fall = 0.5 * (1.0 + math.cos(math.pi * position / stage.iterations))
-        return min((position + 1) / warm_up, 1.0) * fall
-
-    def _autocast(self) -> torch.autocast:
-        return autocast(self.device, self.options.precision)
+        batch, factor = self._batches.images(position), rate_factor(position, stage.iterations)
+        if self.discriminator is None:
+            pixel = PixelStep("generator", generator, steps["generator"], stage.dice_weight, self._work)
+            return pixel.on_images(batch, stage.learning_rate * factor, self.iteration)
+        step = AdversarialStep(
+            generator, self.discriminator, steps["generator"], steps["discriminator"], self._work
+        )
+        return step.on_images(batch, factor, self.iteration)
 
     def checkpoint(
         self, record: Mapping[str, Any] | None = None, threshold: float | None = None
@@ -324,56 +202,12 @@ class Trainer:
         TrainingError
             If the checkpoint was released without the trainer's state, or its options differ.
         """
-        if checkpoint.resume is None:
-            raise TrainingError(
-                "this checkpoint was released without the trainer's state: it cannot be resumed"
-            )
-        try:
-            theirs = TrainingOptions.from_plain(checkpoint.record["options"])
-        except (KeyError, TypeError, ValueError) as error:
-            raise TrainingError(f"the run there was written by another version ({error})") from None
-        self.iteration = int(checkpoint.resume["iteration"])
-        if self.iteration <= self.options.patches.iterations:
-            # The adversarial stage has not begun: what it is to be like does not matter yet.
-            theirs = dataclasses.replace(theirs, adversarial=self.options.adversarial)
-        if theirs != self.options:
-            raise TrainingError(
-                f"the run there has other options ({_difference(theirs, self.options)}): "
-                "give the same ones, or another --out"
-            )
-        self.generator.load_state_dict(checkpoint.resume["generator"])
+        state = resumed_state(checkpoint, self.options)
+        self.iteration = int(state["iteration"])
+        self.generator.load_state_dict(state["generator"])
         self.average.net.load_state_dict(checkpoint.generator.state_dict())
         if self.discriminator is not None and checkpoint.discriminator is not None:
             self.discriminator.load_state_dict(checkpoint.discriminator.state_dict())
-        scalers = checkpoint.resume.get("scalers", {})
-        for name, state in checkpoint.resume["optimizers"].items():
-            self._steps[name].load(state, scalers.get(name, {}))
-
-
-def _in_patches(batch: Batch, side: int) -> Batch:
-    return Batch(split(batch.image, side), split(batch.roi, side), split(batch.truth, side))
-
-
-def _shares(probability: Tensor, part: Batch) -> dict[str, Tensor]:
-    """Shares of vessel inside the retina, of the truth and of the answer."""
-    count = part.roi.sum().clamp(min=1.0)
-    return {
-        "vessels": (part.truth * part.roi).sum() / count,
-        "predicted": (probability.float() * part.roi).sum() / count,
-    }
-
-
-def _difference(theirs: TrainingOptions, ours: TrainingOptions) -> str:
-    pairs = zip(_flat(theirs), _flat(ours), strict=True)
-    return ", ".join(f"{name}: {old} there, {new} asked for" for (name, old), (_, new) in pairs if old != new)
-
-
-def _flat(options: Any, prefix: str = "") -> list[tuple[str, Any]]:
-    found = []
-    for item in dataclasses.fields(options):
-        value = getattr(options, item.name)
-        if dataclasses.is_dataclass(value):
-            found += _flat(value, f"{prefix}{item.name}.")
-        else:
-            found.append((prefix + item.name, value))
-    return found
+        scalers = state.get("scalers", {})
+        for name, optimizer in state["optimizers"].items():
+            self._steps[name].load(optimizer, scalers.get(name, {}))

@@ -1,5 +1,4 @@
 import copy
-from itertools import pairwise
 
 import pytest
 import torch
@@ -9,7 +8,8 @@ from retinagan.runtime.spec import Preprocessing
 from retinagan.train.checkpoint import load_checkpoint
 from retinagan.train.generator import MODELS
 from retinagan.train.options import StageOptions
-from retinagan.train.trainer import Trainer, TrainingError
+from retinagan.train.part_work import TrainingError
+from retinagan.train.trainer import Trainer
 
 
 @pytest.fixture(scope="module")
@@ -154,40 +154,6 @@ def test_a_cuda_device_learns_what_the_cpu_learns(images, tmp_path, precision):
     assert next(trainer.checkpoint().generator.parameters()).device.type == "cpu"
 
 
-def test_other_options_are_not_resumed(images, tmp_path):
-    trainer = Trainer(images, small_options(4))
-    trainer.step()
-    trainer.checkpoint().save(tmp_path / "a.pt")
-    other = Trainer(images, small_options(4, seed=1, batch=2))
-    with pytest.raises(TrainingError, match=r"batch: 4 there, 2 asked for, seed: 0 there, 1 asked for"):
-        other.load(load_checkpoint(tmp_path / "a.pt"))
-
-
-def test_the_adversarial_stage_may_be_chosen_until_it_begins(images):
-    trainer = Trainer(images, small_options(2, 2))
-    steps(trainer, 2)
-    early = trainer.checkpoint()
-    later = small_options(2, StageOptions(2, 5e-4))
-    Trainer(images, later).load(early)
-    trainer.step()
-    with pytest.raises(TrainingError, match=r"adversarial\.learning_rate: 0\.001 there, 0.0005 asked for"):
-        Trainer(images, later).load(trainer.checkpoint())
-
-
-def test_a_released_checkpoint_is_not_resumed(images):
-    trainer = Trainer(images, small_options(2))
-    with pytest.raises(TrainingError, match="released without the trainer's state"):
-        trainer.load(trainer.checkpoint().released())
-
-
-def test_a_run_of_another_version_is_not_resumed(images):
-    trainer = Trainer(images, small_options(2))
-    checkpoint = trainer.checkpoint()
-    checkpoint.record["options"]["new"] = 1
-    with pytest.raises(TrainingError, match="written by another version"):
-        trainer.load(checkpoint)
-
-
 def test_training_starts_from_another_checkpoint(images, tmp_path):
     first = Trainer(images, small_options(3))
     steps(first, 3)
@@ -208,13 +174,3 @@ def test_a_loss_that_is_not_finite_stops_before_the_step(images):
         trainer.step()
     assert torch.equal(before.head.weight, trainer.generator.head.weight)
     assert trainer.iteration == 0
-
-
-def test_learning_rates_warm_up_and_fall_to_zero(images):
-    options = small_options(30)
-    trainer = Trainer(images, options)
-    factors = [trainer._rate_factor(options.patches, position) for position in range(31)]
-    assert factors[0] < factors[1] < factors[2]
-    assert max(factors) == factors[2]
-    assert all(first > second for first, second in pairwise(factors[2:]))
-    assert factors[30] == pytest.approx(0.0, abs=1e-12)

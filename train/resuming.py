@@ -1,0 +1,51 @@
+"""Whether a run may go on from a checkpoint: only with the options that it was begun with."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+from retinagan.train.checkpoint import Checkpoint
+from retinagan.train.options import TrainingOptions
+from retinagan.train.part_work import TrainingError
+
+
+def resumed_state(checkpoint: Checkpoint, options: TrainingOptions) -> dict[str, Any]:
+    """Give the trainer's state that a checkpoint holds.
+
+    Raises
+    ------
+    TrainingError
+        If the checkpoint was released without that state, or the run's options are not these.
+    """
+    if checkpoint.resume is None:
+        raise TrainingError("this checkpoint was released without the trainer's state: it cannot be resumed")
+    try:
+        theirs = TrainingOptions.from_plain(checkpoint.record["options"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise TrainingError(f"the run there was written by another version ({error})") from None
+    if int(checkpoint.resume["iteration"]) <= options.patches.iterations:
+        # The adversarial stage has not begun: what it is to be like does not matter yet.
+        theirs = dataclasses.replace(theirs, adversarial=options.adversarial)
+    if theirs != options:
+        raise TrainingError(
+            f"the run there has other options ({_difference(theirs, options)}): "
+            "give the same ones, or another --out"
+        )
+    return dict(checkpoint.resume)
+
+
+def _difference(theirs: TrainingOptions, ours: TrainingOptions) -> str:
+    pairs = zip(_flat(theirs), _flat(ours), strict=True)
+    return ", ".join(f"{name}: {old} there, {new} asked for" for (name, old), (_, new) in pairs if old != new)
+
+
+def _flat(options: Any, prefix: str = "") -> list[tuple[str, Any]]:
+    found = []
+    for item in dataclasses.fields(options):
+        value = getattr(options, item.name)
+        if dataclasses.is_dataclass(value):
+            found += _flat(value, f"{prefix}{item.name}.")
+        else:
+            found.append((prefix + item.name, value))
+    return found
