@@ -25,6 +25,10 @@ class DataError(RetinaGanError, ValueError):
     """A dataset folder cannot be used; the text has a line for each file that is wrong."""
 
 
+class NoneLeftError(DataError):
+    """A dataset is too small for its layout's rule to leave images of the wanted kind."""
+
+
 @dataclass(frozen=True)
 class Sample:
     """Where the files of one image are."""
@@ -218,7 +222,9 @@ def find_dataset(folder: str | Path, split: str) -> Dataset:
 
 
 def _part(root: Path, split: str) -> Dataset:
-    layout = _layout_of(root)
+    layout = layout_of(root)
+    if layout is None:
+        raise _unknown(root)
     matching = _Matching(root, layout)
     samples = matching.samples()
     if split == ALL or layout.is_test is None:
@@ -230,19 +236,25 @@ def _part(root: Path, split: str) -> Dataset:
         if layout.is_test(position, key, len(samples)) == wanted
     ]
     if not chosen:
-        raise DataError(
+        raise NoneLeftError(
             f"{root}: none of its {len(samples)} images is for {split} ({layout.rule}): give --split all, "
             "or put the images into folders training and test"
         )
     return Dataset(layout.name, f"{split} images: {layout.rule}", chosen, matching.notes)
 
 
-def _layout_of(root: Path) -> Layout:
-    for layout in LAYOUTS:
-        if any(all(any(root.glob(mark)) for mark in marks) for marks in layout.marks):
-            return layout
+def layout_of(root: Path) -> Layout | None:
+    """Give the layout that fits a folder without folders training and test, or None."""
+    return next((layout for layout in LAYOUTS if _fits(root, layout)), None)
+
+
+def _fits(root: Path, layout: Layout) -> bool:
+    return any(all(any(root.glob(mark)) for mark in marks) for marks in layout.marks)
+
+
+def _unknown(root: Path) -> DataError:
     known = "\n".join(f"  {layout.name}: {layout.told}" for layout in LAYOUTS)
-    raise DataError(
+    return DataError(
         f"{root} holds no dataset of a known layout, at its top or in folders training and test:\n{known}"
     )
 
