@@ -15,7 +15,7 @@ from retinagan.runtime.inputs import find_inputs
 from retinagan.runtime.reading import read_image
 
 if TYPE_CHECKING:
-    from retinagan.train.layouts import Sample
+    from retinagan.train.dataset_files import Sample
 
 _SYNTHETIC = Path(__file__).parent / "proof"
 
@@ -111,7 +111,8 @@ class ImageFolder:
 
     def _samples(self) -> "list[Sample] | None":
         """Give images with their maps, or None of a folder without; a small dataset is taken whole."""
-        from retinagan.train.layouts import ALL, NoneLeftError, find_samples, layout_of
+        from retinagan.train.dataset_files import ALL, NoneLeftError, find_samples
+        from retinagan.train.layouts import layout_of
 
         if layout_of(self._root) is None:
             return None

@@ -15,9 +15,7 @@ from tqdm import tqdm
 from retinagan.runtime import __version__
 from retinagan.runtime.errors import RetinaGanError
 from retinagan.train.bootstrap import LEVEL, RESAMPLES, SEED
-from retinagan.train.datasets import LabelledImage, load_labelled
-from retinagan.train.evaluation import inside_fov, measure, score
-from retinagan.train.layouts import (
+from retinagan.train.dataset_files import (
     ALL,
     SPLITS,
     TEST,
@@ -28,6 +26,8 @@ from retinagan.train.layouts import (
     find_samples,
     print_notes,
 )
+from retinagan.train.datasets import LabelledImage, load_labelled
+from retinagan.train.evaluation import inside_fov, measure, score
 from retinagan.train.prediction import Predict, Predictor, open_predictor
 from retinagan.train.release import folder_name
 from retinagan.train.score_files import table, write_csv, write_json

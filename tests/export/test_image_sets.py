@@ -12,7 +12,7 @@ from retinagan.runtime.errors import ImageError, NoRetinaError
 from retinagan.runtime.inputs import InputError
 from retinagan.runtime.prepare import prepare
 from retinagan.runtime.spec import Preprocessing
-from retinagan.train.layouts import find_samples
+from retinagan.train.dataset_files import find_samples
 
 
 def test_a_dataset_gives_its_images_with_truth(dataset):

@@ -12,9 +12,9 @@ from small_dataset import write_dataset
 from tiny_model import write_tiny_model
 
 from retinagan.train.checkpoint import load_checkpoint
+from retinagan.train.dataset_files import find_samples
 from retinagan.train.datasets import load_labelled
 from retinagan.train.evaluate_command import main
-from retinagan.train.layouts import find_samples
 
 
 @pytest.fixture
