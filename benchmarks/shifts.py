@@ -22,8 +22,8 @@ import numpy as np
 from tqdm import tqdm
 
 from retinagan.runtime.errors import ImageError, RetinaGanError
+from retinagan.train.dataset_files import Sample, find_samples
 from retinagan.train.datasets import load_labelled
-from retinagan.train.layouts import Sample, find_samples
 from retinagan.train.metrics import LEVELS, Histogram
 from retinagan.train.prediction import Predictor, open_predictor
 from retinagan.train.shifts import SHIFTS

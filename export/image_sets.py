@@ -5,7 +5,7 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +13,9 @@ from numpy.typing import NDArray
 from retinagan.runtime.errors import ImageError
 from retinagan.runtime.inputs import find_inputs
 from retinagan.runtime.reading import read_image
+
+if TYPE_CHECKING:
+    from retinagan.train.dataset_files import Sample
 
 _SYNTHETIC = Path(__file__).parent / "proof"
 
@@ -59,7 +62,10 @@ class ImageFolder:
 
     @property
     def paths(self) -> list[Path]:
-        """The images' files; raises `InputError` if there is none."""
+        """The images' files; raises `InputError` if there is none, `DataError` if maps do not fit."""
+        samples = self._samples()
+        if samples is not None:
+            return [sample.image for sample in samples]
         images = self._root / "images"
         source = images if images.is_dir() else self._root
         return [Path(found.path) for found in find_inputs([os.fspath(source)]).inputs]
@@ -67,9 +73,7 @@ class ImageFolder:
     @property
     def has_truth(self) -> bool:
         """Whether vessel maps lie beside the images."""
-        return (self._root / "images").is_dir() and any(
-            (self._root / name).is_dir() for name in ("1st_manual", "labels")
-        )
+        return self._samples() is not None
 
     def sha256(self) -> str:
         """Hash the images' contents in their order, whatever they are called."""
@@ -91,19 +95,31 @@ class ImageFolder:
         ImageError
             If one cannot be read; the text names it.
         """
-        if not self.has_truth:
+        samples = self._samples()
+        if samples is None:
             yield from self.without_truth()
             return
         from retinagan.train.datasets import load_labelled
-        from retinagan.train.layouts import ALL, find_samples
 
-        for sample in find_samples(self._root, ALL):
+        for sample in samples:
             labelled = load_labelled(sample)
             yield ProofImage(labelled.name, labelled.image, labelled.truth, labelled.fov)
 
     def without_truth(self) -> Iterator[ProofImage]:
         """Read one image at a time, without vessel maps; raises as iteration does."""
         return map(read_proof_image, self.paths)
+
+    def _samples(self) -> "list[Sample] | None":
+        """Give images with their maps, or None of a folder without; a small dataset is taken whole."""
+        from retinagan.train.dataset_files import ALL, NoneLeftError, find_samples
+        from retinagan.train.layouts import layout_of
+
+        if layout_of(self._root) is None:
+            return None
+        try:
+            return find_samples(self._root, self.split if self._root == self.folder else ALL)
+        except NoneLeftError:
+            return find_samples(self._root, ALL)
 
     @property
     def _root(self) -> Path:

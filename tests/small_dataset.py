@@ -7,8 +7,8 @@ import numpy as np
 from drawn_retina import drawn_retina
 
 from retinagan.runtime.spec import Preprocessing
+from retinagan.train.dataset_files import find_samples
 from retinagan.train.datasets import TrainingImage, load_training_images
-from retinagan.train.layouts import find_samples
 from retinagan.train.options import StageOptions, TrainingOptions
 
 WORKING_SIZE = 64

@@ -13,7 +13,7 @@ from retinagan.runtime.errors import ImageError
 from retinagan.runtime.frames import as_rgb8
 from retinagan.runtime.reading import read_image
 from retinagan.runtime.roi import find_retina
-from retinagan.train.layouts import DataError, Sample
+from retinagan.train.dataset_files import DataError, Sample
 
 
 @dataclass(frozen=True)

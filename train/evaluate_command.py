@@ -15,9 +15,7 @@ from tqdm import tqdm
 from retinagan.runtime import __version__
 from retinagan.runtime.errors import RetinaGanError
 from retinagan.train.bootstrap import LEVEL, RESAMPLES, SEED
-from retinagan.train.datasets import LabelledImage, load_labelled
-from retinagan.train.evaluation import inside_fov, measure, score
-from retinagan.train.layouts import (
+from retinagan.train.dataset_files import (
     ALL,
     SPLITS,
     TEST,
@@ -28,6 +26,8 @@ from retinagan.train.layouts import (
     find_samples,
     print_notes,
 )
+from retinagan.train.datasets import LabelledImage, load_labelled
+from retinagan.train.evaluation import inside_fov, measure, score
 from retinagan.train.prediction import Predict, Predictor, open_predictor
 from retinagan.train.release import folder_name
 from retinagan.train.score_files import table, write_csv, write_json
@@ -92,7 +92,7 @@ def evaluate(arguments: argparse.Namespace) -> int:
     rows = score(measured)
     kind = "" if arguments.split == ALL else f"{arguments.split} "
     print(f"{predictor.description}; {len(samples)} {kind}images of {arguments.data}")
-    print(f"scored: {dataset.description}")
+    print(f"scored: {dataset.description}{_known_images(predictor, arguments.data, samples)}")
     print(f"threshold {threshold.value:.4g}: {threshold.origin}")
     print(table(rows, arguments.each))
     if arguments.out:
@@ -117,6 +117,12 @@ def _output_folder(arguments: argparse.Namespace) -> Path:
     if arguments.figures:
         (folder / "panels").mkdir(exist_ok=True)
     return folder
+
+
+def _known_images(predictor: Predictor, data: str, scored: list[Sample]) -> str:
+    """Say how many of the images the model was trained with, held-out ones too; mostly nothing."""
+    known = sum(predictor.trained_on(folder_name(data), sample.name) for sample in scored)
+    return f"; {known} of these trained the model or chose its threshold" if known else ""
 
 
 def _threshold(arguments: argparse.Namespace, predictor: Predictor, scored: list[Sample]) -> Threshold:

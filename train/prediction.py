@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from glob import escape
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -43,12 +44,20 @@ class Predictor:
         For people.
     resources : context manager
         Frees what the source holds.
+    record : mapping
+        What the source says of its training, if anything.
     """
 
     predict: Predict
     threshold: float | None
     description: str
     resources: AbstractContextManager[object]
+    record: Mapping[str, Any] = field(default_factory=dict)
+
+    def trained_on(self, data: str, name: str) -> bool:
+        """Whether the source says that an image of a dataset, each by its name, was among its training's."""
+        names = [*self.record.get("training_images", ()), *self.record.get("held_out_images", ())]
+        return self.record.get("data") == data and name in names
 
 
 def open_predictor(source: str | Path, threads: int | None = None) -> Predictor:
@@ -77,6 +86,7 @@ def open_predictor(source: str | Path, threads: int | None = None) -> Predictor:
         segmenter.spec.threshold,
         f"{source}, {segmenter.engine}",
         segmenter,
+        segmenter.spec.training,
     )
 
 
@@ -102,6 +112,7 @@ def checkpoint_predictor(checkpoint: Checkpoint, name: str, threads: int | None 
         checkpoint.threshold,
         f"{name}, torch {torch.__version__}",
         nullcontext(),
+        checkpoint.record,
     )
 
 

@@ -11,9 +11,9 @@ import torch
 
 from retinagan.runtime import __version__
 from retinagan.train.checkpoint import Checkpoint
+from retinagan.train.dataset_files import Sample
 from retinagan.train.datasets import load_labelled
 from retinagan.train.evaluation import inside_fov
-from retinagan.train.layouts import Sample
 from retinagan.train.prediction import checkpoint_predictor
 
 

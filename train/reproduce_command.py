@@ -14,8 +14,8 @@ from retinagan.runtime.atomic import written_atomically
 from retinagan.runtime.errors import RetinaGanError
 from retinagan.runtime.machine import describe_cpu
 from retinagan.train import train_command, train_parser
+from retinagan.train.dataset_files import find_samples
 from retinagan.train.datasets import load_labelled
-from retinagan.train.layouts import find_samples
 from retinagan.train.paper import SYSTEMS, System
 from retinagan.train.release import folder_name
 from retinagan.train.reproduction import (

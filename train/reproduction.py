@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 from retinagan.train import train_parser
 from retinagan.train.bootstrap import resample
 from retinagan.train.checkpoint import load_checkpoint
+from retinagan.train.dataset_files import Sample
 from retinagan.train.datasets import LabelledImage, load_labelled
 from retinagan.train.evaluation import MODEL, POOLED, REGIONS, Row, measure, score
 from retinagan.train.generator import parameter_count
-from retinagan.train.layouts import Sample
 from retinagan.train.map_counts import MapCounts
 from retinagan.train.metrics import Scores
 from retinagan.train.paper import System

@@ -13,11 +13,11 @@ import torch
 from retinagan.runtime.atomic import written_atomically
 from retinagan.runtime.errors import RetinaGanError
 from retinagan.train.board import Board
+from retinagan.train.dataset_files import find_dataset, print_notes
 from retinagan.train.datasets import load_training_images
 from retinagan.train.devices import choose_device
 from retinagan.train.generator import parameter_count
 from retinagan.train.journal import Journal
-from retinagan.train.layouts import find_dataset, print_notes
 from retinagan.train.options import TrainingOptions
 from retinagan.train.prediction import use_threads
 from retinagan.train.release import TrainingData, folder_name, with_threshold

@@ -10,9 +10,9 @@ import torch
 from retinagan.runtime import __version__
 from retinagan.runtime.spec import Preprocessing
 from retinagan.train.augmentation import GeometricJitter
+from retinagan.train.dataset_files import ALL, TRAINING
 from retinagan.train.devices import DEVICES, PRECISIONS, choose_precision
 from retinagan.train.generator import MODELS
-from retinagan.train.layouts import ALL, TRAINING
 from retinagan.train.options import StageOptions, TrainingOptions
 from retinagan.train.release import folder_name
 

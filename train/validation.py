@@ -13,9 +13,9 @@ from retinagan.runtime.prepare import Prepared, prepare
 from retinagan.runtime.spec import NetworkInput, Preprocessing
 from retinagan.runtime.steps import PatchBuffers, cut_patches, regroup
 from retinagan.runtime.timing import StageClock
+from retinagan.train.dataset_files import DataError, Sample
 from retinagan.train.datasets import LabelledImage, crop_for_training, load_labelled
 from retinagan.train.generator import Generator
-from retinagan.train.layouts import DataError, Sample
 from retinagan.train.losses import pixel_loss
 from retinagan.train.metrics import Histogram
 

@@ -7,7 +7,7 @@ import pytest
 from small_dataset import write_dataset
 
 from retinagan.runtime.errors import ImageError
-from retinagan.train.layouts import find_samples
+from retinagan.train.dataset_files import find_samples
 from retinagan.train.metrics import LEVELS, Histogram
 from retinagan.train.prediction import Predictor
 

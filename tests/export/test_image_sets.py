@@ -4,12 +4,15 @@ import cv2
 import numpy as np
 import pytest
 from drawn_retina import drawn_retina
+from other_layouts import as_chase, as_hrf, as_plain, as_stare
+from small_dataset import write_dataset
 
 from retinagan.export.image_sets import ImageFolder, named, synthetic_images
 from retinagan.runtime.errors import ImageError, NoRetinaError
 from retinagan.runtime.inputs import InputError
 from retinagan.runtime.prepare import prepare
 from retinagan.runtime.spec import Preprocessing
+from retinagan.train.dataset_files import find_samples
 
 
 def test_a_dataset_gives_its_images_with_truth(dataset):
@@ -32,6 +35,16 @@ def test_a_dataset_stands_for_one_of_its_halves(dataset, tmp_path):
     assert [path.name for path in test.paths] == ["3.png"]
     assert not test.has_truth
     assert next(iter(test)).truth is None
+
+
+@pytest.mark.parametrize("lay_out", [as_plain, as_chase, as_stare, as_hrf])
+def test_each_layout_gives_the_images_that_its_rule_leaves(tmp_path, lay_out):
+    folder = lay_out(write_dataset(tmp_path / "drawn"), tmp_path / "set")
+    for split in ("training", "test"):
+        found = ImageFolder(folder, split)
+        assert found.has_truth
+        assert found.paths == [sample.image for sample in find_samples(folder, split)]
+        assert next(iter(found)).truth.any()
 
 
 def test_a_folder_of_images_and_one_image(dataset):

@@ -2,9 +2,9 @@
 
 import pytest
 
+from retinagan.train.dataset_files import find_samples
 from retinagan.train.datasets import load_labelled
 from retinagan.train.evaluation import FOV, POOLED, WHOLE, measure, score
-from retinagan.train.layouts import find_samples
 from retinagan.train.prediction import open_predictor
 
 

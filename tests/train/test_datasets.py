@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 from small_dataset import WORKING_SIZE, write_dataset
 
+from retinagan.train.dataset_files import DataError, find_samples
 from retinagan.train.datasets import LabelledImage, crop_for_training, load_labelled, load_training_images
-from retinagan.train.layouts import DataError, find_samples
 
 
 @pytest.fixture

@@ -1,5 +1,7 @@
 import json
+import shutil
 import sys
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -9,9 +11,10 @@ from small_checkpoint import small_generator, write_checkpoint
 from small_dataset import write_dataset
 from tiny_model import write_tiny_model
 
+from retinagan.train.checkpoint import load_checkpoint
+from retinagan.train.dataset_files import find_samples
 from retinagan.train.datasets import load_labelled
 from retinagan.train.evaluate_command import main
-from retinagan.train.layouts import find_samples
 
 
 @pytest.fixture
@@ -98,6 +101,29 @@ def test_models_are_scored_at_their_own_threshold(data, tmp_path, capsys, kind):
     printed = capsys.readouterr().out
     assert f"3 training images of {data}\n" in printed
     assert f"\nthreshold {threshold}: the model's own" in printed
+
+
+def test_images_that_trained_the_model_are_told(data, tmp_path, capsys):
+    checkpoint = load_checkpoint(write_checkpoint(tmp_path / "a.pt", small_generator()))
+    record = {"data": "drawn", "training_images": ["22_training"], "held_out_images": ["21_training"]}
+    replace(checkpoint, record=record).save(tmp_path / "b.pt")
+    told = "; 2 of these trained the model or chose its threshold"
+    for split, expected in (("all", True), ("training", True), ("test", False)):
+        assert main([str(tmp_path / "b.pt"), "--data", str(data), "--split", split]) == 0
+        assert (told in capsys.readouterr().out) == expected
+    shutil.copytree(data, tmp_path / "other")
+    assert main([str(tmp_path / "b.pt"), "--data", str(tmp_path / "other"), "--split", "all"]) == 0
+    printed = capsys.readouterr().out
+    assert "; 5 images of" in printed
+    assert told not in printed, "images of another dataset, whatever their names"
+
+
+def test_files_that_do_not_fit_are_warned_of(data, tmp_path, capsys):
+    (data / "test" / "mask" / "99_test_mask.png").write_bytes(b"")
+    assert main([str(write_checkpoint(tmp_path / "a.pt", small_generator())), "--data", str(data)]) == 0
+    error = capsys.readouterr().err
+    assert error.startswith("retina-eval: warning: ")
+    assert error.endswith("99_test_mask.png: no image of it; left out\n")
 
 
 def test_each_image_and_another_threshold_are_options(data, tmp_path, capsys):

@@ -4,9 +4,9 @@ import torch
 from small_dataset import WORKING_SIZE, small_options, training_images, write_dataset
 
 from retinagan.runtime.spec import NetworkInput, Preprocessing
+from retinagan.train.dataset_files import DataError, find_samples
 from retinagan.train.datasets import load_labelled
 from retinagan.train.evaluation import inside_fov
-from retinagan.train.layouts import DataError, find_samples
 from retinagan.train.prediction import checkpoint_predictor
 from retinagan.train.trainer import Trainer
 from retinagan.train.validation import Validation
