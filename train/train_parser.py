@@ -48,7 +48,7 @@ _NUMBERS: tuple[tuple[str, float, str, str], ...] = (
      "training images held out; they are scored on the way, and choose the threshold"),
     ("--validation-every", 250, "N", "iterations between two scorings of the images held out"),
     ("--colour-jitter", 1.0, "FACTOR", "strength of the colours' augmentation, 0 for none"),
-    ("--warped", _STANDARD.geometry.warped, "SHARE", "share of the patches that are rotated and scaled"),
+    ("--warped", _STANDARD.geometry.warped, "SHARE", "share of patches warped: rotated and scaled"),
     ("--ema", _STANDARD.ema, "DECAY", "decay of the weights' running average, 0 for none"),
     ("--seed", _STANDARD.seed, "N", "of weights, batches and augmentation"),
     ("--checkpoint-minutes", 3.0, "M", "time between checkpoints"),
@@ -86,7 +86,7 @@ def build_parser() -> argparse.ArgumentParser:
     add("--widths", type=channels, default=_STANDARD.widths, metavar="N,N,...",
         help="channels of each scale of the generator (default: 16,32,64,128)")  # fmt: skip
     add("--scale", type=magnifications, default=_STANDARD.geometry.scale, metavar="LOW,HIGH",
-        help="magnification of those patches (default: 0.75,1.6)")  # fmt: skip
+        help="magnification of warped patches (default: 0.75,1.6)")  # fmt: skip
     add(
         "--init",
         default="",
