@@ -1,3 +1,4 @@
+import gc
 import os
 from pathlib import Path
 
@@ -67,9 +68,10 @@ def test_an_engine_that_is_not_there_is_an_answer():
 
 @pytest.mark.skipif(not OPEN_FILES.is_dir(), reason="this system has no /proc")
 def test_no_file_is_left_open():
+    gc.collect()  # what other tests left open may be closed at any time
     before = len(list(OPEN_FILES.iterdir()))
     ask({"imports": ["json"]})
-    assert len(list(OPEN_FILES.iterdir())) == before
+    assert len(list(OPEN_FILES.iterdir())) <= before
 
 
 def test_gpus_by_a_driver_that_only_the_child_loads(tmp_path, monkeypatch):
