@@ -32,17 +32,17 @@ class Teacher:
     Raises
     ------
     ModelError
-        If the teacher was trained behind another preprocessing: it would not know these images.
+        If the teacher was trained behind another equalization: it would not know these images. It may have
+        another working size, since both learn many scales.
     """
 
     def __init__(
         self, checkpoint: Checkpoint, weight: float, preprocessing: Preprocessing, device: torch.device
     ) -> None:
-        if checkpoint.preprocessing != preprocessing:
+        if replace(checkpoint.preprocessing, working_size=preprocessing.working_size) != preprocessing:
             raise ModelError(
-                f"the teacher knows images after {checkpoint.preprocessing.method} at "
-                f"{checkpoint.preprocessing.working_size} pixels, the learner gets {preprocessing.method} at "
-                f"{preprocessing.working_size}: choose the same --preprocess, or another --teacher"
+                f"the teacher knows images after {checkpoint.preprocessing.method}, the learner gets "
+                f"{preprocessing.method}: choose the same --preprocess, or another --teacher"
             )
         self._generator = checkpoint.generator.to(device).eval().requires_grad_(False)
         self._weight = weight

@@ -26,12 +26,13 @@ torchrun --nproc-per-node 2 -m retinagan.train.cli_train --data ... (docs/traini
 
 _STANDARD = TrainingOptions()
 _NUMBERS: tuple[tuple[str, float, str, str], ...] = (
+    ("--working-size", _STANDARD.preprocessing.working_size, "PIXELS", "side of the square round the retina"),
     ("--iterations", _STANDARD.patches.iterations, "N", "iterations on patches, with the pixel loss alone"),
     ("--adversarial-iterations", _STANDARD.adversarial.iterations, "N",
      "iterations against the discriminator after that, on regrouped images"),
     ("--batch", _STANDARD.batch, "N", "patches in a batch, over all processes"),
     ("--images", _STANDARD.images, "N", "whole images in a batch against the discriminator"),
-    ("--patch", _STANDARD.patch, "PIXELS", "side of a patch"),
+    ("--patch", _STANDARD.patch, "PIXELS", "side of a patch, a divisor of --working-size"),
     ("--steps", _STANDARD.steps, "N", "feedback steps of a recurrent layer"),
     ("--layers", _STANDARD.layers, "N", "recurrent layers in a block"),
     ("--learning-rate", _STANDARD.patches.learning_rate, "RATE", "peak rate on patches"),
@@ -131,7 +132,7 @@ def options_of(
         widths=arguments.widths,
         steps=arguments.steps,
         layers=arguments.layers,
-        preprocessing=Preprocessing(method=arguments.preprocess),
+        preprocessing=Preprocessing(method=arguments.preprocess, working_size=arguments.working_size),
         patches=StageOptions(arguments.iterations, arguments.learning_rate, **weights),
         adversarial=StageOptions(
             arguments.adversarial_iterations,
