@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from retinagan.runtime.patches import PatchGrid
 from retinagan.runtime.prepare import Prepared
+from retinagan.runtime.rim import spread_over_rim, with_rim
 from retinagan.runtime.spec import NetworkInput
 from retinagan.runtime.tensors import image_tensor, roi_tensor
 from retinagan.runtime.timing import StageClock
@@ -27,7 +28,7 @@ class Segmentation:
     vessels : (H, W) bool array
         Where the probability reaches the threshold, inside `roi`.
     roi : (H, W) bool array
-        True inside the retina.
+        True inside the retina and on its rim.
     seconds : mapping of str to float
         Wall time of the stages "roi", "crop", "equalize", "patches", "infer" and "regroup".
     """
@@ -138,8 +139,8 @@ def regroup(
     """
     with clock.stage("regroup"):
         square = grid.regroup(batch.probability[:, 0], batch.indices)
-        mask = prepared.retina.mask
-        probability = prepared.crop.restore(square)
-        np.copyto(probability, 0, where=~mask)
-        vessels = mask & (probability >= threshold)
-    return Segmentation(probability, vessels, mask, MappingProxyType(clock.seconds))
+        roi = with_rim(prepared.retina)
+        probability = prepared.crop.restore(spread_over_rim(square, prepared.roi))
+        np.copyto(probability, 0, where=~roi)
+        vessels = roi & (probability >= threshold)
+    return Segmentation(probability, vessels, roi, MappingProxyType(clock.seconds))

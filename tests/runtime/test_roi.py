@@ -9,6 +9,7 @@ from fundus_drawings import Look, disc_mask, draw_fundus, overlap
 from retinagan.runtime.errors import ImageError, NoRetinaError
 from retinagan.runtime.frames import as_rgb8
 from retinagan.runtime.reading import read_image
+from retinagan.runtime.rim import with_rim
 from retinagan.runtime.roi import find_retina
 
 DEFAULT = Look()
@@ -287,6 +288,12 @@ def test_drive_fields_of_view(drive):
     assert len(scores) == 40
     assert min(scores) >= 0.97
     assert np.mean(scores) >= 0.98
+
+
+def test_the_rim_belongs_to_the_drive_fields_of_view(drive):
+    scores = [overlap(with_rim(find_retina(image)), fov) for image, fov in drive_pairs(drive)]
+    assert min(scores) >= 0.98
+    assert np.mean(scores) >= 0.99
 
 
 @pytest.mark.parametrize(

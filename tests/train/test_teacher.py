@@ -74,8 +74,16 @@ def test_the_discriminator_is_shown_the_experts_maps_alone(images, taught):
 def test_a_teacher_of_other_images_is_refused(images, taught):
     checkpoint, _ = taught
     other = replace(checkpoint.preprocessing, method="clahe")
-    with pytest.raises(ModelError, match="the teacher knows images after ace at 64 pixels, the learner gets"):
+    with pytest.raises(
+        ModelError, match="the teacher knows images after ace, the learner gets clahe: choose the same"
+    ):
         Teacher(checkpoint, 0.5, other, torch.device("cpu"))
+
+
+def test_a_teacher_of_another_working_size_will_do(taught):
+    checkpoint, _ = taught
+    finer = replace(checkpoint.preprocessing, working_size=96)
+    Teacher(checkpoint, 0.5, finer, torch.device("cpu"))
 
 
 def test_a_weight_out_of_range_is_refused():

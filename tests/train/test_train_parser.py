@@ -19,7 +19,7 @@ def test_the_command_names_what_decides_and_no_place_on_this_machine():
 
 
 def test_the_command_gives_the_same_options_again():
-    first = parsed("--scale", "0.5,2", "--widths", "8,16", "--colour-jitter", "0", "--dice-weight", "0.3")
+    first = parsed("--scale", "0.5,2", "--widths", "8,16", "--colour-jitter", "0", "--working-size", "640")
     words = command_of(first, options_of(first)).split()[1:]
     assert options_of(build_parser().parse_args(words)) == options_of(first)
 
