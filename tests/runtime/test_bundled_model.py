@@ -50,19 +50,25 @@ def map_at_working_size(folder, patch, overlap):
     return square, prepared.roi, PatchGrid(spec.preprocessing.working_size, patch)
 
 
-def test_the_papers_patches_of_128_leave_no_step_at_their_borders(tmp_path):
+@pytest.fixture(scope="module")
+def quarter(segmenter):
+    """The side of the paper's patches, of which sixteen make the square."""
+    return segmenter.spec.preprocessing.working_size // 4
+
+
+def test_the_papers_sixteen_patches_leave_no_step_at_their_borders(tmp_path, quarter):
     for overlap in (0.0, 0.5):
-        square, roi, grid = map_at_working_size(tmp_path, 128, overlap)
+        square, roi, grid = map_at_working_size(tmp_path, quarter, overlap)
         assert 0.9 < border_ratio(square, grid, roi) < 1.1
 
 
-def test_overlap_brings_the_borders_of_patches_nearer_to_the_map_of_one_patch(tmp_path):
-    whole, roi, _ = map_at_working_size(tmp_path, 512, 0.0)
+def test_overlap_brings_the_borders_of_patches_nearer_to_the_map_of_one_patch(tmp_path, quarter):
+    whole, roi, _ = map_at_working_size(tmp_path, 4 * quarter, 0.0)
     border = np.zeros(roi.shape, bool)
-    for line in (128, 256, 384):
+    for line in (quarter, 2 * quarter, 3 * quarter):
         border[line - 2 : line + 2] = border[:, line - 2 : line + 2] = True
     apart, blended = (
-        np.abs(map_at_working_size(tmp_path, 128, overlap)[0] - whole)[border & roi].mean()
+        np.abs(map_at_working_size(tmp_path, quarter, overlap)[0] - whole)[border & roi].mean()
         for overlap in (0.0, 0.5)
     )
     assert blended < 0.2 * apart
