@@ -142,7 +142,9 @@ class Trainer:
         TrainingError
             If a loss is not finite; the weights are those before the step.
         """
-        self.generator.train()
+        # One image's statistics are poor ones: a net that patches have trained keeps those that it has.
+        trained = bool(self.options.patches.iterations or self.options.init)
+        self.generator.train(self.stage == "patches" or not trained)
         losses = self._patch_step() if self.stage == "patches" else self._image_step()
         self.average.update(self.generator, self.iteration)
         self.iteration += 1

@@ -96,6 +96,29 @@ def test_patches_leave_the_discriminator_alone(images):
     assert not same(before, trainer.discriminator)
 
 
+def running_means(trainer):
+    state = trainer.generator.state_dict()
+    return torch.cat([value for name, value in state.items() if name.endswith("running_mean")])
+
+
+@pytest.mark.parametrize("model", ["unet", "retina-gan"])
+def test_whole_images_leave_the_statistics_that_patches_have_found(images, model):
+    trainer = Trainer(images, small_options(2, StageOptions(2, 1e-3), model=model))
+    before = running_means(trainer).clone()
+    steps(trainer, 2)
+    found = running_means(trainer).clone()
+    steps(trainer, 2)
+    assert not torch.equal(found, before)
+    assert torch.equal(running_means(trainer), found)
+
+
+def test_whole_images_alone_find_the_statistics(images):
+    trainer = Trainer(images, small_options(0, StageOptions(1, 1e-3)))
+    before = running_means(trainer).clone()
+    trainer.step()
+    assert not torch.equal(running_means(trainer), before)
+
+
 def test_a_seed_gives_the_same_weights(images):
     first, second, other = (Trainer(images, small_options(3, 2, seed=seed)) for seed in (0, 0, 1))
     for trainer in (first, second, other):
