@@ -40,7 +40,9 @@ def spread_over_rim(probability: NDArray[np.float32], roi: NDArray[np.bool_]) ->
     (S, S) float32
         As it was inside `roi`; the mean of what is inside within two pixels; 0 further out.
     """
-    known = roi.astype(np.float32)
-    share = cv2.blur(known, _NEIGHBOURHOOD)
-    mean = cv2.blur(probability * known, _NEIGHBOURHOOD) / np.maximum(share, np.float32(1e-6))
-    return np.where(roi, probability, mean)
+    known = np.where(roi, probability, np.float32(0))
+    share = cv2.blur(roi.astype(np.float32), _NEIGHBOURHOOD)
+    mean = cv2.blur(known, _NEIGHBOURHOOD)
+    rim = (share > 0) & ~roi
+    known[rim] = mean[rim] / share[rim]
+    return known

@@ -3,6 +3,7 @@
 import importlib
 import os
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,14 +16,17 @@ from retinagan.runtime.adapters.pool import Pool
 from retinagan.runtime.errors import EngineError, ModelError
 from retinagan.runtime.spec import ModelSpec
 
+Shape = tuple[int, int, int, int]
+
 _HINTS = {"fp32": "f32", "bf16": "bf16"}
 
 
 class OpenVinoAdapter(EngineAdapter):
     """A model in an ONNX file, run by OpenVINO on the CPU.
 
-    The model is compiled once, for any number of patches of any size: a new shape costs some milliseconds
-    where compiling anew would cost more than a run.
+    Where one patch holds the whole retina, the model is compiled for that one shape, which takes a third less
+    memory for activations; and for any number of patches of any size as soon as there are others: a new shape
+    then costs some milliseconds where compiling anew would cost more than a run.
 
     Parameters
     ----------
@@ -62,15 +66,18 @@ class OpenVinoAdapter(EngineAdapter):
         if precision is None:
             precision = "bf16" if spec.precision == "bf16" else "fp32"
         _check_precision(core, precision)
-        model = _read_model(openvino, path)
-        self._compiled: Any = _compile(core, model, precision, checked_threads(threads))
-        at_once = self._compiled.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS")
-        self._requests: Pool[Any] = Pool(self._compiled.create_infer_request, at_once)
+        model, count = _read_model(openvino, path), checked_threads(threads)
+        self._compile: Callable[[Shape | None], _Compiled] = lambda shape: _Compiled(
+            core, model, shape, precision, count
+        )
+        self._usual = _only_shape(spec)
+        self._compiled = {self._usual: self._compile(self._usual)}
+        self._compiling = threading.Lock()
         version = openvino.__version__.split("-")[0]
         super().__init__(spec, f"OpenVINO {version}, CPU, {precision.upper()}")
 
     def _run(self, image: NDArray[np.float32], roi: NDArray[np.float32], out: NDArray[np.float32]) -> None:
-        with self._requests.lend() as request:
+        with self._compiled_for(image.shape).requests.lend() as request:
             try:
                 request.infer({"image": image, "roi": roi}, share_inputs=True)
                 result = request.get_output_tensor(0).data
@@ -81,9 +88,35 @@ class OpenVinoAdapter(EngineAdapter):
             # The output is the request's own memory, which the next run writes into: copy it.
             np.copyto(out, result)
 
+    def _compiled_for(self, shape: tuple[int, ...]) -> "_Compiled":
+        if self._usual == shape:
+            return self._compiled[self._usual]
+        with self._compiling:
+            if None not in self._compiled:
+                self._compiled[None] = self._compile(None)
+            return self._compiled[None]
+
     def _close(self) -> None:
-        self._requests.drain()
-        self._compiled = None
+        self._compiled.clear()
+
+
+class _Compiled:
+    """A model compiled for one shape of images, or for all if that is None, and what runs it."""
+
+    def __init__(self, core: Any, model: Any, shape: Shape | None, precision: str, threads: int) -> None:
+        if shape is not None:
+            count, _, height, width = shape
+            model = model.clone()
+            model.reshape({"image": shape, "roi": (count, 1, height, width)})
+        compiled = _compile(core, model, precision, threads)
+        at_once = compiled.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS")
+        self.requests: Pool[Any] = Pool(compiled.create_infer_request, at_once)
+
+
+def _only_shape(spec: ModelSpec) -> Shape | None:
+    """Give the shape that all images of a frame have if one patch holds the whole square, else None."""
+    side = spec.tiling.patch
+    return (1, 3, side, side) if side == spec.preprocessing.working_size else None
 
 
 def _import_openvino() -> Any:

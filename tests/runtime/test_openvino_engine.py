@@ -10,6 +10,7 @@ from tiny_model import reference_output, tiny_spec, write_tiny_model
 
 from retinagan.runtime.adapters import OpenVinoAdapter
 from retinagan.runtime.adapters import openvino_engine as module
+from retinagan.runtime.adapters.pool import Pool
 from retinagan.runtime.errors import EngineError, ModelError
 from retinagan.runtime.spec import ModelSpec, UnverifiedModelWarning, sha256_of, spec_path
 
@@ -129,11 +130,23 @@ def test_a_failing_run(model, spec, monkeypatch):
                 raise RuntimeError("Exception from infer_request.cpp:\nno memory")
 
         with monkeypatch.context() as patch:
-            patch.setattr(adapter._requests, "_take", Request)
+            patch.setattr(Pool, "_take", lambda pool: Request())
             with pytest.raises(
                 EngineError, match=r"OpenVINO .* failed on \(1, 3, 64, 64\): Exception .* no mem"
             ):
                 adapter.infer(*patches(1))
+
+
+def test_one_patch_for_the_whole_square_and_patches_of_other_sizes(model, spec):
+    """Compiled for the one shape, it gives the same, and takes others all the same."""
+    side = spec.preprocessing.working_size
+    whole = replace(spec, tiling=replace(spec.tiling, patch=side, overlap=0.0))
+    shapes = [(1, side), (2, side), (3, side // 2), (1, side)]
+    with OpenVinoAdapter(model, whole, 1) as one, OpenVinoAdapter(model, spec, 1) as any_size:
+        assert one.description == any_size.description
+        for count, height in shapes:
+            given = patches(count, height, height)
+            np.testing.assert_allclose(one.infer(*given), any_size.infer(*given), atol=1e-5)
 
 
 def test_no_openvino(model, spec, monkeypatch):

@@ -25,13 +25,13 @@ def scores(drive):
 
 def test_inside_the_fov(scores):
     inside = scores[FOV]
-    assert inside.auc >= 0.978
-    assert inside.dice >= 0.824
+    assert inside.auc >= 0.980
+    assert inside.dice >= 0.828
     assert inside.cldice >= 0.83
 
 
 def test_over_the_whole_image(scores):
     whole = scores[WHOLE]
-    assert whole.accuracy >= 0.968
-    assert whole.sensitivity >= 0.83
+    assert whole.accuracy >= 0.969
+    assert whole.sensitivity >= 0.84
     assert whole.specificity >= 0.981
