@@ -107,7 +107,12 @@ class _Compiled:
         if shape is not None:
             count, _, height, width = shape
             model = model.clone()
-            model.reshape({"image": shape, "roi": (count, 1, height, width)})
+            try:
+                model.reshape({"image": shape, "roi": (count, 1, height, width)})
+            except RuntimeError as error:
+                raise ModelError(
+                    f"the model does not take images of {height}x{width} pixels: {one_line(error)}"
+                ) from None
         compiled = _compile(core, model, precision, threads)
         at_once = compiled.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS")
         self.requests: Pool[Any] = Pool(compiled.create_infer_request, at_once)
