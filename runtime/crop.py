@@ -95,6 +95,11 @@ class SquareCrop:
         np.clip(square[in_square], 0, 1, out=whole[in_image])
         return whole
 
+    @property
+    def in_image(self) -> tuple[slice, slice]:
+        """Rows and columns of the image that lie in the square."""
+        return self._overlap()[0]
+
     def _overlap(self) -> tuple[tuple[slice, slice], tuple[slice, slice]]:
         """Return rows and columns of the part inside the frame, in the image and in the square."""
         top, bottom = max(0, self.top), min(self.height, self.top + self.side)

@@ -139,8 +139,9 @@ def regroup(
     """
     with clock.stage("regroup"):
         square = grid.regroup(batch.probability[:, 0], batch.indices)
-        roi = with_rim(prepared.retina)
-        probability = prepared.crop.restore(spread_over_rim(square, prepared.roi))
+        roi = with_rim(prepared.retina, prepared.crop)
+        spread = spread_over_rim(square, prepared.roi, prepared.retina, prepared.crop)
+        probability = prepared.crop.restore(spread)
         np.copyto(probability, 0, where=~roi)
         vessels = roi & (probability >= threshold)
     return Segmentation(probability, vessels, roi, MappingProxyType(clock.seconds))

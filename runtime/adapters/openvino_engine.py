@@ -25,7 +25,7 @@ class OpenVinoAdapter(EngineAdapter):
     """A model in an ONNX file, run by OpenVINO on the CPU.
 
     Where one patch holds the whole retina, the model is compiled for that one shape, which takes a third less
-    memory for activations; and for any number of patches of any size as soon as there are others: a new shape
+    memory for activations; and for any number of patches of any size as soon as there are others, and both are kept: a new shape
     then costs some milliseconds where compiling anew would cost more than a run.
 
     Parameters
@@ -89,8 +89,9 @@ class OpenVinoAdapter(EngineAdapter):
             np.copyto(out, result)
 
     def _compiled_for(self, shape: tuple[int, ...]) -> "_Compiled":
-        if self._usual == shape:
-            return self._compiled[self._usual]
+        found = self._compiled.get(self._usual if shape == self._usual else None)
+        if found is not None:
+            return found
         with self._compiling:
             if None not in self._compiled:
                 self._compiled[None] = self._compile(None)
@@ -98,6 +99,7 @@ class OpenVinoAdapter(EngineAdapter):
 
     def _close(self) -> None:
         self._compiled.clear()
+        del self._compile  # it holds the model
 
 
 class _Compiled:

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from fundus_drawings import Look, disc_mask, draw_fundus, overlap
 
+from retinagan.runtime.crop import square_crop
 from retinagan.runtime.errors import ImageError, NoRetinaError
 from retinagan.runtime.frames import as_rgb8
 from retinagan.runtime.reading import read_image
@@ -290,8 +291,13 @@ def test_drive_fields_of_view(drive):
     assert np.mean(scores) >= 0.98
 
 
+def rimmed(image):
+    retina = find_retina(image)
+    return with_rim(retina, square_crop(retina.disc, retina.mask.shape, 512))
+
+
 def test_the_rim_belongs_to_the_drive_fields_of_view(drive):
-    scores = [overlap(with_rim(find_retina(image)), fov) for image, fov in drive_pairs(drive)]
+    scores = [overlap(rimmed(image), fov) for image, fov in drive_pairs(drive)]
     assert min(scores) >= 0.98
     assert np.mean(scores) >= 0.99
 
