@@ -25,8 +25,8 @@ class OpenVinoAdapter(EngineAdapter):
     """A model in an ONNX file, run by OpenVINO on the CPU.
 
     Where one patch holds the whole retina, the model is compiled for that one shape, which takes a third less
-    memory for activations; and for any number of patches of any size as soon as there are others, and both are
-    kept: a new shape then costs some milliseconds where compiling anew would cost more than a run.
+    memory for activations; and for any number of patches of any size as soon as there are others, and both
+    are kept: a new shape then costs some milliseconds where compiling anew would cost more than a run.
 
     Parameters
     ----------
