@@ -16,6 +16,7 @@ from retinagan.runtime.adapters import EngineAdapter
 from retinagan.runtime.errors import ImageError
 from retinagan.runtime.patches import PatchGrid
 from retinagan.runtime.prepare import Prepared, prepare
+from retinagan.runtime.rim import with_rim
 from retinagan.runtime.spec import ModelSpec
 from retinagan.runtime.steps import PatchBuffers, cut_patches, regroup
 from retinagan.runtime.timing import StageClock
@@ -80,7 +81,7 @@ def measure(
         frame = prepared(image, spec)
         expected = image.expected if reference is None else probability_map(reference, frame, spec)
         assert expected is not None
-        region = frame.retina.mask if image.fov is None else image.fov
+        region = with_rim(frame.retina, frame.crop) if image.fov is None else image.fov
         for candidate, measurement in zip(candidates, measurements, strict=True):
             found = probability_map(candidate, frame, spec)
             measurement.agreement.add(expected, found, region, candidate.description)

@@ -65,7 +65,8 @@ class TrainingOptions:
         Parts that a batch is cut into, of whatever stage. All parts' gradients make one step, and BatchNorm
         normalises each part by itself; the processes of a training share the parts.
     init : str
-        Checkpoint to start from; random weights if empty.
+        Checkpoint to start from; random weights if empty. Its BatchNorm statistics stay in a stage on whole
+        images, as do those that patches have found.
     teacher : str
         Checkpoint whose probabilities are learned from beside the experts' maps, in the patch stage.
     teacher_weight : float
@@ -100,6 +101,9 @@ class TrainingOptions:
             raise ValueError(f"unknown model {self.model!r}: expected one of {', '.join(MODELS)}")
         object.__setattr__(self, "widths", tuple(self.widths))
         size, divisor = self.preprocessing.working_size, self.generator.divisor
+        if size % divisor:
+            nearest = max(divisor, size - size % divisor)
+            raise ValueError(f"--working-size {size}: expected a multiple of {divisor}, such as {nearest}")
         if self.patch < 1 or size % self.patch or self.patch % divisor:
             raise ValueError(
                 f"patches of {self.patch} pixels: expected a multiple of {divisor} "

@@ -118,7 +118,7 @@ def checkpoint_predictor(checkpoint: Checkpoint, name: str, threads: int | None 
 
 @torch.inference_mode()
 def probability_map(checkpoint: Checkpoint, image: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Probability of vessel at native size, (H, W) float32, 0 outside the retina, in `Segmenter`'s steps.
+    """Probability of vessel at native size, (H, W) float32, 0 outside the ROI, in `Segmenter`'s steps.
 
     Parameters
     ----------

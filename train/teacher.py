@@ -26,23 +26,36 @@ class Teacher:
         Share of its probability in the map, 0 to 1; the expert has the rest.
     preprocessing : Preprocessing
         What the learner's images went through.
+    patch : int
+        Side of the learner's patches in pixels.
     device : torch.device
         Where to compute.
 
     Raises
     ------
     ModelError
-        If the teacher was trained behind another equalization: it would not know these images. It may have
-        another working size, since both learn many scales.
+        If the teacher was trained behind another equalization, so that it would not know these images, or
+        does not take patches of this side. Another working size is allowed: it shows the teacher vessels
+        magnified by the sizes' ratio, which should lie within the scales that it was trained on.
     """
 
     def __init__(
-        self, checkpoint: Checkpoint, weight: float, preprocessing: Preprocessing, device: torch.device
+        self,
+        checkpoint: Checkpoint,
+        weight: float,
+        preprocessing: Preprocessing,
+        patch: int,
+        device: torch.device,
     ) -> None:
         if replace(checkpoint.preprocessing, working_size=preprocessing.working_size) != preprocessing:
             raise ModelError(
                 f"the teacher knows images after {checkpoint.preprocessing.method}, the learner gets "
                 f"{preprocessing.method}: choose the same --preprocess, or another --teacher"
+            )
+        divisor = checkpoint.generator.config.divisor
+        if patch % divisor:
+            raise ModelError(
+                f"--patch {patch}: the teacher takes multiples of {divisor} pixels; choose another --patch"
             )
         self._generator = checkpoint.generator.to(device).eval().requires_grad_(False)
         self._weight = weight

@@ -77,7 +77,9 @@ class Trainer:
         if options.teacher:
             checkpoint = load_checkpoint(find_checkpoint(options.teacher))
             self._origins["taught_by"] = dict(checkpoint.record)
-            self._teacher = Teacher(checkpoint, options.teacher_weight, options.preprocessing, self.device)
+            self._teacher = Teacher(
+                checkpoint, options.teacher_weight, options.preprocessing, options.patch, self.device
+            )
         self.generator.to(self.device)
         if self.discriminator is not None:
             self.discriminator.to(self.device)

@@ -149,6 +149,20 @@ def test_one_patch_for_the_whole_square_and_patches_of_other_sizes(model, spec):
             np.testing.assert_allclose(one.infer(*given), any_size.infer(*given), atol=1e-5)
 
 
+def test_a_model_that_does_not_take_the_square_is_one_line(model, spec, monkeypatch):
+    def refuse(*arguments):
+        raise RuntimeError("Check failed:\nshape inference")
+
+    monkeypatch.setattr(openvino.Model, "reshape", refuse)
+    side = spec.preprocessing.working_size
+    whole = replace(spec, tiling=replace(spec.tiling, patch=side, overlap=0.0))
+    with pytest.raises(
+        ModelError, match=f"does not take images of {side}x{side} pixels: Check failed"
+    ) as raised:
+        OpenVinoAdapter(model, whole)
+    assert "\n" not in str(raised.value)
+
+
 def test_no_openvino(model, spec, monkeypatch):
     monkeypatch.setitem(sys.modules, "openvino", None)
     message = r'OpenVINO cannot be imported .*pip install "retinagan\[openvino\]"'

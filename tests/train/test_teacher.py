@@ -36,7 +36,7 @@ def batch_of(images):
 def test_the_map_becomes_a_mixture(images, taught, weight):
     checkpoint, _ = taught
     batch = batch_of(images)
-    teacher = Teacher(checkpoint, weight, checkpoint.preprocessing, torch.device("cpu"))
+    teacher = Teacher(checkpoint, weight, checkpoint.preprocessing, 32, torch.device("cpu"))
     probability = torch.sigmoid(checkpoint.generator(batch.image, batch.roi)) * batch.roi
     softened = teacher.soften(batch)
     torch.testing.assert_close(softened.truth, (1 - weight) * batch.truth + weight * probability)
@@ -77,13 +77,19 @@ def test_a_teacher_of_other_images_is_refused(images, taught):
     with pytest.raises(
         ModelError, match="the teacher knows images after ace, the learner gets clahe: choose the same"
     ):
-        Teacher(checkpoint, 0.5, other, torch.device("cpu"))
+        Teacher(checkpoint, 0.5, other, 32, torch.device("cpu"))
 
 
 def test_a_teacher_of_another_working_size_will_do(taught):
     checkpoint, _ = taught
     finer = replace(checkpoint.preprocessing, working_size=96)
-    Teacher(checkpoint, 0.5, finer, torch.device("cpu"))
+    Teacher(checkpoint, 0.5, finer, 32, torch.device("cpu"))
+
+
+def test_patches_that_the_teacher_does_not_take_are_refused(taught):
+    checkpoint, _ = taught
+    with pytest.raises(ModelError, match=r"--patch 33: the teacher takes multiples of \d+ pixels; choose"):
+        Teacher(checkpoint, 0.5, checkpoint.preprocessing, 33, torch.device("cpu"))
 
 
 def test_a_weight_out_of_range_is_refused():
