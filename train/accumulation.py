@@ -1,8 +1,8 @@
 """A batch in parts: gradients and BatchNorm statistics of all parts, over all processes, before one step.
 
 Where BatchNorm learns statistics, it normalises each part by that part's own mean and variance. The running
-statistics after a step are the mean of those that each part alone would have left. So the parts may be computed
-one after another or by several processes at once: the step is the same, whoever computed which part.
+statistics after a step are the mean of those that each part alone would have left. So the parts may be
+computed one after another or by several processes at once: the step is the same, whoever computed which part.
 """
 
 from __future__ import annotations
