@@ -22,7 +22,7 @@ def with_rim(retina: Retina, crop: SquareCrop) -> NDArray[np.bool_]:
     width = _width(retina)
     neighbourhood = np.ones((2 * width + 1, 2 * width + 1), np.uint8)
     wide = cv2.dilate(retina.mask.view(np.uint8), neighbourhood).view(np.bool_)
-    kept = retina.mask.copy()
+    kept: NDArray[np.bool_] = retina.mask.copy()
     kept[crop.in_image] = wide[crop.in_image]
     return kept
 
