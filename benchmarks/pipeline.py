@@ -2,12 +2,15 @@
 
     python benchmarks/pipeline.py                       DRIVE's test images, from RETINAGAN_DRIVE
     python benchmarks/pipeline.py --images scans/ --threads 4
+    python benchmarks/pipeline.py --model retina-gan retina-gan-small       both in turn
 
 Each run is a process of its own, begins after one image to warm up, and does with every image what
-`retina-run` does: read, segment, write ``_vessels.png``. The table has the medians of the runs.
+`retina-run` does: read, segment, write ``_vessels.png``. The table has the medians of the runs,
+and how many times the first model's images a second each model does.
 """
 
 import argparse
+import functools
 import json
 import os
 import resource
@@ -18,11 +21,12 @@ import tempfile
 import time
 from pathlib import Path
 
+from retinagan.runtime.bundled import DEFAULT_MODEL
 from retinagan.runtime.errors import RetinaGanError
 from retinagan.runtime.wording import counted
 
 
-def measure(images: str, model: str | None, threads: int) -> dict[str, object]:
+def measure(images: str, model: str, threads: int) -> dict[str, object]:
     """Do all images once; give what the table needs."""
     import cv2
 
@@ -70,36 +74,48 @@ def cpu_name() -> str:
     return "unknown CPU"
 
 
-def table(runs: list[dict], threads: int) -> str:
-    """Give the medians of some runs as Markdown."""
+def table(runs: list[list[dict]], threads: int) -> str:
+    """Give the medians of each model's runs as Markdown."""
 
-    def median(key: str) -> float:
-        return statistics.median(run[key] for run in runs)
+    def median(of: list[dict], *keys: str) -> float:
+        return statistics.median(functools.reduce(dict.__getitem__, keys, run) for run in of)
 
-    first = runs[0]
-    stages = {name: statistics.median(run["stages"][name] for run in runs) for name in first["stages"]}
-    return "\n".join(
-        [
-            f"{cpu_name()}, {counted(threads, 'thread')}; {first['engine']}; model {first['model']}; "
-            f"{first['images']} images of {first['size']}; medians of {counted(len(runs), 'run')}.",
-            "",
-            "| images/s | engine's share of the wall time | peak memory |",
-            "| ---: | ---: | ---: |",
-            f"| {median('rate'):.2f} | {median('engine share'):.0%} | {median('memory'):.0f} MiB |",
-            "",
-            "Milliseconds an image (read, segment and write overlap):",
-            "",
-            f"| {' | '.join(stages)} |",
-            f"|{' ---: |' * len(stages)}",
-            f"| {' | '.join(f'{seconds * 1000:.1f}' for seconds in stages.values())} |",
-        ]
-    )
+    first = runs[0][0]
+    lines = [
+        f"{cpu_name()}, {counted(threads, 'thread')}; {first['engine']}; {first['images']} images of "
+        f"{first['size']}; medians of {counted(len(runs[0]), 'run')}.",
+        "",
+        "| model | images/s | times the first | engine's share of the wall time | peak memory |",
+        "| --- | ---: | ---: | ---: | ---: |",
+    ]
+    for of in runs:
+        rate = median(of, "rate")
+        lines.append(
+            f"| {of[0]['model']} | {rate:.2f} | {rate / median(runs[0], 'rate'):.2f} | "
+            f"{median(of, 'engine share'):.0%} | {median(of, 'memory'):.0f} MiB |"
+        )
+    lines += [
+        "",
+        "Milliseconds an image (read, segment and write overlap):",
+        "",
+        f"| model | {' | '.join(first['stages'])} |",
+        f"| --- |{' ---: |' * len(first['stages'])}",
+    ]
+    for of in runs:
+        cells = (f"{median(of, 'stages', stage) * 1000:.1f}" for stage in first["stages"])
+        lines.append(f"| {of[0]['model']} | {' | '.join(cells)} |")
+    return "\n".join(lines)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="Time retina-run on the CPU.")
     parser.add_argument("--images", help="folder (default: the test images in the folder RETINAGAN_DRIVE)")
-    parser.add_argument("--model", help="bundled model or ONNX file")
+    parser.add_argument(
+        "--model",
+        nargs="+",
+        default=[DEFAULT_MODEL],
+        help="bundled models or ONNX files (default: %(default)s)",
+    )
     parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--single", action="store_true", help="do one run, and print it as JSON")
@@ -109,18 +125,20 @@ def main() -> None:
     images = options.images or str(Path(os.environ["RETINAGAN_DRIVE"]) / "test" / "images")
     if options.single:
         try:
-            print(json.dumps(measure(images, options.model, options.threads)))
+            print(json.dumps(measure(images, options.model[0], options.threads)))
         except RetinaGanError as error:
             sys.exit(str(error))
         return
     command = [sys.executable, __file__, "--single", "--images", images, "--threads", str(options.threads)]
-    command += ["--model", options.model] if options.model else []
-    runs = []
+    runs: list[list[dict]] = [[] for _ in options.model]
     for _ in range(options.runs):
-        process = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
-        if process.returncode:
-            sys.exit(process.returncode)
-        runs.append(json.loads(process.stdout))
+        for model, of in zip(options.model, runs, strict=True):  # in turn: what slows the computer slows all
+            process = subprocess.run(
+                [*command, "--model", model], stdout=subprocess.PIPE, text=True, check=False
+            )
+            if process.returncode:
+                sys.exit(process.returncode)
+            of.append(json.loads(process.stdout))
     print(table(runs, options.threads))
 
 

@@ -108,12 +108,13 @@ def _cldice(weights: Values, counts: list[MapCounts]) -> Values:
 
 def interval(values: dict[str, Values]) -> tuple[Scores, Scores]:
     """Give the lower and the upper end of each score's interval; NaN where a score has no value."""
-    ends = [_ends(values[name]) for name in values]
-    low, high = (dict(zip(values, side, strict=True)) for side in zip(*ends, strict=True))
+    pairs = [ends(values[name]) for name in values]
+    low, high = (dict(zip(values, side, strict=True)) for side in zip(*pairs, strict=True))
     return Scores(**low), Scores(**high)
 
 
-def _ends(values: Values) -> tuple[float, float]:
+def ends(values: Values) -> tuple[float, float]:
+    """Give the lower and the upper end of one score's interval; NaN where it has no value."""
     known = values[~np.isnan(values)]
     if not known.size:
         return float("nan"), float("nan")

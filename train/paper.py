@@ -67,3 +67,41 @@ TABLE_2: dict[System, Printed | None] = {
 """None: not in the paper, but what the gain of equalization is to be measured against."""
 
 SYSTEMS = tuple(dict.fromkeys((*TABLE_1, *TABLE_2)))
+
+
+@dataclass(frozen=True)
+class Claim:
+    """One system above another: what the paper concludes from its tables, or what these leave open.
+
+    Attributes
+    ----------
+    text : str
+    better, worse : System
+    printed : bool
+        Whether the paper says so; if not, it is a question of ours.
+    """
+
+    text: str
+    better: System
+    worse: System
+    printed: bool = True
+
+
+CLAIMS = (
+    Claim("recurrent residual blocks help", System("ru-net", "ace"), System("unet", "ace")),
+    Claim(
+        "attention and the discriminator together help", System("retina-gan", "ace"), System("ru-net", "ace")
+    ),
+    Claim("so do recurrent residual blocks and attention", System("retina-gan", "ace"), System("gan", "ace")),
+    Claim("the discriminator by itself helps", System("gan", "ace"), System("unet", "ace"), printed=False),
+    Claim("ACE is better than CLAHE", System("retina-gan", "ace"), System("retina-gan", "clahe")),
+    Claim("ACE is better than CLAHE", System("gan", "ace"), System("gan", "clahe")),
+    Claim(
+        "ACE is better than no equalization",
+        System("retina-gan", "ace"),
+        System("retina-gan", "none"),
+        printed=False,
+    ),
+    Claim("ACE is better than no equalization", System("gan", "ace"), System("gan", "none"), printed=False),
+)
+"""By the paper's first table GAN has less accuracy than U-Net and more sensitivity, which decides nothing."""

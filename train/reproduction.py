@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from retinagan.train import train_parser
-from retinagan.train.bootstrap import resample
+from retinagan.train.bootstrap import ends, resample
 from retinagan.train.checkpoint import load_checkpoint
 from retinagan.train.dataset_files import Sample
 from retinagan.train.datasets import LabelledImage, load_labelled
@@ -154,6 +154,29 @@ def ranks(results: list[Result], region: str, score: str) -> list[tuple[int, int
     draws = np.stack([result.draws[region][score] for result in results])  # (systems, resamples)
     low, high = np.quantile(_ranked(draws), (0.025, 0.975), axis=1, method="nearest")
     return [tuple(int(rank) for rank in line) for line in zip(_ranked(values)[:, 0], low, high, strict=True)]  # type: ignore[misc]
+
+
+@dataclass(frozen=True)
+class Gain:
+    """A difference of a score between two systems on the same images, with the ends of its interval."""
+
+    value: float
+    low: float
+    high: float
+
+    @property
+    def verdict(self) -> str:
+        """What these images say of it."""
+        if self.low > 0:
+            return "yes"
+        return "no, the reverse" if self.high < 0 else "not told apart"
+
+
+def gain(better: Result, worse: Result, region: str, score: str) -> Gain:
+    """Give how much the first system's score is above the second's, over the same resamples of images."""
+    value = getattr(better.pooled(region), score) - getattr(worse.pooled(region), score)
+    low, high = ends(better.draws[region][score] - worse.draws[region][score])
+    return Gain(float(value), low, high)
 
 
 def _ranked(values: NDArray[np.float64]) -> NDArray[np.intp]:

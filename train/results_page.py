@@ -8,8 +8,8 @@ from dataclasses import astuple, dataclass
 from retinagan.train.bootstrap import LEVEL, RESAMPLES
 from retinagan.train.evaluation import FOV, POOLED, REGIONS, SECOND, SQUARE, WHOLE
 from retinagan.train.metrics import Scores
-from retinagan.train.paper import TABLE_1, TABLE_2, Printed, System
-from retinagan.train.reproduction import Result, ranks
+from retinagan.train.paper import CLAIMS, TABLE_1, TABLE_2, Printed, System
+from retinagan.train.reproduction import Gain, Result, gain, ranks
 from retinagan.train.score_files import TITLES
 
 RATES = {"Acc": "accuracy", "Sen": "sensitivity", "Spe": "specificity"}
@@ -64,6 +64,7 @@ def results_page(results: Sequence[Result], facts: Facts) -> str:
         "## Table 2: preprocessing\n\nEach cell: the paper / here, whole image at 512x512. The paper has no "
         "column without equalization.\n\n" + _beside(TABLE_2, found),
         _inconsistency(results[0]),
+        _claims(found),
         _ranking(list(results)),
         _all_scores(results),
         _figures(facts),
@@ -118,6 +119,32 @@ that the columns of its first table imply are {shares}; the test images here hav
 image and {result.shares[FOV]:.1%} inside the FOV. With the former, Retina-GAN's Sen and Spe make Acc
 {implied:.4f}, not {last.accuracy}. So the paper's figures stand here as printed, and systems are ranked below
 by what no threshold moves."""
+
+
+def _claims(found: Mapping[System, Result]) -> str:
+    names = {"AUC": "auc", "Sen at Spe 0.98": "sensitivity_at_98"}
+    lines = [["claim", "systems", *(word for name in names for word in (name, "holds here"))]]
+    for claim in CLAIMS:
+        cells = [_MISSING, ""] * len(names)
+        if claim.better in found and claim.worse in found:
+            pair = found[claim.better], found[claim.worse]
+            cells = [word for name in names.values() for word in _gain_cells(gain(*pair, FOV, name))]
+        text = claim.text if claim.printed else f"{claim.text}?"
+        lines.append([text, f"{claim.better.title} above {claim.worse.title}", *cells])
+    return f"""## Do the paper's claims hold?
+
+What the paper concludes from its tables, and with a question mark what it leaves open: how much the first
+system's score is above the second's, {FOV}, all pixels pooled. In brackets, {LEVEL:.0%} of {RESAMPLES:,}
+resamples of the test images, the same ones for both systems: where they lie on both sides of 0, these images
+do not tell the systems apart. One training each: another seed may move a system by more than other images do.
+
+{_markdown(lines)}"""
+
+
+def _gain_cells(one: Gain) -> tuple[str, str]:
+    if one.low == one.high:  # all resamples of a single image are that image, and say nothing of others
+        return f"{one.value:+.4f}", "not told apart"
+    return f"{one.value:+.4f} [{one.low:+.4f} to {one.high:+.4f}]", one.verdict
 
 
 def _ranking(results: list[Result]) -> str:

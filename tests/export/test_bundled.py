@@ -40,7 +40,7 @@ def spec(path):
 
 
 def test_the_spec_is_the_checkpoints(path, trained, spec):
-    exported = model_spec(trained, Changes(), path.stem)
+    exported = model_spec(trained, Changes(name=path.stem), path.stem)
     assert replace(spec, sha256="", scores={}, proof={}, tiling=exported.tiling) == exported
 
 

@@ -1,4 +1,4 @@
-"""The bundled model's scores through `Segmenter`, as it ships, held to what the documents claim."""
+"""The bundled models' scores through `Segmenter`, as they ship, held to what the documents claim."""
 
 import pytest
 
@@ -8,9 +8,8 @@ from retinagan.train.evaluation import FOV, POOLED, WHOLE, measure, score
 from retinagan.train.prediction import open_predictor
 
 
-@pytest.fixture(scope="module")
-def scores(drive):
-    predictor = open_predictor("retina-gan", threads=2)
+def scores_of(model, drive):
+    predictor = open_predictor(model, threads=2)
     with predictor.resources:
         measured = list(
             measure(
@@ -21,6 +20,16 @@ def scores(drive):
         )
     rows = score(measured)
     return {row.region: row.scores for row in rows if (row.map, row.image) == ("model", POOLED)}
+
+
+@pytest.fixture(scope="module")
+def scores(drive):
+    return scores_of("retina-gan", drive)
+
+
+@pytest.fixture(scope="module")
+def small(drive):
+    return scores_of("retina-gan-small", drive)
 
 
 def test_inside_the_fov(scores):
@@ -35,3 +44,9 @@ def test_over_the_whole_image(scores):
     assert whole.accuracy >= 0.969
     assert whole.sensitivity >= 0.84
     assert whole.specificity >= 0.981
+
+
+def test_the_small_one_is_not_far_behind(scores, small):
+    assert small[FOV].auc >= scores[FOV].auc - 0.003
+    assert small[FOV].dice >= 0.82
+    assert small[WHOLE].accuracy >= 0.968

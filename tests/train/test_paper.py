@@ -1,6 +1,6 @@
 import pytest
 
-from retinagan.train.paper import SYSTEMS, TABLE_1, TABLE_2, Printed, System
+from retinagan.train.paper import CLAIMS, SYSTEMS, TABLE_1, TABLE_2, Printed, System
 
 
 def test_every_system_of_both_tables_is_there_once():
@@ -20,3 +20,8 @@ def test_both_clahe_columns_are_impossible_and_no_other():
     impossible = {system for system, row in TABLE_2.items() if row is not None and not row.possible}
     assert impossible == {System("gan", "clahe"), System("retina-gan", "clahe")}
     assert all(row.possible for row in TABLE_1.values())
+
+
+def test_every_claim_is_of_two_systems_that_are_trained():
+    assert all({claim.better, claim.worse} <= set(SYSTEMS) for claim in CLAIMS)
+    assert all(claim.better != claim.worse for claim in CLAIMS)

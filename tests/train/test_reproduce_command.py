@@ -9,7 +9,7 @@ from small_dataset import write_dataset
 
 from retinagan.train import train_command
 from retinagan.train.checkpoint import load_checkpoint
-from retinagan.train.paper import SYSTEMS
+from retinagan.train.paper import CLAIMS, SYSTEMS
 from retinagan.train.reproduce_command import main
 
 SMALL = ["--iterations", "2", "--widths", "4,8", "--patch", "128", "--threads", "1", "--precision", "fp32"]
@@ -67,6 +67,16 @@ def test_the_page_sets_the_paper_beside_every_figure(folder):
     assert "CLAHE (Acc 0.902 above Spe 0.899) and Retina-GAN, CLAHE (Acc 0.946 above Spe 0.923)" in page
     assert "5.3%, 4.7%, 11.9%, 5.9%" in page
     assert str(folder) not in page
+
+
+def test_the_page_says_of_each_claim_whether_it_holds(folder):
+    page = (folder / "page" / "results.md").read_text()
+    claims = next(part for part in page.split("## ") if part.startswith("Do the paper's claims hold?"))
+    lines = [line.split(" | ") for line in claims.splitlines() if " above " in line and line.startswith("|")]
+    assert len(lines) == len(CLAIMS)
+    verdicts = {"yes", "no, the reverse", "not told apart"}
+    assert all({line[3], line[5].removesuffix(" |")} <= verdicts for line in lines)
+    assert "| the discriminator by itself helps? | GAN, ACE above U-Net, ACE |" in claims
 
 
 def test_figures_stand_where_the_page_shows_them(folder):

@@ -1,9 +1,10 @@
 import numpy as np
+import pytest
 
 from retinagan.train.evaluation import FOV, MODEL, POOLED, Row
 from retinagan.train.metrics import Scores
 from retinagan.train.paper import System
-from retinagan.train.reproduction import Result, ranks, snapshot_step, training_arguments
+from retinagan.train.reproduction import Result, gain, ranks, snapshot_step, training_arguments
 
 
 def result(auc, draws):
@@ -19,6 +20,23 @@ def test_ranks_have_intervals_over_the_same_resamples():
 
 def test_systems_that_do_the_same_share_a_rank():
     assert ranks([result(0.9, [0.9] * 4)] * 2, FOV, "auc") == [(1, 1, 1), (1, 1, 1)]
+
+
+@pytest.mark.parametrize(
+    ("draws", "verdict"),
+    [
+        ([0.96, 0.95, 0.97], "yes"),
+        ([0.92, 0.95, 0.97], "not told apart"),
+        ([0.92, 0.91, 0.90], "no, the reverse"),
+    ],
+)
+def test_a_gain_is_judged_by_the_same_resamples_of_both(draws, verdict):
+    other = [0.94, 0.93, 0.96]
+    one = gain(result(0.96, draws), result(0.95, other), FOV, "auc")
+    differences = np.subtract(draws, other)
+    assert one.value == pytest.approx(0.01)
+    assert differences.min() <= one.low < one.high <= differences.max()
+    assert one.verdict == verdict
 
 
 def test_models_are_kept_at_the_quarters_of_the_budget(tmp_path):
