@@ -22,7 +22,7 @@ def draw_overlay(
     image : (H, W, 3) uint8 array
         RGB image.
     vessels, roi : (H, W) bool arrays
-        True on vessels, and inside the retina.
+        True on vessels, and on the retina and its rim, where there is a map.
 
     Returns
     -------

@@ -79,8 +79,8 @@ class Row:
     """What became of one image.
 
     `path` is relative to the folder that all inputs share; `output` is the results' name in the output
-    folder without ``_vessels.png``. `roi_share` is the share of the image inside the retina,
-    `vessel_density` the share of the retina that is vessel; both are None where the image failed.
+    folder without ``_vessels.png``. `roi_share` is the share of the image that has a map, retina and rim,
+    `vessel_density` the share of that which is vessel; both are None where the image failed.
     """
 
     path: str
