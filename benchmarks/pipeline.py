@@ -6,11 +6,10 @@
 
 Each run is a process of its own, begins after one image to warm up, and does with every image what
 `retina-run` does: read, segment, write ``_vessels.png``. The table has the medians of the runs,
-and how many times the first model's images a second each model does.
+and each model's speed-up over the first.
 """
 
 import argparse
-import functools
 import json
 import os
 import resource
@@ -75,35 +74,34 @@ def cpu_name() -> str:
 
 
 def table(runs: list[list[dict]], threads: int) -> str:
-    """Give the medians of each model's runs as Markdown."""
-
-    def median(of: list[dict], *keys: str) -> float:
-        return statistics.median(functools.reduce(dict.__getitem__, keys, run) for run in of)
-
+    """Give the medians of each model's runs as Markdown; all models did the same images, equally often."""
     first = runs[0][0]
+    stages = list(first["stages"])
+    rates = [statistics.median(run["rate"] for run in model_runs) for model_runs in runs]
     lines = [
-        f"{cpu_name()}, {counted(threads, 'thread')}; {first['engine']}; {first['images']} images of "
+        f"{cpu_name()}, {counted(threads, 'thread')}; {counted(first['images'], 'image')} of "
         f"{first['size']}; medians of {counted(len(runs[0]), 'run')}.",
         "",
-        "| model | images/s | times the first | engine's share of the wall time | peak memory |",
-        "| --- | ---: | ---: | ---: | ---: |",
+        "| model | engine | images/s | speed-up | engine's share of the wall time | peak memory |",
+        "| --- | --- | ---: | ---: | ---: | ---: |",
     ]
-    for of in runs:
-        rate = median(of, "rate")
+    for model_runs, rate in zip(runs, rates, strict=True):
+        share = statistics.median(run["engine share"] for run in model_runs)
+        memory = statistics.median(run["memory"] for run in model_runs)
         lines.append(
-            f"| {of[0]['model']} | {rate:.2f} | {rate / median(runs[0], 'rate'):.2f} | "
-            f"{median(of, 'engine share'):.0%} | {median(of, 'memory'):.0f} MiB |"
+            f"| {model_runs[0]['model']} | {model_runs[0]['engine']} | {rate:.2f} | {rate / rates[0]:.2f} | "
+            f"{share:.0%} | {memory:.0f} MiB |"
         )
     lines += [
         "",
         "Milliseconds an image (read, segment and write overlap):",
         "",
-        f"| model | {' | '.join(first['stages'])} |",
-        f"| --- |{' ---: |' * len(first['stages'])}",
+        f"| model | {' | '.join(stages)} |",
+        f"| --- |{' ---: |' * len(stages)}",
     ]
-    for of in runs:
-        cells = (f"{median(of, 'stages', stage) * 1000:.1f}" for stage in first["stages"])
-        lines.append(f"| {of[0]['model']} | {' | '.join(cells)} |")
+    for model_runs in runs:
+        cells = (statistics.median(run["stages"][stage] for run in model_runs) * 1000 for stage in stages)
+        lines.append(f"| {model_runs[0]['model']} | {' | '.join(f'{cell:.1f}' for cell in cells)} |")
     return "\n".join(lines)
 
 
@@ -120,6 +118,10 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--single", action="store_true", help="do one run, and print it as JSON")
     options = parser.parse_args()
+    if options.runs < 1:
+        parser.error(f"--runs {options.runs}: expected 1 or more")
+    if options.single and len(options.model) > 1:
+        parser.error("--single: name one model")
     if options.images is None and "RETINAGAN_DRIVE" not in os.environ:
         parser.error("name a folder by --images, or DRIVE's by the environment variable RETINAGAN_DRIVE")
     images = options.images or str(Path(os.environ["RETINAGAN_DRIVE"]) / "test" / "images")

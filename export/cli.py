@@ -13,7 +13,7 @@ from retinagan.export.options import MEANT_FOR, Changes, ExportOptions
 from retinagan.export.plan import Request, choose_engine, device_line, plan_lines, require_possible
 from retinagan.export.steps import Steps
 from retinagan.runtime import __version__
-from retinagan.runtime.bundled import bundled_model, bundled_models
+from retinagan.runtime.bundled import find_model
 from retinagan.runtime.errors import ModelError, RetinaGanError
 
 if TYPE_CHECKING:
@@ -97,7 +97,7 @@ def _run(arguments: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
 def _request(arguments: argparse.Namespace) -> Request:
     """Understand what is asked for."""
     name = arguments.source
-    source = bundled_model(name) if name in bundled_models() else Path(name)
+    source = Path(name) if Path(name).suffix else find_model(name)
     if source.suffix in (".engine", ".plan"):
         raise ModelError(f"{source}: an engine is exported already; look at it with --check")
     engine, no_engine = choose_engine(arguments.engine)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from retinagan.runtime import __version__
-from retinagan.runtime.bundled import find_model
+from retinagan.runtime.bundled import DEFAULT_MODEL, find_model
 from retinagan.runtime.child import Answer, ask
 from retinagan.runtime.errors import ModelError
 from retinagan.runtime.machine import describe_cpu, describe_jetson
@@ -237,7 +237,7 @@ def _tried(way: Way, model: Path, ask: Ask, *, has_gpu: bool, jetson: bool) -> F
 
 def passed(found: Answer) -> str:
     """Say in words what a self-test gave that is passed."""
-    likeness = "as recorded" if found["recorded"] else "like those recorded of the bundled model"
+    likeness = "as recorded" if found["recorded"] else f"like those recorded of {DEFAULT_MODEL}"
     return f"{found['description']}: vessels {likeness} (Dice {found['dice']:.3f}), {found['seconds']:.2f} s"
 
 

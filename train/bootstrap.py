@@ -15,6 +15,8 @@ RESAMPLES = 2000
 SEED = 0
 LEVEL = 0.95
 """Share of the resamples inside an interval."""
+TAILS = ((1 - LEVEL) / 2, (1 + LEVEL) / 2)
+"""Shares of the resamples below an interval's two ends."""
 
 Values = NDArray[np.float64]
 
@@ -118,5 +120,5 @@ def ends(values: Values) -> tuple[float, float]:
     known = values[~np.isnan(values)]
     if not known.size:
         return float("nan"), float("nan")
-    low, high = np.quantile(known, ((1 - LEVEL) / 2, (1 + LEVEL) / 2))
+    low, high = np.quantile(known, TAILS)
     return float(low), float(high)

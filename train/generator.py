@@ -7,6 +7,7 @@ directly on a convolution's output, so that each folds exactly into that convolu
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 
 import torch
@@ -50,10 +51,24 @@ class GeneratorConfig:
                 f"steps and layers must be at least 1, got steps={self.steps}, layers={self.layers}"
             )
 
+    def differing(self, wanted: GeneratorConfig) -> str:
+        """Say in what this shape is another than the one wanted, such as "steps 3, expected 2"."""
+        names = (field.name for field in dataclasses.fields(self))
+        pairs = [(name, getattr(self, name), getattr(wanted, name)) for name in names]
+        return "; ".join(
+            f"{name} {_in_words(mine)}, expected {_in_words(theirs)}"
+            for name, mine, theirs in pairs
+            if mine != theirs
+        )
+
     @property
     def divisor(self) -> int:
         """Height and width must be multiples of this number."""
         return int(2 ** (len(self.widths) - 1))
+
+
+def _in_words(value: tuple[int, ...] | int) -> str:
+    return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
 
 
 def generator_config(model: str) -> GeneratorConfig:

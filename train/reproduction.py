@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from retinagan.train import train_parser
-from retinagan.train.bootstrap import ends, resample
+from retinagan.train.bootstrap import TAILS, ends, resample
 from retinagan.train.checkpoint import load_checkpoint
 from retinagan.train.dataset_files import Sample
 from retinagan.train.datasets import LabelledImage, load_labelled
@@ -152,31 +152,38 @@ def ranks(results: list[Result], region: str, score: str) -> list[tuple[int, int
     """
     values = np.array([getattr(result.pooled(region), score) for result in results])[:, None]
     draws = np.stack([result.draws[region][score] for result in results])  # (systems, resamples)
-    low, high = np.quantile(_ranked(draws), (0.025, 0.975), axis=1, method="nearest")
+    low, high = np.quantile(_ranked(draws), TAILS, axis=1, method="nearest")
     return [tuple(int(rank) for rank in line) for line in zip(_ranked(values)[:, 0], low, high, strict=True)]  # type: ignore[misc]
 
 
 @dataclass(frozen=True)
 class Gain:
-    """A difference of a score between two systems on the same images, with the ends of its interval."""
+    """How much one system's score is above another's on the same images.
+
+    Attributes
+    ----------
+    value : float
+    interval : (float, float) or None
+        What 95 % of the resamples of the images give; None of a single image.
+    """
 
     value: float
-    low: float
-    high: float
+    interval: tuple[float, float] | None
 
     @property
     def verdict(self) -> str:
-        """What these images say of it."""
-        if self.low > 0:
-            return "yes"
-        return "no, the reverse" if self.high < 0 else "not told apart"
+        """What these images say of it: "above", "below" or "not told apart"."""
+        if self.interval is None or self.interval[0] <= 0 <= self.interval[1]:
+            return "not told apart"
+        return "above" if self.interval[0] > 0 else "below"
 
 
-def gain(better: Result, worse: Result, region: str, score: str) -> Gain:
+def gain(first: Result, second: Result, region: str, score: str) -> Gain:
     """Give how much the first system's score is above the second's, over the same resamples of images."""
-    value = getattr(better.pooled(region), score) - getattr(worse.pooled(region), score)
-    low, high = ends(better.draws[region][score] - worse.draws[region][score])
-    return Gain(float(value), low, high)
+    value = getattr(first.pooled(region), score) - getattr(second.pooled(region), score)
+    single = first.interval(region) is None
+    spread = None if single else ends(first.draws[region][score] - second.draws[region][score])
+    return Gain(float(value), spread)
 
 
 def _ranked(values: NDArray[np.float64]) -> NDArray[np.intp]:

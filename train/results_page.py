@@ -123,28 +123,30 @@ by what no threshold moves."""
 
 def _claims(found: Mapping[System, Result]) -> str:
     names = {"AUC": "auc", "Sen at Spe 0.98": "sensitivity_at_98"}
-    lines = [["claim", "systems", *(word for name in names for word in (name, "holds here"))]]
+    lines = [["claim", "first", "second", *(word for name in names for word in (name, "first is"))]]
     for claim in CLAIMS:
         cells = [_MISSING, ""] * len(names)
         if claim.better in found and claim.worse in found:
             pair = found[claim.better], found[claim.worse]
             cells = [word for name in names.values() for word in _gain_cells(gain(*pair, FOV, name))]
-        text = claim.text if claim.printed else f"{claim.text}?"
-        lines.append([text, f"{claim.better.title} above {claim.worse.title}", *cells])
-    return f"""## Do the paper's claims hold?
+        text = claim.text if claim.of_the_paper else f"{claim.text}?"
+        lines.append([text, claim.better.title, claim.worse.title, *cells])
+    return f"""## How the paper's claims fare on these images
 
-What the paper concludes from its tables, and with a question mark what it leaves open: how much the first
-system's score is above the second's, {FOV}, all pixels pooled. In brackets, {LEVEL:.0%} of {RESAMPLES:,}
-resamples of the test images, the same ones for both systems: where they lie on both sides of 0, these images
-do not tell the systems apart. One training each: another seed may move a system by more than other images do.
+What the paper concludes from its tables, and with a question mark what it leaves open. Each figure: how much
+the first system's score is above the second's, {FOV}, all pixels pooled; in brackets, {LEVEL:.0%} of
+{RESAMPLES:,} resamples of the test images, the same ones for both systems. Where they lie on both sides of 0,
+these images do not tell the two apart. None is corrected for their number: of {2 * len(CLAIMS)} intervals one
+may well miss 0 by chance. They say nothing of other seeds: each system was trained once.
 
 {_markdown(lines)}"""
 
 
 def _gain_cells(one: Gain) -> tuple[str, str]:
-    if one.low == one.high:  # all resamples of a single image are that image, and say nothing of others
-        return f"{one.value:+.4f}", "not told apart"
-    return f"{one.value:+.4f} [{one.low:+.4f} to {one.high:+.4f}]", one.verdict
+    if one.interval is None:
+        return f"{one.value:+.4f}", one.verdict
+    low, high = one.interval
+    return f"{one.value:+.4f} [{low:+.4f} to {high:+.4f}]", one.verdict
 
 
 def _ranking(results: list[Result]) -> str:

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import shlex
+from typing import TypeVar
 
 import torch
 
 from retinagan.runtime import __version__
 from retinagan.runtime.spec import Preprocessing
 from retinagan.train.augmentation import GeometricJitter
+from retinagan.train.checkpoint import load_checkpoint
+from retinagan.train.checkpoints import find_checkpoint
 from retinagan.train.dataset_files import ALL, TRAINING
 from retinagan.train.devices import DEVICES, PRECISIONS, choose_precision
-from retinagan.train.generator import MODELS
+from retinagan.train.generator import MODELS, GeneratorConfig
 from retinagan.train.options import StageOptions, TrainingOptions
 from retinagan.train.release import folder_name
 
@@ -24,17 +28,18 @@ is --iterations 0 --adversarial-iterations 4000. Several GPUs or machines train 
 torchrun --nproc-per-node 2 -m retinagan.train.cli_train --data ... (docs/training.md).
 """
 
+T = TypeVar("T")
+
+PATCHES_A_SIDE = 4
+"""The paper's sixteen patches of an image."""
+
 _STANDARD = TrainingOptions()
 _NUMBERS: tuple[tuple[str, float, str, str], ...] = (
-    ("--working-size", _STANDARD.preprocessing.working_size, "PIXELS", "side of the square round the retina"),
     ("--iterations", _STANDARD.patches.iterations, "N", "iterations on patches, with the pixel loss alone"),
     ("--adversarial-iterations", _STANDARD.adversarial.iterations, "N",
      "iterations against the discriminator after that, on regrouped images"),
     ("--batch", _STANDARD.batch, "N", "patches in a batch, over all processes"),
     ("--images", _STANDARD.images, "N", "whole images in a batch against the discriminator"),
-    ("--patch", _STANDARD.patch, "PIXELS", "side of a patch, a divisor of --working-size"),
-    ("--steps", _STANDARD.steps, "N", "feedback steps of a recurrent layer"),
-    ("--layers", _STANDARD.layers, "N", "recurrent layers in a block"),
     ("--learning-rate", _STANDARD.patches.learning_rate, "RATE", "peak rate on patches"),
     ("--adversarial-learning-rate", _STANDARD.adversarial.learning_rate, "RATE",
      "the generator's peak rate against the discriminator"),
@@ -81,19 +86,22 @@ def build_parser() -> argparse.ArgumentParser:
         help="train on its training images, or on all (default: %(default)s)")  # fmt: skip
     add("--out", default="runs/retina-gan", metavar="DIR", help="the run's folder (default: %(default)s)")
     add("--model", choices=MODELS, default="retina-gan", help="system to train (default: %(default)s)")
-    add("--preprocess", default="ace", metavar="METHOD", help="ace, clahe or none (default: %(default)s)")
+    add("--init", default="", metavar="MODEL",
+        help="checkpoint to start from, a file or a bundled name (default: none)")  # fmt: skip
+    shape = parser.add_argument_group("what a model of --init decides, where they are left out").add_argument
+    shape("--preprocess", metavar="METHOD", help="ace, clahe or none (default: ace)")
+    shape("--working-size", type=int, metavar="PIXELS",
+          help="side of the square round the retina (default: 512)")  # fmt: skip
+    shape("--patch", type=int, metavar="PIXELS",
+          help="side of a patch, a divisor of --working-size (default: a quarter of it)")  # fmt: skip
+    shape("--widths", type=channels, metavar="N,N,...",
+          help="channels of each scale of the generator (default: 16,32,64,128)")  # fmt: skip
+    shape("--steps", type=int, metavar="N", help="feedback steps of a recurrent layer (default: 2)")
+    shape("--layers", type=int, metavar="N", help="recurrent layers in a block (default: 1)")
     for flag, value, unit, text in _NUMBERS:
         add(flag, type=type(value), default=value, metavar=unit, help=f"{text} (default: %(default)s)")
-    add("--widths", type=channels, default=_STANDARD.widths, metavar="N,N,...",
-        help="channels of each scale of the generator (default: 16,32,64,128)")  # fmt: skip
     add("--scale", type=magnifications, default=_STANDARD.geometry.scale, metavar="LOW,HIGH",
         help="magnification of warped patches (default: 0.75,1.6)")  # fmt: skip
-    add(
-        "--init",
-        default="",
-        metavar="MODEL",
-        help="checkpoint to start from, a file or a bundled name (default: none)",
-    )
     add("--teacher", default="", metavar="MODEL",
         help="checkpoint to learn from beside the maps, in the patch stage (default: none)")  # fmt: skip
     add("--terms", default="", metavar="TEXT", help="terms of use of the data, kept in the model's record")
@@ -120,19 +128,30 @@ def options_of(
 ) -> TrainingOptions:
     """Training options from parsed arguments, for a device (the CPU if left out) and so many processes.
 
+    The shape of the net and what comes before it are those of the model to start from, where not given.
+
     Raises
     ------
     ValueError
         As `TrainingOptions` does.
+    ModelError
+        If there is no such model to start from.
     """
+    net, before = GeneratorConfig(), Preprocessing()
+    if arguments.init:
+        checkpoint = load_checkpoint(find_checkpoint(arguments.init))
+        net, before = checkpoint.generator.config, checkpoint.preprocessing
+    working_size = _given(arguments.working_size, before.working_size)
     parts = processes if arguments.accumulate is None else arguments.accumulate
     weights = {"pixel_weight": arguments.pixel_weight, "dice_weight": arguments.dice_weight}
     return TrainingOptions(
         model=arguments.model,
-        widths=arguments.widths,
-        steps=arguments.steps,
-        layers=arguments.layers,
-        preprocessing=Preprocessing(method=arguments.preprocess, working_size=arguments.working_size),
+        widths=_given(arguments.widths, net.widths),
+        steps=_given(arguments.steps, net.steps),
+        layers=_given(arguments.layers, net.layers),
+        preprocessing=dataclasses.replace(
+            before, method=_given(arguments.preprocess, before.method), working_size=working_size
+        ),
         patches=StageOptions(arguments.iterations, arguments.learning_rate, **weights),
         adversarial=StageOptions(
             arguments.adversarial_iterations,
@@ -141,7 +160,7 @@ def options_of(
             adversarial_weight=arguments.adversarial_weight,
             **weights,
         ),
-        patch=arguments.patch,
+        patch=_given(arguments.patch, working_size // PATCHES_A_SIDE),
         batch=arguments.batch,
         images=arguments.images,
         validation=arguments.validation,
@@ -155,6 +174,10 @@ def options_of(
         colour=_STANDARD.colour.scaled(arguments.colour_jitter),
         geometry=GeometricJitter(arguments.warped, arguments.scale),
     )
+
+
+def _given(value: T | None, default: T) -> T:
+    return default if value is None else value
 
 
 def channels(text: str) -> tuple[int, ...]:

@@ -91,9 +91,10 @@ class Trainer:
         self._origins["started_from"] = dict(checkpoint.record)
         theirs = checkpoint.generator.config
         if theirs != self.generator.config:
+            differing = theirs.differing(self.generator.config)
             raise TrainingError(
-                f"{self.options.init} holds another net ({theirs}) than {self.options.model} "
-                f"({self.generator.config}): choose the model that it was trained as"
+                f"{self.options.init} is another net than --model {self.options.model} ({differing}): leave "
+                "--widths, --steps and --layers out, and choose the --model that it was trained as"
             )
         self.generator.load_state_dict(checkpoint.generator.state_dict())
         if self.discriminator is not None and checkpoint.discriminator is not None:

@@ -10,7 +10,7 @@ import pytest
 from synthetic_fundus import EXAMPLES, render
 
 from retinagan.runtime import Segmenter
-from retinagan.runtime.bundled import bundled_model
+from retinagan.runtime.bundled import bundled_model, bundled_models
 from retinagan.runtime.patches import PatchGrid
 from retinagan.runtime.prepare import prepare
 from retinagan.runtime.reading import read_image
@@ -20,11 +20,11 @@ from retinagan.runtime.spec import ModelSpec, Tiling, spec_path
 IMAGES = Path(__file__).parents[2] / "examples" / "images"
 
 
-@pytest.fixture(scope="module")
-def segmenter():
+@pytest.fixture(scope="module", params=bundled_models())
+def segmenter(request):
     with warnings.catch_warnings():
         warnings.simplefilter("error")  # its spec lies beside it: nothing to warn of
-        with Segmenter(threads=2) as segmenter:
+        with Segmenter(request.param, threads=2) as segmenter:
             yield segmenter
 
 
@@ -51,9 +51,9 @@ def map_at_working_size(folder, patch, overlap):
 
 
 @pytest.fixture(scope="module")
-def quarter(segmenter):
+def quarter():
     """The side of the paper's patches, of which sixteen make the square."""
-    return segmenter.spec.preprocessing.working_size // 4
+    return ModelSpec.load(spec_path(bundled_model())).preprocessing.working_size // 4
 
 
 @pytest.mark.parametrize(("overlap", "bound"), [(0.0, 1.25), (0.5, 1.1)])

@@ -1,6 +1,7 @@
 """The whole command on drawn retinas, with a budget of two images a system."""
 
 import csv
+import re
 
 import cv2
 import pytest
@@ -69,14 +70,22 @@ def test_the_page_sets_the_paper_beside_every_figure(folder):
     assert str(folder) not in page
 
 
-def test_the_page_says_of_each_claim_whether_it_holds(folder):
-    page = (folder / "page" / "results.md").read_text()
-    claims = next(part for part in page.split("## ") if part.startswith("Do the paper's claims hold?"))
-    lines = [line.split(" | ") for line in claims.splitlines() if " above " in line and line.startswith("|")]
-    assert len(lines) == len(CLAIMS)
-    verdicts = {"yes", "no, the reverse", "not told apart"}
-    assert all({line[3], line[5].removesuffix(" |")} <= verdicts for line in lines)
-    assert "| the discriminator by itself helps? | GAN, ACE above U-Net, ACE |" in claims
+def lines_of_claims(page):
+    part = next(part for part in page.read_text().split("## ") if part.startswith("How the paper's claims"))
+    return [line[2:-2].split(" | ") for line in part.splitlines() if line.startswith("| ")][2:]
+
+
+def test_the_page_says_of_each_claim_how_it_fares(folder):
+    lines = lines_of_claims(folder / "page" / "results.md")
+    assert [line[0].rstrip("?") for line in lines] == [claim.text for claim in CLAIMS]
+    assert lines[3][:3] == ["the discriminator by itself helps?", "GAN, ACE", "U-Net, ACE"]
+    for line in lines:
+        for figure, verdict in (line[3:5], line[5:7]):
+            value, low, high = map(float, re.findall(r"[+-][0-9.]+", figure))
+            assert low <= value <= high
+            assert not (low > 0 and verdict != "above")
+            assert not (high < 0 and verdict != "below")
+            assert not (low < 0 < high and verdict != "not told apart")
 
 
 def test_figures_stand_where_the_page_shows_them(folder):
@@ -113,6 +122,9 @@ def test_without_training_what_is_missing_is_said(folder, tmp_path):
         (tmp_path / "model.pt").rename(hidden)
     page = (tmp_path / "results.md").read_text()
     assert "| 0.902 / not trained |" in page
+    by_system = {tuple(line[1:3]): line[3] for line in lines_of_claims(tmp_path / "results.md")}
+    assert by_system["GAN, ACE", "GAN, CLAHE"] == "not trained"
+    assert by_system["GAN, ACE", "GAN, none"] != "not trained"
     assert "figure-7" not in page, "no synthetic images, so none on the page"
 
 

@@ -1,3 +1,5 @@
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -8,7 +10,8 @@ from retinagan.train.reproduction import Result, gain, ranks, snapshot_step, tra
 
 
 def result(auc, draws):
-    row = Row(MODEL, FOV, POOLED, Scores(0.9, 0.8, 0.95, 0.7, auc, 0.6))
+    scores = Scores(0.9, 0.8, 0.95, 0.7, auc, 0.6)
+    row = Row(MODEL, FOV, POOLED, scores, interval=(scores, scores))
     return Result(System("gan", "ace"), 0.5, 10, [row], {FOV: {"auc": np.array(draws)}}, {})
 
 
@@ -25,18 +28,28 @@ def test_systems_that_do_the_same_share_a_rank():
 @pytest.mark.parametrize(
     ("draws", "verdict"),
     [
-        ([0.96, 0.95, 0.97], "yes"),
+        ([0.96, 0.95, 0.97], "above"),
         ([0.92, 0.95, 0.97], "not told apart"),
-        ([0.92, 0.91, 0.90], "no, the reverse"),
+        ([0.92, 0.91, 0.90], "below"),
     ],
 )
 def test_a_gain_is_judged_by_the_same_resamples_of_both(draws, verdict):
     other = [0.94, 0.93, 0.96]
-    one = gain(result(0.96, draws), result(0.95, other), FOV, "auc")
+    one = gain(result(np.mean(draws), draws), result(np.mean(other), other), FOV, "auc")
     differences = np.subtract(draws, other)
-    assert one.value == pytest.approx(0.01)
-    assert differences.min() <= one.low < one.high <= differences.max()
+    assert one.value == pytest.approx(differences.mean())
+    assert differences.min() <= one.interval[0] < one.interval[1] <= differences.max()
     assert one.verdict == verdict
+
+
+def test_a_single_image_tells_nothing_apart():
+    single = [
+        dataclasses.replace(one, rows=[dataclasses.replace(one.rows[0], interval=None)])
+        for one in (result(0.97, [0.97] * 3), result(0.95, [0.95] * 3))
+    ]
+    one = gain(*single, FOV, "auc")
+    assert (one.interval, one.verdict) == (None, "not told apart")
+    assert one.value == pytest.approx(0.02)
 
 
 def test_models_are_kept_at_the_quarters_of_the_budget(tmp_path):

@@ -49,8 +49,8 @@ def test_a_run_leaves_a_model_that_can_be_used(data, tmp_path, capsys):
     assert model.record["threshold_from"] == "3 training images"
     assert model.record["iterations"] == 3
     assert model.record["command"] == (
-        "retina-train --data drawn --iterations 2 --adversarial-iterations 1 --batch 2 --patch 32 "
-        "--widths 4,8 --terms 'free to use'"
+        "retina-train --data drawn --patch 32 --widths 4,8 --iterations 2 --adversarial-iterations 1 "
+        "--batch 2 --terms 'free to use'"
     )
     assert (out / "patches.pt").is_file()
     assert json.loads((out / "options.json").read_text())["adversarial"]["iterations"] == 1
@@ -209,7 +209,7 @@ def test_augmentation_is_chosen_and_recorded(data, tmp_path):
     record = load_checkpoint(tmp_path / "run" / "model.pt").record
     assert record["options"]["colour"]["brightness"] == 0.125
     assert record["options"]["geometry"] == {"warped": 0.25, "scale": [0.9, 1.2]}
-    assert record["command"].endswith("--colour-jitter 0.5 --warped 0.25 --widths 4,8 --scale 0.9,1.2")
+    assert record["command"].endswith("--colour-jitter 0.5 --warped 0.25 --scale 0.9,1.2")
 
 
 def test_a_run_may_be_computed_in_parts_and_half_precision(data, tmp_path):
@@ -218,7 +218,7 @@ def test_a_run_may_be_computed_in_parts_and_half_precision(data, tmp_path):
     record = load_checkpoint(tmp_path / "run" / "model.pt").record
     assert record["options"]["accumulate"] == 2
     assert record["options"]["precision"] == "bf16"
-    assert record["command"].endswith("--widths 4,8 --accumulate 2 --precision bf16")
+    assert record["command"].endswith("--batch 2 --accumulate 2 --precision bf16")
     assert len(list((tmp_path / "run" / "tensorboard").iterdir())) == 1
 
 
@@ -226,7 +226,7 @@ def test_no_autocast_is_fp32(data, tmp_path):
     assert main(arguments(data, tmp_path / "run", "--no-autocast")) == 0
     record = load_checkpoint(tmp_path / "run" / "model.pt").record
     assert record["options"]["precision"] == "fp32"
-    assert record["command"].endswith("--widths 4,8 --precision fp32")
+    assert record["command"].endswith("--batch 2 --precision fp32")
 
 
 def test_two_processes_train_one_model(data, tmp_path):

@@ -1,4 +1,5 @@
 import copy
+import re
 
 import pytest
 import torch
@@ -183,8 +184,13 @@ def test_training_starts_from_another_checkpoint(images, tmp_path):
     first.checkpoint().released().save(tmp_path / "a.pt")
     second = Trainer(images, small_options(3, init=str(tmp_path / "a.pt")))
     assert same(second.generator, first.average.net)
-    with pytest.raises(TrainingError, match="holds another net"):
+    expected = (
+        "is another net than --model unet (recurrent True, expected False; attention True, expected False)"
+    )
+    with pytest.raises(TrainingError, match=re.escape(expected)):
         Trainer(images, small_options(3, model="unet", init=str(tmp_path / "a.pt")))
+    with pytest.raises(TrainingError, match=re.escape("(widths 8,16, expected 4,16): leave --widths,")):
+        Trainer(images, small_options(3, widths=(4, 16), init=str(tmp_path / "a.pt")))
 
 
 def test_a_loss_that_is_not_finite_stops_before_the_step(images):
