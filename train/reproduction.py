@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +17,7 @@ from retinagan.train.dataset_files import Sample
 from retinagan.train.datasets import LabelledImage, load_labelled
 from retinagan.train.evaluation import MODEL, POOLED, REGIONS, Row, measure, score
 from retinagan.train.generator import parameter_count
+from retinagan.train.log_summary import LogPart, summarize_log
 from retinagan.train.map_counts import MapCounts
 from retinagan.train.metrics import Scores
 from retinagan.train.paper import System
@@ -46,6 +47,8 @@ class Result:
         Scores of resampled images, the same ones for each system, by region and score.
     shares : mapping of str to float
         Share of vessel pixels of the images, by region.
+    log : list of LogPart
+        What its training's log comes to; empty if it is not there.
     """
 
     system: System
@@ -54,6 +57,7 @@ class Result:
     rows: list[Row]
     draws: dict[str, dict[str, NDArray[np.float64]]]
     shares: dict[str, float]
+    log: list[LogPart] = field(default_factory=list)
 
     def pooled(self, region: str) -> Scores:
         """Give the scores of all pixels in a region."""
@@ -130,6 +134,7 @@ def measure_system(system: System, folder: Path, samples: list[Sample]) -> Resul
         score(measured),
         {region: resample(images) for region, images in counts.items()},
         {region: _vessel_share(images) for region, images in counts.items()},
+        summarize_log(folder / "log.csv"),
     )
 
 

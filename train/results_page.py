@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import astuple, dataclass
 
@@ -68,6 +69,7 @@ def results_page(results: Sequence[Result], facts: Facts) -> str:
         _ranking(list(results)),
         _all_scores(results),
         _figures(facts),
+        _training(results),
     ]
     return "\n\n".join(sections) + "\n"
 
@@ -208,6 +210,21 @@ def _figures(facts: Facts) -> str:
         f"![{name} of each test image](images/figure-{number}.png)" for number, name in LINE_FIGURES.items()
     ]
     return "\n\n".join(parts)
+
+
+def _training(results: Sequence[Result]) -> str:
+    lines = [["system", "iterations", "pixel loss", "G's adversarial loss", "D's loss", "D(x)", "D(G(z))"]]
+    for result in results:
+        for part in result.log:
+            figures = ("-" if math.isnan(mean) else f"{mean:.3f}" for mean in part.means.values())
+            lines.append([result.system.title, f"{part.first:,}-{part.last:,}", *figures])
+    return f"""## The trainings
+
+Means of the first and of the last tenth of each `log.csv`. D(x) and D(G(z)): the discriminator's answers to an
+expert's map and to the generator's, 1 an expert's, 0 generated. Each checkpoint's record has the command and
+all options.
+
+{_markdown(lines)}"""
 
 
 def _markdown(lines: Iterable[Sequence[str]]) -> str:

@@ -70,9 +70,25 @@ def test_the_page_sets_the_paper_beside_every_figure(folder):
     assert str(folder) not in page
 
 
-def lines_of_claims(page):
-    part = next(part for part in page.read_text().split("## ") if part.startswith("How the paper's claims"))
+def table_of(page, title):
+    part = next(part for part in page.read_text().split("## ") if part.startswith(title))
     return [line[2:-2].split(" | ") for line in part.splitlines() if line.startswith("| ")][2:]
+
+
+def lines_of_claims(page):
+    return table_of(page, "How the paper's claims")
+
+
+def test_the_page_has_what_the_logs_come_to(folder):
+    lines = table_of(folder / "page" / "results.md", "The trainings")
+    assert [line[:2] for line in lines[:2]] == [["GAN, ACE", "0-1"], ["GAN, ACE", "1-2"]]
+    assert len(lines) == 2 * len(SYSTEMS)
+    by_system = {line[0]: line[2:] for line in lines}
+    assert by_system["U-Net, ACE"][1:] == ["-"] * 4
+    assert float(by_system["U-Net, ACE"][0]) == pytest.approx(
+        float(logged(folder, "unet-ace")[1]["pixel"]), abs=0.001
+    )
+    assert "-" not in by_system["Retina-GAN, none"]
 
 
 def test_the_page_says_of_each_claim_how_it_fares(folder):

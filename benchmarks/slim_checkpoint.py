@@ -1,0 +1,47 @@
+"""Copies checkpoints without their discriminators, which no device and no score needs.
+
+    python benchmarks/slim_checkpoint.py runs/small/model.pt retina-gan-small.pt       one checkpoint
+    python benchmarks/slim_checkpoint.py runs/reproduction docs/reproduction           all of a folder
+
+Of a folder everything is taken that `retina-reproduce --no-training` reads: each run's model.pt, the models
+on the way to it, and log.csv.
+"""
+
+import argparse
+import dataclasses
+import shutil
+import sys
+from pathlib import Path
+
+from retinagan.runtime.errors import RetinaGanError
+from retinagan.train.checkpoint import load_checkpoint
+
+
+def slim(source: Path, target: Path) -> None:
+    """Copy a checkpoint without its discriminator and without what only its training needs."""
+    checkpoint = load_checkpoint(source).released()
+    target.parent.mkdir(parents=True, exist_ok=True)
+    dataclasses.replace(checkpoint, discriminator=None).save(target)
+
+
+def slim_runs(source: Path, target: Path) -> None:
+    """Copy the finished runs of a folder."""
+    for model in sorted(source.glob("*/model.pt")):
+        for path in (model, *sorted(model.parent.glob("iteration-*.pt"))):
+            slim(path, target / path.relative_to(source))
+        shutil.copyfile(model.with_name("log.csv"), target / model.parent.name / "log.csv")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Copy checkpoints without their discriminators.")
+    parser.add_argument("source", type=Path, help="checkpoint, or a folder of runs")
+    parser.add_argument("target", type=Path, help="file, or for a folder of runs a folder")
+    options = parser.parse_args()
+    try:
+        (slim_runs if options.source.is_dir() else slim)(options.source, options.target)
+    except (RetinaGanError, OSError) as error:
+        sys.exit(str(error))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,31 @@
+import math
+
+import pytest
+
+from retinagan.train.log_summary import summarize_log
+
+HEAD = "iteration,stage,loss,pixel,adversarial,discriminator,d_expert,d_generated\n"
+
+
+def write(path, count):
+    lines = [f"{k},adversarial,1,{k / 10},,1.4,0.5,0.25\n" for k in range(count)]
+    path.write_text(HEAD + "".join(lines))
+    return path
+
+
+def test_the_first_and_the_last_tenth_are_averaged(tmp_path):
+    first, last = summarize_log(write(tmp_path / "log.csv", 20))
+    assert (first.first, first.last, last.first, last.last) == (0, 2, 18, 20)
+    assert first.means["pixel"] == pytest.approx(0.05)
+    assert last.means["pixel"] == pytest.approx(1.85)
+    assert last.means["d_generated"] == pytest.approx(0.25)
+    assert math.isnan(last.means["adversarial"])
+
+
+@pytest.mark.parametrize(("count", "parts"), [(0, 0), (1, 1), (2, 2)])
+def test_a_short_log_has_fewer_parts(tmp_path, count, parts):
+    assert len(summarize_log(write(tmp_path / "log.csv", count))) == parts
+
+
+def test_without_a_log_there_is_none(tmp_path):
+    assert summarize_log(tmp_path / "log.csv") == []
