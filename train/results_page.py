@@ -220,9 +220,9 @@ def _training(results: Sequence[Result]) -> str:
             lines.append([result.system.title, f"{part.first:,}-{part.last:,}", *figures])
     return f"""## The trainings
 
-Means of the first and of the last tenth of each `log.csv`. D(x) and D(G(z)): the discriminator's answers to an
-expert's map and to the generator's, 1 an expert's, 0 generated. Each checkpoint's record has the command and
-all options.
+Means of the first and of the last tenth of each `log.csv`. D(x) and D(G(z)): the discriminator's answers to
+an expert's map and to the generator's, 1 an expert's, 0 generated. Each checkpoint's record has the command
+and all options.
 
 {_markdown(lines)}"""
 

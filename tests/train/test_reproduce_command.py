@@ -13,7 +13,20 @@ from retinagan.train.checkpoint import load_checkpoint
 from retinagan.train.paper import CLAIMS, SYSTEMS
 from retinagan.train.reproduce_command import main
 
-SMALL = ["--iterations", "2", "--widths", "4,8", "--patch", "128", "--threads", "1", "--precision", "fp32"]
+SMALL = [
+    "--iterations",
+    "2",
+    "--widths",
+    "4,8",
+    "--working-size",
+    "256",
+    "--patch",
+    "128",
+    "--threads",
+    "1",
+    "--precision",
+    "fp32",
+]
 
 
 @pytest.fixture(scope="module", autouse=True)
