@@ -14,7 +14,7 @@ from retinagan.runtime.atomic import written_atomically
 from retinagan.runtime.errors import RetinaGanError
 from retinagan.runtime.machine import describe_cpu
 from retinagan.train import train_command, train_parser
-from retinagan.train.dataset_files import find_samples
+from retinagan.train.dataset_files import ALL, Sample, find_samples
 from retinagan.train.datasets import load_labelled
 from retinagan.train.paper import SYSTEMS, System
 from retinagan.train.release import folder_name
@@ -118,9 +118,9 @@ def _write(arguments: argparse.Namespace, more: list[str], results: list[Result]
     shown = {PROGRESS_OF, System("ru-net", "ace")} <= trained
     if shown:
         (out / "panels").mkdir(exist_ok=True)
-        _draw_panels(arguments.data, arguments, out / "panels")
+        _draw_panels(find_samples(arguments.data, "test"), arguments, out / "panels")
         if arguments.synthetic:
-            _draw_panels(arguments.synthetic, arguments, page / "images")
+            _draw_panels(find_samples(arguments.synthetic, ALL), arguments, page / "images")
     facts = Facts(
         command=_command(arguments, more),
         data=folder_name(arguments.data),
@@ -134,12 +134,12 @@ def _write(arguments: argparse.Namespace, more: list[str], results: list[Result]
     print(f"written: {page / 'results.md'}")
 
 
-def _draw_panels(data: str, arguments: argparse.Namespace, folder: Path) -> None:
+def _draw_panels(samples: list[Sample], arguments: argparse.Namespace, folder: Path) -> None:
     """Draw figures 7 and 8 from a dataset's first images."""
     from retinagan.train.results_figures import draw_comparison, draw_progress
 
     out = Path(arguments.out)
-    images = [load_labelled(sample) for sample in find_samples(data, "test")[:SHOWN]]
+    images = [load_labelled(sample) for sample in samples[:SHOWN]]
     draw_progress(images[0], out / PROGRESS_OF.name, arguments.iterations, folder / "figure-7.png")
     draw_comparison(images, out, folder / "figure-8.png")
 
