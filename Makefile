@@ -7,7 +7,7 @@ SOURCES := setup.py pyproject.toml MANIFEST.in $(shell find ace_ext runtime trai
 	-not -name '*.so' -not -name '_ace.c' -not -name '*.pyc')
 PIP := -m pip --disable-pip-version-check
 
-.PHONY: run test test-this-python test-other-pythons check clean
+.PHONY: run test check clean
 
 run: .venv/installed
 	.venv/bin/retina-run examples/images --out out --save vessels overlay
@@ -18,24 +18,14 @@ run: .venv/installed
 	.venv/bin/python $(PIP) install --quiet ".[cpu]"
 	touch $@
 
-# The other Pythons are tested beside this one: neither keeps the cores busy by itself.
-test: dist/built
-	$(MAKE) -j 2 test-this-python test-other-pythons
-
-test-this-python: .venv-test/installed
+test: .venv-test/installed
 	.venv-test/bin/pytest
+	tests/other_pythons.sh .venv-test/bin/python dist/retinagan-*.tar.gz
 
-test-other-pythons: dist/built
-	tests/other_pythons.sh $(PYTHON) dist/retinagan-*.tar.gz
-
-dist/built: $(SOURCES)
-	$(PYTHON) -m venv .venv-build
-	.venv-build/bin/python $(PIP) install --quiet build
-	rm -rf dist && .venv-build/bin/python -m build --outdir dist .
-	touch $@
-
-.venv-test/installed: dist/built tests/constraints.txt
+.venv-test/installed: $(SOURCES) tests/constraints.txt
 	$(PYTHON) -m venv .venv-test
+	.venv-test/bin/python $(PIP) install --quiet build
+	rm -rf dist && .venv-test/bin/python -m build --outdir dist .
 	.venv-test/bin/python $(PIP) install --quiet -c tests/constraints.txt \
 		"$$(echo dist/retinagan-*.whl)[cpu,openvino,train,export,dev]"
 	.venv-test/bin/python $(PIP) install --quiet --force-reinstall --no-deps dist/retinagan-*.whl
@@ -50,4 +40,4 @@ check: .venv-test/installed
 	MYPYPATH=build/types .venv-test/bin/mypy
 
 clean:
-	rm -rf .venv .venv-build .venv-test build dist out *.egg-info
+	rm -rf .venv .venv-test build dist out *.egg-info

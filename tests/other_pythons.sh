@@ -1,7 +1,7 @@
 #!/bin/sh
 # Runs the tests of the rooms that ship to devices (ace_ext, runtime) on each other Python from 3.10 to 3.13 that is
-# found, on PATH or under pyenv, all at once. Usage: other_pythons.sh PYTHON SDIST (PYTHON: the one that runs them
-# anyway, with what does not depend on Python: the C kernel, the maps of the bundled models, random damage, and
+# found, on PATH or under pyenv, all at once. Usage: other_pythons.sh PYTHON SDIST (PYTHON: the one that has run
+# them already, with what does not depend on Python: the C kernel, the maps of the bundled models, random damage, and
 # DRIVE's images).
 set -eu
 done_version=$("$1" -c 'import sys; print("%d.%d" % sys.version_info[:2])')
