@@ -18,8 +18,10 @@ run: .venv/installed
 	.venv/bin/python $(PIP) install --quiet ".[cpu]"
 	touch $@
 
+# The files of tests are shared out among the cores; those of one file stay together, with what they have built.
 test: .venv-test/installed
-	.venv-test/bin/pytest
+	RETINAGAN_DIST=dist OMP_NUM_THREADS=1 .venv-test/bin/pytest --numprocesses auto --maxprocesses 8 \
+		--dist loadfile --no-loadscope-reorder
 	tests/other_pythons.sh .venv-test/bin/python dist/retinagan-*.tar.gz
 
 .venv-test/installed: $(SOURCES) tests/constraints.txt

@@ -28,10 +28,10 @@ def difference(net, batch):
 
 @pytest.mark.parametrize("model", MODELS)
 def test_both_modes_agree_on_a_batch(images, model):
-    trainer = Trainer(images, small_options(80, model=model, batch=8))
+    trainer = Trainer(images, small_options(60, model=model, batch=6))
     while not trainer.finished:
         trainer.step()
-    batch = trainer._batches.patches(80)
+    batch = trainer._batches.patches(60)
     net = trainer.generator
     assert difference(net, batch) < BOUND
     forgetful = copy.deepcopy(net)

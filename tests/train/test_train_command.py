@@ -32,7 +32,7 @@ def same_threads():
 
 
 def arguments(data, out, *more):
-    small = ["--iterations", "2", "--batch", "2", "--patch", "32", "--widths", "4,8"]
+    small = ["--iterations", "2", "--batch", "2", "--working-size", "128", "--patch", "32", "--widths", "4,8"]
     return ["--data", str(data), "--out", str(out), *small, "--threads", "1", "--device", "cpu", *more]
 
 
@@ -49,8 +49,8 @@ def test_a_run_leaves_a_model_that_can_be_used(data, tmp_path, capsys):
     assert model.record["threshold_from"] == "3 training images"
     assert model.record["iterations"] == 3
     assert model.record["command"] == (
-        "retina-train --data drawn --patch 32 --widths 4,8 --iterations 2 --adversarial-iterations 1 "
-        "--batch 2 --terms 'free to use'"
+        "retina-train --data drawn --working-size 128 --patch 32 --widths 4,8 --iterations 2 "
+        "--adversarial-iterations 1 --batch 2 --terms 'free to use'"
     )
     assert (out / "patches.pt").is_file()
     assert json.loads((out / "options.json").read_text())["adversarial"]["iterations"] == 1
