@@ -154,8 +154,9 @@ def _gain_cells(one: Gain) -> tuple[str, str]:
 def _ranking(results: list[Result]) -> str:
     parts = [
         f"## Ranks\n\nBy AUC, and by sensitivity at a specificity of 0.98. In brackets, {LEVEL:.0%} of "
-        f"{RESAMPLES:,} resamples of the test images, the same ones for all systems: where ranks overlap, "
-        "these images do not tell the systems apart. One training each: another seed may move a system too."
+        f"{RESAMPLES:,} resamples of the test images, the same ones for all systems: each system's "
+        "rank by itself; the table above compares pairs. One training each: another seed may move a system "
+        "too."
     ]
     for region in (FOV, SQUARE):
         lines = [["system", "AUC", "rank", "Sen at Spe 0.98", "rank"]]
