@@ -14,7 +14,7 @@ from retinagan.runtime.atomic import written_atomically
 from retinagan.runtime.errors import RetinaGanError
 from retinagan.runtime.machine import describe_cpu
 from retinagan.train import train_command, train_parser
-from retinagan.train.dataset_files import ALL, Sample, find_samples
+from retinagan.train.dataset_files import ALL, TRAINING, Sample, find_samples
 from retinagan.train.datasets import load_labelled
 from retinagan.train.paper import SYSTEMS, System
 from retinagan.train.release import folder_name
@@ -73,6 +73,7 @@ def reproduce(arguments: argparse.Namespace, more: list[str]) -> int:
         for system in SYSTEMS
     }
     for plan in plans.values():
+        _check_plan(plan)
         train_parser.options_of(plan)  # refuses what cannot work now, not after the first system
     for number, (system, plan) in enumerate(plans.items(), 1):
         if arguments.no_training or is_trained(plan):
@@ -105,6 +106,14 @@ def _check(arguments: argparse.Namespace, more: list[str]) -> None:
             f"{arguments.data}: expected a dataset with folders training and test, as DRIVE has, so that "
             "no image is on both sides"
         )
+
+
+def _check_plan(plan: argparse.Namespace) -> None:
+    """Refuse what would make the systems' scores no comparison, however the option was written."""
+    if plan.split != TRAINING:
+        raise ValueError(f"--split {plan.split}: the test images score the systems; leave --split out")
+    if plan.init:
+        raise ValueError(f"--init {plan.init}: no checkpoint fits all of the paper's systems; leave it out")
 
 
 def _write(arguments: argparse.Namespace, more: list[str], results: list[Result], page: Path) -> None:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from retinagan.train import train_parser
 from retinagan.train.bootstrap import TAILS, ends, resample
 from retinagan.train.checkpoint import load_checkpoint
-from retinagan.train.dataset_files import Sample
+from retinagan.train.dataset_files import TRAINING, Sample, find_samples
 from retinagan.train.datasets import LabelledImage, load_labelled
 from retinagan.train.evaluation import MODEL, POOLED, REGIONS, Row, measure, score
 from retinagan.train.generator import parameter_count
@@ -111,13 +111,28 @@ def snapshot_step(iterations: int) -> int:
 
 
 def is_trained(arguments: argparse.Namespace) -> bool:
-    """Whether a run's folder holds the finished model of these options, in whatever number format."""
+    """Whether a run's folder holds the finished model of these options, in whatever number format.
+
+    Raises
+    ------
+    ValueError
+        If it holds one that was trained on other images.
+    """
     path = Path(arguments.out) / MODEL_FILE
     if not path.is_file():
         return False
     record, options = load_checkpoint(path).record, train_parser.options_of(arguments)
     theirs = {**record["options"], "precision": options.precision}  # each machine chooses its own
-    return bool(theirs == options.to_plain() and record["iterations"] == options.iterations)
+    if theirs != options.to_plain() or record["iterations"] != options.iterations:
+        return False
+    seen = {*record["training_images"], *record["held_out_images"]}
+    expected = {sample.name for sample in find_samples(arguments.data, TRAINING)}
+    if seen != expected:
+        raise ValueError(
+            f"{path} was trained on {len(seen)} images of {record['data']}, expected the "
+            f"{len(expected)} training images of {arguments.data}: choose another --out"
+        )
+    return True
 
 
 def measure_system(system: System, folder: Path, samples: list[Sample]) -> Result:

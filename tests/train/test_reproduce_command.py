@@ -160,6 +160,15 @@ def test_without_training_what_is_missing_is_said(folder, tmp_path):
     assert "figure-7" not in page, "no synthetic images, so none on the page"
 
 
+def test_models_of_another_dataset_are_not_taken_for_this_ones(folder, tmp_path, capsys):
+    write_dataset(tmp_path / "drawn", training=2, test=1)
+    assert main([*arguments(folder), "--data", str(tmp_path / "drawn"), "--page", str(tmp_path)]) == 2
+    error = capsys.readouterr().err
+    assert "was trained on 1 images of drawn, expected the 2 training images of" in error
+    assert "choose another --out" in error
+    assert not (tmp_path / "results.md").exists()
+
+
 def test_a_stopped_training_ends_the_command(tmp_path, monkeypatch):
     write_dataset(tmp_path / "drawn", training=1, test=1)
     monkeypatch.setattr(train_command, "train", lambda plan: 143)
@@ -175,6 +184,8 @@ def test_a_stopped_training_ends_the_command(tmp_path, monkeypatch):
         (["--preprocess=none"], "--preprocess=none: every system of the paper has its own"),
         (["--data", "nowhere"], "nowhere: expected a dataset with folders training and test"),
         (["--patch", "100"], "patches of 100 pixels: expected a multiple of 2"),
+        (["--spli", "all"], "--split all: the test images score the systems; leave --split out"),
+        (["--init", "retina-gan"], "--init retina-gan: no checkpoint fits all of the paper's systems"),
         (["--no-training"], "no system of this budget is trained; leave --no-training out"),
     ],
 )
