@@ -1,4 +1,4 @@
-"""Whether a run may go on from a checkpoint: only with the options that it was begun with."""
+"""Whether a run may go on from a checkpoint: only with the options and images that it was begun with."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from retinagan.train.options import TrainingOptions
 from retinagan.train.part_work import TrainingError
 
 
-def resumed_state(checkpoint: Checkpoint, options: TrainingOptions) -> dict[str, Any]:
-    """Give the trainer's state that a checkpoint holds.
+def resumed_state(checkpoint: Checkpoint, options: TrainingOptions, images: list[str]) -> dict[str, Any]:
+    """Give the trainer's state that a checkpoint holds, for these options and names of training images.
 
     Raises
     ------
     TrainingError
-        If the checkpoint was released without that state, or the run's options are not these.
+        If the checkpoint was released without that state, or the run's options or images are not these.
     """
     if checkpoint.resume is None:
         raise TrainingError("this checkpoint was released without the trainer's state: it cannot be resumed")
@@ -31,6 +31,12 @@ def resumed_state(checkpoint: Checkpoint, options: TrainingOptions) -> dict[str,
         raise TrainingError(
             f"the run there has other options ({_difference(theirs, options)}): "
             "give the same ones, or another --out"
+        )
+    seen = checkpoint.record.get("training_images", images)  # older checkpoints do not say
+    if seen != images:
+        raise TrainingError(
+            f"the run there learns from {len(seen)} other images ({seen[0]}, ...), asked for are "
+            f"{len(images)} ({images[0]}, ...): give the same --data, or another --out"
         )
     return dict(checkpoint.resume)
 

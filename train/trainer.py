@@ -70,7 +70,7 @@ class Trainer:
         self.discriminator: Discriminator | None = None
         if options.has_discriminator:
             self.discriminator = laid_out(Discriminator(), options.precision)
-        self._origins: dict[str, Any] = {}
+        self._origins: dict[str, Any] = {"training_images": [image.name for image in images]}
         if options.init:
             self._start_from(load_checkpoint(find_checkpoint(options.init)))
         self._teacher: Teacher | None = None
@@ -200,14 +200,14 @@ class Trainer:
         )
 
     def load(self, checkpoint: Checkpoint) -> None:
-        """Go on from a checkpoint of the same options.
+        """Go on from a checkpoint of the same options and images.
 
         Raises
         ------
         TrainingError
-            If the checkpoint was released without the trainer's state, or its options differ.
+            If the checkpoint was released without the trainer's state, or its options or images differ.
         """
-        state = resumed_state(checkpoint, self.options)
+        state = resumed_state(checkpoint, self.options, self._origins["training_images"])
         self.iteration = int(state["iteration"])
         self.generator.load_state_dict(state["generator"])
         self.average.net.load_state_dict(checkpoint.generator.state_dict())

@@ -222,6 +222,17 @@ def test_a_run_may_be_computed_in_parts_and_half_precision(data, tmp_path):
     assert len(list((tmp_path / "run" / "tensorboard").iterdir())) == 1
 
 
+def test_a_run_does_not_go_on_with_other_images(data, tmp_path, capsys):
+    out = tmp_path / "run"
+    assert main(arguments(data, out)) == 0
+    model = (out / "model.pt").read_bytes()
+    assert main(arguments(data, out, "--split", "all")) == 2
+    error = capsys.readouterr().err
+    assert "the run there learns from 3 other images (21_training, ...), asked for are 5" in error
+    assert "give the same --data, or another --out" in error
+    assert (out / "model.pt").read_bytes() == model
+
+
 def test_no_autocast_is_fp32(data, tmp_path):
     assert main(arguments(data, tmp_path / "run", "--no-autocast")) == 0
     record = load_checkpoint(tmp_path / "run" / "model.pt").record
