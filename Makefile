@@ -3,7 +3,8 @@
 # make check  ruff and mypy, as versions pinned in tests/constraints.txt
 # All make a virtual environment of their own; PYTHON=python3.12 chooses the interpreter (3.10 or later).
 PYTHON ?= python3
-SOURCES := setup.py pyproject.toml MANIFEST.in $(shell find ace_ext runtime train export -type f \
+SOURCES := setup.py pyproject.toml MANIFEST.in README.md CHANGELOG.md LICENSE LICENSE-WEIGHTS.md \
+	$(shell find ace_ext runtime train export -type f \
 	-not -name '*.so' -not -name '_ace.c' -not -name '*.pyc')
 PIP := -m pip --disable-pip-version-check
 

@@ -122,7 +122,7 @@ def main() -> None:
         parser.error(f"--runs {options.runs}: expected 1 or more")
     if options.single and len(options.model) > 1:
         parser.error("--single: name one model")
-    if options.images is None and "RETINAGAN_DRIVE" not in os.environ:
+    if not options.images and "RETINAGAN_DRIVE" not in os.environ:
         parser.error("name a folder by --images, or DRIVE's by the environment variable RETINAGAN_DRIVE")
     images = options.images or str(Path(os.environ["RETINAGAN_DRIVE"]) / "test" / "images")
     if options.single:

@@ -106,6 +106,10 @@ def _check(arguments: argparse.Namespace, more: list[str]) -> None:
             f"{arguments.data}: expected a dataset with folders training and test, as DRIVE has, so that "
             "no image is on both sides"
         )
+    if arguments.synthetic and not Path(arguments.synthetic).is_dir():
+        raise ValueError(
+            f"--synthetic {arguments.synthetic}: no such folder; examples/synthetic_fundus.py draws one"
+        )
 
 
 def _check_plan(plan: argparse.Namespace) -> None:

@@ -193,9 +193,10 @@ class Gain:
     @property
     def verdict(self) -> str:
         """What these images say of it: "above", "below" or "not told apart"."""
-        if self.interval is None or self.interval[0] <= 0 <= self.interval[1]:
+        if self.interval is None:
             return "not told apart"
-        return "above" if self.interval[0] > 0 else "below"
+        low, high = self.interval  # NaN where no resample has the score
+        return "above" if low > 0 else "below" if high < 0 else "not told apart"
 
 
 def gain(first: Result, second: Result, region: str, score: str) -> Gain:

@@ -222,7 +222,7 @@ def _training(results: Sequence[Result]) -> str:
     return f"""## The trainings
 
 Means of the first and of the last tenth of each `log.csv`. D(x) and D(G(z)): the discriminator's answers to
-an expert's map and to the generator's, 1 an expert's, 0 generated. Each checkpoint's record has the command
+an expert's map and to the generator's, 1 an expert's, 0 generated. Each `model.pt`'s record has the command
 and all options.
 
 {_markdown(lines)}"""

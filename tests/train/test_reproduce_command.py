@@ -186,6 +186,7 @@ def test_a_stopped_training_ends_the_command(tmp_path, monkeypatch):
         (["--patch", "100"], "patches of 100 pixels: expected a multiple of 2"),
         (["--spli", "all"], "--split all: the test images score the systems; leave --split out"),
         (["--init", "retina-gan"], "--init retina-gan: no checkpoint fits all of the paper's systems"),
+        (["--synthetic", "nowhere"], "--synthetic nowhere: no such folder; examples"),
         (["--no-training"], "no system of this budget is trained; leave --no-training out"),
     ],
 )
