@@ -21,17 +21,17 @@ run: .venv/installed
 
 # The files of tests are shared out among the cores; those of one file stay together, with what they have built.
 test: .venv-test/installed
-	RETINAGAN_DIST=dist OMP_NUM_THREADS=1 .venv-test/bin/pytest --numprocesses auto --maxprocesses 8 \
+	RETINAGAN_DIST=.venv-test/dist OMP_NUM_THREADS=1 .venv-test/bin/pytest --numprocesses auto --maxprocesses 8 \
 		--dist loadfile --no-loadscope-reorder
-	tests/other_pythons.sh .venv-test/bin/python dist/retinagan-*.tar.gz
+	tests/other_pythons.sh .venv-test/bin/python .venv-test/dist/retinagan-*.tar.gz
 
 .venv-test/installed: $(SOURCES) tests/constraints.txt
 	$(PYTHON) -m venv .venv-test
 	.venv-test/bin/python $(PIP) install --quiet build
-	rm -rf dist && .venv-test/bin/python -m build --outdir dist .
+	rm -rf .venv-test/dist && .venv-test/bin/python -m build --outdir .venv-test/dist .
 	.venv-test/bin/python $(PIP) install --quiet -c tests/constraints.txt \
-		"$$(echo dist/retinagan-*.whl)[cpu,openvino,train,export,dev]"
-	.venv-test/bin/python $(PIP) install --quiet --force-reinstall --no-deps dist/retinagan-*.whl
+		"$$(echo .venv-test/dist/retinagan-*.whl)[cpu,openvino,train,export,dev]"
+	.venv-test/bin/python $(PIP) install --quiet --force-reinstall --no-deps .venv-test/dist/retinagan-*.whl
 	touch $@
 
 # mypy reads the rooms under their installed names.

@@ -55,7 +55,7 @@ def measure(images: str, model: str, threads: int) -> dict[str, object]:
     stages = {stage: statistics.median(row.seconds[stage] for row in rows) for stage in STAGES}
     return {
         "images": len(rows),
-        "size": f"{rows[0].width}x{rows[0].height}",
+        "size": " and ".join(sorted({f"{row.width}x{row.height}" for row in rows})),
         "rate": len(rows) / wall,
         "engine share": sum(row.seconds["infer"] for row in rows) / wall,
         "memory": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,

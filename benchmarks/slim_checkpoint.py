@@ -26,10 +26,14 @@ def slim(source: Path, target: Path) -> None:
 
 def slim_runs(source: Path, target: Path) -> None:
     """Copy the finished runs of a folder."""
-    for model in sorted(source.glob("*/model.pt")):
+    models = sorted(source.glob("*/model.pt"))
+    if not models:
+        sys.exit(f"{source}: expected folders with a model.pt, as retina-reproduce leaves them; found none")
+    for model in models:
         for path in (model, *sorted(model.parent.glob("iteration-*.pt"))):
             slim(path, target / path.relative_to(source))
-        shutil.copyfile(model.with_name("log.csv"), target / model.parent.name / "log.csv")
+        if (log := model.with_name("log.csv")).is_file():
+            shutil.copyfile(log, target / model.parent.name / log.name)
 
 
 def main() -> None:
@@ -37,6 +41,10 @@ def main() -> None:
     parser.add_argument("source", type=Path, help="checkpoint, or a folder of runs")
     parser.add_argument("target", type=Path, help="file, or for a folder of runs a folder")
     options = parser.parse_args()
+    if options.source.is_dir() == options.target.is_file() and options.target.exists():
+        parser.error(f"{options.target}: expected a {'folder' if options.source.is_dir() else 'file'}")
+    if options.target.resolve() == options.source.resolve():
+        parser.error(f"{options.target}: expected another place than the source, which stays as it is")
     try:
         (slim_runs if options.source.is_dir() else slim)(options.source, options.target)
     except (RetinaGanError, OSError) as error:

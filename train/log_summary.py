@@ -35,11 +35,22 @@ def summarize_log(path: Path, share: float = 0.1) -> list[LogPart]:
     -------
     list of LogPart
         Two; one where the log is too short for two, none where there is no log.
+
+    Raises
+    ------
+    ValueError
+        If it has not the columns of a training's log.
     """
     if not path.is_file():
         return []
     with path.open(newline="", encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
+        reader = csv.DictReader(file)
+        missing = [name for name in MEASURES if name not in (reader.fieldnames or ())]
+        if missing:
+            raise ValueError(
+                f"{path}: expected the columns of a training's log, missing {', '.join(missing)}"
+            )
+        rows = list(reader)
     span = max(round(len(rows) * share), 1)
     starts = dict.fromkeys((0, max(len(rows) - span, 0)))
     return [LogPart(start, start + span, _means(rows[start : start + span])) for start in starts if rows]

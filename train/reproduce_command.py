@@ -134,11 +134,16 @@ def _write(arguments: argparse.Namespace, more: list[str], results: list[Result]
         _draw_panels(find_samples(arguments.data, "test"), arguments, out / "panels")
         if arguments.synthetic:
             _draw_panels(find_samples(arguments.synthetic, ALL), arguments, page / "images")
+    training = train_parser.build_parser("retina-reproduce").parse_args(["--data", arguments.data, *more])
+    options = train_parser.options_of(training)
+    words = train_parser.deciding(training, options)
     facts = Facts(
-        command=_command(arguments, more),
+        command=_command(arguments, words, shown),
         data=folder_name(arguments.data),
         images=len(names),
         iterations=arguments.iterations,
+        batch=options.images,
+        patches=(options.preprocessing.working_size // options.patch) ** 2,
         machine=f"torch {torch.__version__}, {describe_cpu()}",
         synthetic=bool(shown and arguments.synthetic),
     )
@@ -157,10 +162,12 @@ def _draw_panels(samples: list[Sample], arguments: argparse.Namespace, folder: P
     draw_comparison(images, out, folder / "figure-8.png")
 
 
-def _command(arguments: argparse.Namespace, more: list[str]) -> str:
-    """Give the command with all that decides the result, and nothing that only this machine knows."""
+def _command(arguments: argparse.Namespace, training: list[str], synthetic: bool) -> str:
+    """Give the command with all that decides the page, and nothing that only this machine knows."""
     words = ["retina-reproduce", "--data", folder_name(arguments.data)]
-    words += ["--iterations", str(arguments.iterations), *more]
+    words += ["--iterations", str(arguments.iterations), *training]
+    if synthetic and arguments.synthetic:
+        words += ["--synthetic", folder_name(arguments.synthetic)]
     return shlex.join(words)
 
 

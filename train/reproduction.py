@@ -102,7 +102,7 @@ def training_arguments(
         words += ["--adversarial-weight", "0"]
     if system == PROGRESS_OF:
         words += ["--snapshots", str(snapshot_step(iterations))]
-    return train_parser.build_parser().parse_args([*more, *words])
+    return train_parser.build_parser("retina-reproduce").parse_args([*more, *words])
 
 
 def snapshot_step(iterations: int) -> int:
@@ -116,12 +116,14 @@ def is_trained(arguments: argparse.Namespace) -> bool:
     Raises
     ------
     ValueError
-        If it holds one that was trained on other images.
+        If it holds one that was trained on other images, or that does not say how it was trained.
     """
     path = Path(arguments.out) / MODEL_FILE
     if not path.is_file():
         return False
     record, options = load_checkpoint(path).record, train_parser.options_of(arguments)
+    if "options" not in record:
+        raise ValueError(f"{path} has no record of its training: choose another --out")
     theirs = {**record["options"], "precision": options.precision}  # each machine chooses its own
     if theirs != options.to_plain() or record["iterations"] != options.iterations:
         return False
@@ -168,7 +170,8 @@ def ranks(results: list[Result], region: str, score: str) -> list[tuple[int, int
     Returns
     -------
     list of (int, int, int)
-        For each system its rank on all images, and the lowest and highest of 95 % of the resamples.
+        For each system its rank on all images, and the lowest and highest of 95 % of the resamples, which
+        say nothing of a single image.
     """
     values = np.array([getattr(result.pooled(region), score) for result in results])[:, None]
     draws = np.stack([result.draws[region][score] for result in results])  # (systems, resamples)

@@ -31,7 +31,7 @@ def draw_line_figures(results: Sequence[Result], names: Sequence[str], folder: P
 
 
 def draw_progress(image: LabelledImage, run: Path, iterations: int, path: Path) -> None:
-    """Draw figure 7: a detail, the expert's vessels, and Retina-GAN's map on the way.
+    """Draw figure 7: a detail, the expert's vessels, and Retina-GAN's map on the way, where it was kept.
 
     Parameters
     ----------
@@ -44,7 +44,8 @@ def draw_progress(image: LabelledImage, run: Path, iterations: int, path: Path) 
         The PNG file.
     """
     step = snapshot_step(iterations)
-    models = {number: run / snapshot_name(number) for number in (step, 2 * step) if number < iterations}
+    kept = {number: run / snapshot_name(number) for number in (step, 2 * step) if number < iterations}
+    models = {number: path for number, path in kept.items() if path.is_file()}
     models[iterations] = run / MODEL_FILE
     window = _richest_window(image)
     row: dict[str, Picture] = {"image": image.image[window], "expert": image.truth[window]}

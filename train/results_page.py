@@ -34,6 +34,10 @@ class Facts:
         How many were scored.
     iterations : int
         The budget of each system.
+    batch : int
+        Whole images in each iteration.
+    patches : int
+        That each image is cut into.
     machine : str
         What scored them.
     synthetic : bool
@@ -44,6 +48,8 @@ class Facts:
     data: str
     images: int
     iterations: int
+    batch: int
+    patches: int
     machine: str
     synthetic: bool
 
@@ -69,18 +75,22 @@ def results_page(results: Sequence[Result], facts: Facts) -> str:
         _ranking(list(results)),
         _all_scores(results),
         _figures(facts),
-        _training(results),
     ]
+    if any(result.log for result in results):
+        sections.append(_training(results))
     return "\n\n".join(sections) + "\n"
 
 
 def _opening(facts: Facts) -> str:
+    budget = f"{facts.iterations:,} {'iteration' if facts.iterations == 1 else 'iterations'}"
+    batch = "one whole image" if facts.batch == 1 else f"{facts.batch} whole images, each"
+    cut = "one patch" if facts.patches == 1 else f"{facts.patches} patches"
     return f"""# The paper's tables
 
     {facts.command}
 
 trains what is missing of the paper's systems and writes this page. All systems have one budget:
-{facts.iterations:,} iterations of one whole image, cut into 16 patches and regrouped, the same images in the
+{budget} of {batch} cut into {cut} and regrouped, the same images in the
 same order; U-Net and RU-Net without a discriminator. The split is by image: none of the {facts.images} test
 images of {facts.data} was trained on, and each threshold was chosen on training images. Scored with
 {facts.machine}.
@@ -146,9 +156,15 @@ may well miss 0 by chance. They say nothing of other seeds: each system was trai
 
 def _gain_cells(one: Gain) -> tuple[str, str]:
     if one.interval is None:
-        return f"{one.value:+.4f}", one.verdict
+        return _signed(one.value), one.verdict
     low, high = one.interval
-    return f"{one.value:+.4f} [{low:+.4f} to {high:+.4f}]", one.verdict
+    return f"{_signed(one.value)} [{_signed(low)} to {_signed(high)}]", one.verdict
+
+
+def _signed(value: float) -> str:
+    """Give four decimals, or as many as show on which side of 0 it lies."""
+    decimals = 4 if abs(value) >= 0.00005 or not value else math.ceil(-math.log10(abs(value)))
+    return f"{value:+.{decimals}f}"
 
 
 def _ranking(results: list[Result]) -> str:
@@ -165,7 +181,11 @@ def _ranking(results: list[Result]) -> str:
             cells = [results[number].system.title]
             for name, column in zip(("auc", "sensitivity_at_98"), columns, strict=True):
                 rank, low, high = column[number]
-                cells += [_with_interval(results[number], region, name), f"{rank} [{low}-{high}]"]
+                single = results[number].interval(region) is None
+                cells += [
+                    _with_interval(results[number], region, name),
+                    f"{rank}" if single else f"{rank} [{low}-{high}]",
+                ]
             lines.append(cells)
         parts.append(f"{region[0].upper()}{region[1:]}:\n\n{_markdown(lines)}")
     return "\n\n".join(parts)

@@ -74,10 +74,10 @@ _OF_NO_CONSEQUENCE = (
 """Options that leave the weights as they are; the data is named by its folder's own name."""
 
 
-def build_parser() -> argparse.ArgumentParser:
-    """Build the command's parser."""
+def build_parser(command: str = "retina-train") -> argparse.ArgumentParser:
+    """Build the command's parser; its errors are said to be that command's."""
     parser = argparse.ArgumentParser(
-        prog="retina-train", description="Train a vessel segmentation model.", epilog=EPILOG
+        prog=command, description="Train a vessel segmentation model.", epilog=EPILOG, allow_abbrev=False
     )
     add = parser.add_argument
     add("--data", required=True, metavar="DIR",
@@ -196,7 +196,12 @@ def command_of(arguments: argparse.Namespace, options: TrainingOptions) -> str:
 
     Where several processes shared the batches it is the command of one process that gives the same model.
     """
-    words = ["retina-train", "--data", folder_name(arguments.data)]
+    return shlex.join(["retina-train", "--data", folder_name(arguments.data), *deciding(arguments, options)])
+
+
+def deciding(arguments: argparse.Namespace, options: TrainingOptions) -> list[str]:
+    """Give the options, as words of a command, that decide the result and are not as they are by default."""
+    words = []
     decided = vars(arguments) | {"accumulate": options.accumulate if options.accumulate > 1 else None}
     for action in build_parser()._actions:
         value = decided.get(action.dest, action.default)
@@ -207,4 +212,4 @@ def command_of(arguments: argparse.Namespace, options: TrainingOptions) -> str:
             words.append(",".join(map(str, value)))
         elif action.nargs != 0:
             words.append(str(value))
-    return shlex.join(words)
+    return words

@@ -7,6 +7,7 @@ the iteration's number, so a trainer that loads a saved state goes on bit for bi
 from __future__ import annotations
 
 import copy
+import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
@@ -21,7 +22,7 @@ from retinagan.train.checkpoint import Checkpoint, load_checkpoint
 from retinagan.train.checkpoints import find_checkpoint
 from retinagan.train.datasets import TrainingImage
 from retinagan.train.discriminator import Discriminator
-from retinagan.train.generator import Generator
+from retinagan.train.generator import MODELS, Generator, GeneratorConfig, generator_config
 from retinagan.train.layout import laid_out
 from retinagan.train.options import TrainingOptions
 from retinagan.train.part_work import PartWork, TrainingError
@@ -93,12 +94,26 @@ class Trainer:
         if theirs != self.generator.config:
             differing = theirs.differing(self.generator.config)
             raise TrainingError(
-                f"{self.options.init} is another net than --model {self.options.model} ({differing}): leave "
-                "--widths, --steps and --layers out, and choose the --model that it was trained as"
+                f"{self.options.init} is another net than --model {self.options.model} ({differing}): "
+                f"{self._advice(theirs)}"
             )
         self.generator.load_state_dict(checkpoint.generator.state_dict())
         if self.discriminator is not None and checkpoint.discriminator is not None:
             self.discriminator.load_state_dict(checkpoint.discriminator.state_dict())
+
+    def _advice(self, theirs: GeneratorConfig) -> str:
+        """Say by which options a net has that shape."""
+
+        def shaped(config: GeneratorConfig) -> GeneratorConfig:
+            return dataclasses.replace(config, widths=theirs.widths, steps=theirs.steps, layers=theirs.layers)
+
+        fitting = [name for name in MODELS if shaped(generator_config(name)) == theirs]
+        advice = []
+        if self.options.model not in fitting:
+            advice.append(f"choose --model {' or '.join(fitting)}")
+        if shaped(self.generator.config) != self.generator.config:
+            advice.append("leave --widths, --steps and --layers out")
+        return "; ".join(advice)
 
     def _make_steps(self) -> dict[str, Step]:
         options, adversarial = self.options, self.options.adversarial

@@ -52,6 +52,37 @@ def test_of_a_folder_the_finished_runs_are_taken(slim, tmp_path):
     assert written == {"done/model.pt", "done/iteration-5.pt", "done/log.csv"}
 
 
+def test_a_run_without_a_log_is_taken_too(slim, tmp_path):
+    write(tmp_path / "runs" / "done" / "model.pt")
+    slim(tmp_path / "runs", tmp_path / "out")
+    assert [path.name for path in (tmp_path / "out" / "done").iterdir()] == ["model.pt"]
+
+
+@pytest.mark.parametrize(
+    ("source", "target", "message"),
+    [
+        ("runs", "runs", "runs: expected another place than the source"),
+        ("a.pt", "a.pt", "a.pt: expected another place than the source"),
+        ("a.pt", "runs", "runs: expected a file"),
+        ("runs", "a.pt", "a.pt: expected a folder"),
+    ],
+)
+def test_a_target_that_will_not_do_is_explained(slim, tmp_path, capsys, source, target, message):
+    write(tmp_path / "a.pt")
+    write(tmp_path / "runs" / "done" / "model.pt")
+    before = (tmp_path / "a.pt").read_bytes()
+    with pytest.raises(SystemExit) as caught:
+        slim(tmp_path / source, tmp_path / target)
+    assert caught.value.code == 2
+    assert message in capsys.readouterr().err
+    assert (tmp_path / "a.pt").read_bytes() == before
+
+
+def test_a_folder_without_runs_is_explained(slim, tmp_path):
+    with pytest.raises(SystemExit, match="expected folders with a model"):
+        slim(tmp_path, tmp_path / "out")
+
+
 def test_what_is_no_checkpoint_is_explained(slim, tmp_path):
     with pytest.raises(SystemExit, match="no such checkpoint"):
         slim(tmp_path / "gone.pt", tmp_path / "b.pt")

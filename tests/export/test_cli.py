@@ -239,7 +239,9 @@ def test_a_torch_file_of_another_program(tmp_path, capsys):
 
 
 def test_a_missing_checkpoint(tmp_path, capsys):
-    assert "gone.pt: no such checkpoint" in fails(capsys, tmp_path / "gone.pt", "--out", tmp_path)
+    for more in ([], ["--plan"]):
+        message = fails(capsys, tmp_path / "gone.pt", "--out", tmp_path, *more)
+        assert 'gone.pt" is neither a model file nor a bundled model; bundled are: retina-gan' in message
 
 
 @pytest.mark.parametrize(

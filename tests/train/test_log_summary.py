@@ -27,5 +27,11 @@ def test_a_short_log_has_fewer_parts(tmp_path, count, parts):
     assert len(summarize_log(write(tmp_path / "log.csv", count))) == parts
 
 
+def test_another_table_is_explained(tmp_path):
+    (tmp_path / "log.csv").write_text("iteration,pixel,adversarial,discriminator\n0,1,,\n")
+    with pytest.raises(ValueError, match=r"log\.csv: expected the columns .* missing d_expert, d_generated"):
+        summarize_log(tmp_path / "log.csv")
+
+
 def test_without_a_log_there_is_none(tmp_path):
     assert summarize_log(tmp_path / "log.csv") == []

@@ -46,7 +46,10 @@ def test_which_systems_have_a_discriminator(model, expected):
     ("wrong", "message"),
     [
         ({"model": "vgg"}, "unknown model 'vgg'"),
-        ({"patch": 100}, "patches of 100 pixels: expected a multiple of 8 that divides .* 512"),
+        (
+            {"patch": 100},
+            "patches of 100 pixels: expected a multiple of 8 that divides .* 512 pixels, such as --patch 128",
+        ),
         ({"patch": 4}, "patches of 4 pixels: expected a multiple of 8"),
         ({"patches": StageOptions(0, 1e-3)}, "nothing to train: both stages have 0 iterations"),
         (

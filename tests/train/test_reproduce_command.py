@@ -2,6 +2,7 @@
 
 import csv
 import re
+import shutil
 
 import cv2
 import pytest
@@ -10,7 +11,8 @@ from other_layouts import as_plain
 from small_dataset import write_dataset
 
 from retinagan.train import train_command
-from retinagan.train.checkpoint import load_checkpoint
+from retinagan.train.checkpoint import Checkpoint, load_checkpoint
+from retinagan.train.generator import Generator, GeneratorConfig
 from retinagan.train.paper import CLAIMS, SYSTEMS
 from retinagan.train.reproduce_command import main
 
@@ -70,7 +72,11 @@ def test_every_system_has_the_same_budget(folder):
 
 def test_the_page_sets_the_paper_beside_every_figure(folder):
     page = (folder / "page" / "results.md").read_text()
-    assert "retina-reproduce --data drawn --iterations 2 --widths 4,8" in page
+    command = "retina-reproduce --data drawn --iterations 2 --precision fp32 --patch 128"
+    assert sorted(page.splitlines()[2].split()) == sorted(
+        f"{command} --working-size 256 --widths 4,8 --synthetic eyes".split()
+    )
+    assert "2 iterations of one whole image cut into 4 patches" in page.replace("\n", " ")
     tables = page.split("## ")
     first = next(part for part in tables if part.startswith("Table 1"))
     cells = [
@@ -140,7 +146,7 @@ def test_started_again_it_trains_only_what_is_missing(folder, monkeypatch):
     monkeypatch.setattr(train_command, "train", watched)
     before = (folder / "page" / "results.md").read_text()
     (folder / "runs" / "unet-ace" / "model.pt").unlink()
-    assert main(arguments(folder, "--synthetic", str(folder / "drawn"))) == 0
+    assert main(arguments(folder, "--synthetic", str(folder / "eyes"))) == 0
     assert trained == ["unet"]
     assert (folder / "page" / "results.md").read_text() == before, "the run went on from its checkpoint"
 
@@ -169,6 +175,35 @@ def test_models_of_another_dataset_are_not_taken_for_this_ones(folder, tmp_path,
     assert not (tmp_path / "results.md").exists()
 
 
+def test_a_model_that_does_not_say_how_it_was_trained_is_none_of_these(folder, tmp_path, capsys):
+    model = folder / "runs" / "gan-ace" / "model.pt"
+    model.rename(tmp_path / "model.pt")
+    try:
+        Checkpoint(Generator(GeneratorConfig(widths=(4, 8)))).save(model)
+        assert main([*arguments(folder), "--page", str(tmp_path)]) == 2
+    finally:
+        (tmp_path / "model.pt").replace(model)
+    assert "gan-ace/model.pt has no record of its training: choose another --out" in capsys.readouterr().err
+
+
+def test_what_was_not_copied_is_left_out(folder, tmp_path):
+    for model in (folder / "runs").glob("*/model.pt"):
+        (tmp_path / "runs" / model.parent.name).mkdir(parents=True)
+        shutil.copyfile(model, tmp_path / "runs" / model.parent.name / model.name)
+    places = ["--out", str(tmp_path / "runs"), "--page", str(tmp_path / "page")]
+    assert main([*arguments(folder), *places, "--no-training"]) == 0
+    page = (tmp_path / "page" / "results.md").read_text()
+    assert "## The trainings" not in page
+    assert (tmp_path / "runs" / "panels" / "figure-7.png").is_file()
+
+
+def test_an_unknown_option_is_said_by_this_command(folder, capsys):
+    with pytest.raises(SystemExit) as caught:
+        main([*arguments(folder), "--magic"])
+    assert caught.value.code == 2
+    assert "retina-reproduce: error: unrecognized arguments: --magic" in capsys.readouterr().err
+
+
 def test_a_stopped_training_ends_the_command(tmp_path, monkeypatch):
     write_dataset(tmp_path / "drawn", training=1, test=1)
     monkeypatch.setattr(train_command, "train", lambda plan: 143)
@@ -183,8 +218,8 @@ def test_a_stopped_training_ends_the_command(tmp_path, monkeypatch):
         (["--model", "unet"], "--model: every system of the paper has its own; leave it out"),
         (["--preprocess=none"], "--preprocess=none: every system of the paper has its own"),
         (["--data", "nowhere"], "nowhere: expected a dataset with folders training and test"),
-        (["--patch", "100"], "patches of 100 pixels: expected a multiple of 2"),
-        (["--spli", "all"], "--split all: the test images score the systems; leave --split out"),
+        (["--patch", "100"], "that divides the working size of 256 pixels, such as --patch 128"),
+        (["--split", "all"], "--split all: the test images score the systems; leave --split out"),
         (["--init", "retina-gan"], "--init retina-gan: no checkpoint fits all of the paper's systems"),
         (["--synthetic", "nowhere"], "--synthetic nowhere: no such folder; examples"),
         (["--no-training"], "no system of this budget is trained; leave --no-training out"),

@@ -185,7 +185,8 @@ def test_training_starts_from_another_checkpoint(images, tmp_path):
     second = Trainer(images, small_options(3, init=str(tmp_path / "a.pt")))
     assert same(second.generator, first.average.net)
     expected = (
-        "is another net than --model unet (recurrent True, expected False; attention True, expected False)"
+        "is another net than --model unet (recurrent True, expected False; attention True, expected False): "
+        "choose --model retina-gan"
     )
     with pytest.raises(TrainingError, match=re.escape(expected)):
         Trainer(images, small_options(3, model="unet", init=str(tmp_path / "a.pt")))
