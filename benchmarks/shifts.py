@@ -6,7 +6,8 @@
 The dataset is the folder that RETINAGAN_DRIVE names, or --data. A model is a bundled name, an ONNX file or a
 checkpoint. All pixels inside the FOV are pooled, at the shifted image's own size. "threshold lost" is the
 Dice that the model's own threshold gives away against the best threshold under that shift; "calibration" the
-mean difference between the probability and the share of vessels at that probability.
+mean difference between the probability and the share of vessels at that probability. Of several models the
+end sets the mean of the shifts of the first beside each other's, with intervals over the images.
 """
 
 import argparse
@@ -19,9 +20,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 from tqdm import tqdm
 
 from retinagan.runtime.errors import ImageError, RetinaGanError
+from retinagan.train.bootstrap import LEVEL, RESAMPLES, ends, resample_histograms
 from retinagan.train.dataset_files import Sample, find_samples
 from retinagan.train.datasets import load_labelled
 from retinagan.train.metrics import LEVELS, Histogram
@@ -29,6 +32,23 @@ from retinagan.train.prediction import Predictor, open_predictor
 from retinagan.train.shifts import SHIFTS
 
 BINS = 20
+
+Draws = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One model's figures under all shifts, and its scores on resamples of the images.
+
+    Attributes
+    ----------
+    lines : list of Line
+    draws : mapping of str to mapping of str to (resamples,) float64
+        By shift and by score; the same resamples for all models.
+    """
+
+    lines: list["Line"]
+    draws: dict[str, dict[str, Draws]]
 
 
 @dataclass(frozen=True)
@@ -54,7 +74,7 @@ def calibration_error(histogram: Histogram) -> float:
     return float(np.abs(probability - vessels).sum() / pixels.sum())
 
 
-def measure(name: str, predictor: Predictor, samples: list[Sample], shifts: Iterable[str]) -> list[Line]:
+def measure(name: str, predictor: Predictor, samples: list[Sample], shifts: Iterable[str]) -> Measured:
     """Score one model under each shift; images are read once for all."""
     shifts = list(shifts)
     histograms: dict[str, list[Histogram]] = {shift: [] for shift in shifts}
@@ -69,12 +89,15 @@ def measure(name: str, predictor: Predictor, samples: list[Sample], shifts: Iter
                 failed[shift] += 1
                 probability = np.zeros(shifted.truth.shape, np.float32)
             histograms[shift].append(Histogram.of(probability, shifted.truth, shifted.fov))
-    return [_line(name, shift, predictor, histograms[shift], failed[shift]) for shift in shifts]
-
-
-def _line(name: str, shift: str, predictor: Predictor, histograms: list[Histogram], failed: int) -> Line:
-    pooled = Histogram.pooled(histograms)
     threshold = 0.5 if predictor.threshold is None else predictor.threshold
+    return Measured(
+        [_line(name, shift, threshold, histograms[shift], failed[shift]) for shift in shifts],
+        {shift: resample_histograms(histograms[shift], threshold) for shift in shifts},
+    )
+
+
+def _line(name: str, shift: str, threshold: float, histograms: list[Histogram], failed: int) -> Line:
+    pooled = Histogram.pooled(histograms)
     best = pooled.best_threshold()
     scores = pooled.scores(threshold)
     return Line(
@@ -99,7 +122,7 @@ def table(lines: list[Line]) -> str:
     for line in lines:
         lost = ["", ""]
         if plain is not None and line is not plain:
-            lost = [f"{plain.auc - line.auc:.4f}", f"{plain.dice - line.dice:.4f}"]
+            lost = [_figure(plain.auc - line.auc), _figure(plain.dice - line.dice)]
         note = f" ({line.failed} images refused)" if line.failed else ""
         cells = [line.shift + note, f"{line.auc:.4f}", lost[0], f"{line.dice:.4f}", lost[1]]
         cells += [f"{line.best_dice - line.dice:.4f}", f"{line.calibration:.3f}"]
@@ -114,6 +137,43 @@ def table(lines: list[Line]) -> str:
     return "\n".join(rows)
 
 
+def _figure(value: float) -> str:
+    return f"{round(value, 4) + 0.0:.4f}"  # without the sign of a 0
+
+
+def comparison(models: list[Measured]) -> str:
+    """Give how much the first model's means of the shifts are above each other model's, as Markdown."""
+    first = _means(models[0])
+    rows = [
+        f"{models[0].lines[0].model} above the others on the mean of the shifts; in brackets {LEVEL:.0%} of "
+        f"{RESAMPLES:,} resamples of the images:",
+        "",
+        f"| | {' | '.join(first)} |",
+        f"| --- |{' ---: |' * len(first)}",
+    ]
+    for other in models[1:]:
+        cells = []
+        for title, (value, draws) in _means(other).items():
+            low, high = ends(first[title][1] - draws)
+            cells.append(f"{first[title][0] - value:+.4f} [{low:+.4f} to {high:+.4f}]")
+        rows.append(f"| {other.lines[0].model} | {' | '.join(cells)} |")
+    return "\n".join(rows)
+
+
+def _means(one: Measured) -> dict[str, tuple[float, Draws]]:
+    """Give the mean of the shifts and what is lost there, each of all images and of the resamples."""
+    plain = next((line for line in one.lines if line.shift == "none"), None)
+    shifted = [line for line in one.lines if line is not plain]
+    columns = {}
+    for title, name in (("AUC", "auc"), ("Dice", "dice")):
+        value = float(np.mean([getattr(line, name) for line in shifted]))
+        draws = np.mean([one.draws[line.shift][name] for line in shifted], axis=0)
+        columns[title] = value, draws
+        if plain is not None:
+            columns[f"{title} lost"] = getattr(plain, name) - value, one.draws["none"][name] - draws
+    return columns
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description="Score models under synthetic shifts.")
     parser.add_argument("models", nargs="+", metavar="MODEL", help="bundled name, ONNX file or checkpoint")
@@ -125,20 +185,21 @@ def main() -> None:
     data = options.data or os.environ.get("RETINAGAN_DRIVE")
     if data is None:
         parser.error("name a dataset by --data, or DRIVE's by the environment variable RETINAGAN_DRIVE")
-    everything = []
+    everything: list[Measured] = []
     try:
         samples = find_samples(data, "test")
         for model in options.models:
             predictor = open_predictor(model, options.threads)
             with predictor.resources:
-                lines = measure(model, predictor, samples, options.shifts)
-            everything += lines
+                everything.append(measure(model, predictor, samples, options.shifts))
             print(f"{predictor.description}; {len(samples)} images; threshold {predictor.threshold}\n")
-            print(table(lines), end="\n\n", flush=True)
+            print(table(everything[-1].lines), end="\n\n", flush=True)
     except RetinaGanError as error:
         sys.exit(str(error))
+    if len(everything) > 1 and set(options.shifts) != {"none"}:
+        print(comparison(everything))
     if options.json:
-        lines_as_plain = [dataclasses.asdict(line) for line in everything]
+        lines_as_plain = [dataclasses.asdict(line) for model in everything for line in model.lines]
         options.json.write_text(json.dumps(lines_as_plain, indent=1) + "\n", encoding="utf-8")
 
 

@@ -41,12 +41,15 @@ def main() -> None:
     parser.add_argument("source", type=Path, help="checkpoint, or a folder of runs")
     parser.add_argument("target", type=Path, help="file, or for a folder of runs a folder")
     options = parser.parse_args()
-    if options.source.is_dir() == options.target.is_file() and options.target.exists():
-        parser.error(f"{options.target}: expected a {'folder' if options.source.is_dir() else 'file'}")
-    if options.target.resolve() == options.source.resolve():
-        parser.error(f"{options.target}: expected another place than the source, which stays as it is")
+    source, target = options.source, options.target
+    if not source.exists():
+        parser.error(f"{source}: no such file or folder; expected a checkpoint, or a folder of runs")
+    if target.exists() and target.is_dir() != source.is_dir():
+        parser.error(f"{target}: expected a {'folder' if source.is_dir() else 'file'}, as {source} is")
+    if target.resolve().is_relative_to(source.resolve()):
+        parser.error(f"{target}: expected another place than the source, which stays as it is")
     try:
-        (slim_runs if options.source.is_dir() else slim)(options.source, options.target)
+        (slim_runs if source.is_dir() else slim)(source, target)
     except (RetinaGanError, OSError) as error:
         sys.exit(str(error))
 

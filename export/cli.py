@@ -97,7 +97,7 @@ def _run(arguments: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
 def _request(arguments: argparse.Namespace) -> Request:
     """Understand what is asked for."""
     name = arguments.source
-    source = find_model(name)
+    source = Path(name) if Path(name).suffix else find_model(name)
     if source.suffix in (".engine", ".plan"):
         raise ModelError(f"{source}: an engine is exported already; look at it with --check")
     engine, no_engine = choose_engine(arguments.engine)

@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from retinagan.train.map_counts import MapCounts
-from retinagan.train.metrics import SPECIFICITY, Scores, level_of
+from retinagan.train.metrics import SPECIFICITY, Histogram, Scores, level_of
 
-RESAMPLES = 2000
+RESAMPLES = 20_000
 SEED = 0
 LEVEL = 0.95
 """Share of the resamples inside an interval."""
@@ -39,13 +39,29 @@ def resample(counts: list[MapCounts], resamples: int = RESAMPLES, seed: int = SE
     dict of str to (resamples,) float64
         For each field of `Scores`; NaN where a resample has nothing to count.
     """
-    number = len(counts)
+    weights = _weights(len(counts), resamples, seed)
+    scores = _histogram_scores(weights, [one.histogram for one in counts], counts[0].threshold)
+    return {**scores, "cldice": _cldice(weights, counts)}
+
+
+def resample_histograms(
+    histograms: list[Histogram], threshold: float, resamples: int = RESAMPLES, seed: int = SEED
+) -> dict[str, Values]:
+    """Score resamples as `resample` does, of images whose centrelines were not counted."""
+    return _histogram_scores(_weights(len(histograms), resamples, seed), histograms, threshold)
+
+
+def _weights(number: int, resamples: int, seed: int) -> Values:
+    """Draw how often each of so many images is in each resample; (B, n)."""
     random = np.random.default_rng(seed)
-    weights = random.multinomial(number, np.full(number, 1.0 / number), resamples).astype(np.float64)
+    return random.multinomial(number, np.full(number, 1.0 / number), resamples).astype(np.float64)
+
+
+def _histogram_scores(weights: Values, histograms: list[Histogram], threshold: float) -> dict[str, Values]:
     # From here on: B resamples, n images, L levels.
-    vessels = np.stack([one.histogram.vessels for one in counts]).astype(np.float64)  # (n, L)
-    background = np.stack([one.histogram.background for one in counts]).astype(np.float64)
-    level = level_of(counts[0].threshold)
+    vessels = np.stack([one.vessels for one in histograms]).astype(np.float64)  # (n, L)
+    background = np.stack([one.background for one in histograms]).astype(np.float64)
+    level = level_of(threshold)
     positive, negative = weights @ vessels.sum(axis=1), weights @ background.sum(axis=1)  # (B,)
     true_positive = weights @ vessels[:, level:].sum(axis=1)
     false_positive = weights @ background[:, level:].sum(axis=1)
@@ -57,7 +73,6 @@ def resample(counts: list[MapCounts], resamples: int = RESAMPLES, seed: int = SE
             "dice": 2 * true_positive / (true_positive + false_positive + positive),
             "auc": _auc(weights, vessels, background) / (positive * negative),
             "sensitivity_at_98": _true_positive_at(weights, vessels, background) / positive,
-            "cldice": _cldice(weights, counts),
         }
 
 
@@ -105,7 +120,7 @@ def _cldice(weights: Values, counts: list[MapCounts]) -> Values:
     precision, sensitivity = found_right / np.maximum(found, 1), drawn_found / np.maximum(drawn, 1)
     nothing = np.where(found + drawn > 0, 0.0, np.nan)
     both = precision + sensitivity
-    return np.where(both > 0, 2 * precision * sensitivity / both, nothing)
+    return np.where(both > 0, 2 * precision * sensitivity / np.where(both > 0, both, 1), nothing)
 
 
 def interval(values: dict[str, Values]) -> tuple[Scores, Scores]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import io
 import json
 import pickle
 from collections.abc import Mapping
@@ -69,8 +70,10 @@ class Checkpoint:
             "record": json.loads(json.dumps(dict(self.record))),  # plain types, or an error now
             "resume": None if self.resume is None else dict(self.resume),
         }
+        buffer = io.BytesIO()  # torch says of a full disk RuntimeError, of whatever it may be
+        torch.save(values, buffer)
         with written_atomically(path) as temporary:
-            torch.save(values, temporary)
+            temporary.write_bytes(buffer.getbuffer())
 
     def released(self) -> Checkpoint:
         """Give the checkpoint without what only the trainer needs."""

@@ -15,6 +15,7 @@ from tqdm import tqdm
 from retinagan.runtime import __version__
 from retinagan.runtime.errors import RetinaGanError
 from retinagan.train.bootstrap import LEVEL, RESAMPLES, SEED
+from retinagan.train.comparison import Difference, differences
 from retinagan.train.dataset_files import (
     ALL,
     SPLITS,
@@ -27,10 +28,10 @@ from retinagan.train.dataset_files import (
     print_notes,
 )
 from retinagan.train.datasets import LabelledImage, load_labelled
-from retinagan.train.evaluation import inside_fov, measure, score
+from retinagan.train.evaluation import Measured, inside_fov, measure, score
 from retinagan.train.prediction import Predict, Predictor, open_predictor
 from retinagan.train.release import folder_name
-from retinagan.train.score_files import table, write_csv, write_json
+from retinagan.train.score_files import as_entry, difference_table, table, write_csv, write_json
 
 DEFAULT_THRESHOLD = 0.5
 
@@ -67,6 +68,8 @@ def build_parser() -> argparse.ArgumentParser:
         help="probability from which on a pixel is a vessel, or the word training: choose it on the "
         "dataset's training images (default: the model's own, else 0.5)",
     )
+    add("--against", metavar="MODEL_OR_MAPS", help="score this too, at its own threshold, and print "
+        "how much the first is above it, with intervals over the images")  # fmt: skip
     add("--out", metavar="DIR", help="write scores.csv and scores.json there, with a row for each image")
     add("--figures", action="store_true", help="draw ROC curves, lines for each image, and panels into --out")
     add("--each", action="store_true", help="print each image's scores too")
@@ -89,21 +92,40 @@ def evaluate(arguments: argparse.Namespace) -> int:
         if arguments.figures:
             predict = _drawing_panels(predict, threshold.value, folder / "panels")
         measured = list(measure(predict, _loaded(samples, arguments.quiet), threshold.value))
+    above = None if arguments.against is None else _above(measured, arguments, samples)
     rows = score(measured)
     kind = "" if arguments.split == ALL else f"{arguments.split} "
     print(f"{predictor.description}; {len(samples)} {kind}images of {arguments.data}")
     print(f"scored: {dataset.description}{_known_images(predictor, arguments.data, samples)}")
     print(f"threshold {threshold.value:.4g}: {threshold.origin}")
     print(table(rows, arguments.each))
+    if above is not None:
+        print(f"\n{arguments.source} above {arguments.against}, each at its own threshold:")
+        print(difference_table(above))
     if arguments.out:
         write_csv(rows, folder / "scores.csv")
-        write_json(rows, _facts(arguments, predictor, dataset, threshold), folder / "scores.json")
+        facts = _facts(arguments, predictor, dataset, threshold)
+        if above is not None:
+            facts["above"] = {"source": arguments.against, "differences": [as_entry(one) for one in above]}
+        write_json(rows, facts, folder / "scores.json")
         if arguments.figures:
             from retinagan.train.evaluation_figures import draw_evaluation
 
             draw_evaluation(measured, rows, folder)
         print(f"written: {', '.join(str(path) for path in sorted(folder.iterdir()))}")
     return 0
+
+
+def _above(
+    measured: list[Measured], arguments: argparse.Namespace, samples: list[Sample]
+) -> list[Difference]:
+    """Score what --against names on the same images, and compare."""
+    other = open_predictor(arguments.against, arguments.threads)
+    with other.resources:
+        threshold = DEFAULT_THRESHOLD if other.threshold is None else other.threshold
+        return differences(
+            measured, list(measure(other.predict, _loaded(samples, arguments.quiet), threshold))
+        )
 
 
 def _output_folder(arguments: argparse.Namespace) -> Path:

@@ -1,10 +1,11 @@
-"""What a training's `log.csv` comes to: the means of its first and last iterations."""
+"""What a training's `log.csv` comes to: the means of each stage's first and last iterations."""
 
 from __future__ import annotations
 
 import csv
 import math
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 
 MEASURES = ("pixel", "adversarial", "discriminator", "d_expert", "d_generated")
@@ -17,43 +18,57 @@ class LogPart:
 
     Attributes
     ----------
+    stage : str
+        "patches", "adversarial" or "images".
     first, last : int
         The iterations, the last one exclusive.
     means : mapping of str to float
         Of `MEASURES`; NaN where the training has no such figure.
     """
 
+    stage: str
     first: int
     last: int
     means: dict[str, float]
 
 
 def summarize_log(path: Path, share: float = 0.1) -> list[LogPart]:
-    """Give the means of the first and of the last iterations of a log, each that share of all.
+    """Give the means of the first and of the last iterations of each stage, each that share of the stage.
 
     Returns
     -------
     list of LogPart
-        Two; one where the log is too short for two, none where there is no log.
+        Two of each stage; one where it is too short for two; none at all where there is no log.
 
     Raises
     ------
     ValueError
-        If it has not the columns of a training's log.
+        If it is not a training's log.
     """
     if not path.is_file():
         return []
     with path.open(newline="", encoding="utf-8") as file:
         reader = csv.DictReader(file)
-        missing = [name for name in MEASURES if name not in (reader.fieldnames or ())]
+        missing = [
+            name for name in ("iteration", "stage", *MEASURES) if name not in (reader.fieldnames or ())
+        ]
         if missing:
             raise ValueError(
                 f"{path}: expected the columns of a training's log, missing {', '.join(missing)}"
             )
         rows = list(reader)
-    span = max(round(len(rows) * share), 1)
-    starts = dict.fromkeys((0, max(len(rows) - span, 0)))
-    return [LogPart(start, start + span, _means(rows[start : start + span])) for start in starts if rows]
+    parts = []
+    for stage, group in groupby(rows, key=lambda row: row["stage"]):
+        of_stage = list(group)
+        span = max(round(len(of_stage) * share), 1)
+        for start in dict.fromkeys((0, max(len(of_stage) - span, 0))):
+            part = of_stage[start : start + span]
+            try:
+                first, last = int(part[0]["iteration"]), int(part[-1]["iteration"]) + 1
+                parts.append(LogPart(stage, first, last, _means(part)))
+            except ValueError as error:
+                raise ValueError(f"{path}: expected numbers, but {error}") from error
+    return parts
 
 
 def _means(rows: list[dict[str, str]]) -> dict[str, float]:

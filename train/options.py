@@ -106,7 +106,8 @@ class TrainingOptions:
             raise ValueError(f"--working-size {size}: expected a multiple of {divisor}, such as {nearest}")
         if self.patch < 1 or size % self.patch or self.patch % divisor:
             fitting = [side for side in range(divisor, size + 1, divisor) if size % side == 0]
-            nearest = min(fitting, key=lambda side: abs(side - self.patch))
+            wanted = self.patch if self.patch > 0 else size // 4
+            nearest = min(fitting, key=lambda side: abs(side - wanted))
             raise ValueError(
                 f"patches of {self.patch} pixels: expected a multiple of {divisor} "
                 f"that divides the working size of {size} pixels, such as --patch {nearest}"

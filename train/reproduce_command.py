@@ -110,6 +110,11 @@ def _check(arguments: argparse.Namespace, more: list[str]) -> None:
         raise ValueError(
             f"--synthetic {arguments.synthetic}: no such folder; examples/synthetic_fundus.py draws one"
         )
+    if arguments.synthetic:
+        find_samples(arguments.synthetic, ALL)
+    for option, folder in (("--out", arguments.out), ("--page", arguments.page)):
+        if folder and Path(folder).exists() and not Path(folder).is_dir():
+            raise ValueError(f"{option} {folder}: expected a folder; there is a file of this name")
 
 
 def _check_plan(plan: argparse.Namespace) -> None:
@@ -121,7 +126,10 @@ def _check_plan(plan: argparse.Namespace) -> None:
 
 
 def _write(arguments: argparse.Namespace, more: list[str], results: list[Result], page: Path) -> None:
-    from retinagan.train.results_figures import draw_line_figures  # imports matplotlib, wanted here alone
+    from retinagan.train.results_figures import (  # imports matplotlib, wanted here alone
+        draw_line_figures,
+        progress_models,
+    )
 
     out = Path(arguments.out)
     (page / "images").mkdir(parents=True, exist_ok=True)
@@ -135,6 +143,9 @@ def _write(arguments: argparse.Namespace, more: list[str], results: list[Result]
         if arguments.synthetic:
             _draw_panels(find_samples(arguments.synthetic, ALL), arguments, page / "images")
     training = train_parser.build_parser("retina-reproduce").parse_args(["--data", arguments.data, *more])
+    precisions = {result.precision for result in results}
+    if len(precisions) == 1:
+        (training.precision,) = precisions  # what they were trained in, whatever this machine would choose
     options = train_parser.options_of(training)
     words = train_parser.deciding(training, options)
     facts = Facts(
@@ -144,7 +155,9 @@ def _write(arguments: argparse.Namespace, more: list[str], results: list[Result]
         iterations=arguments.iterations,
         batch=options.images,
         patches=(options.preprocessing.working_size // options.patch) ** 2,
+        models=_place(out, page),
         machine=f"torch {torch.__version__}, {describe_cpu()}",
+        progress=tuple(progress_models(out / PROGRESS_OF.name, arguments.iterations)),
         synthetic=bool(shown and arguments.synthetic),
     )
     with written_atomically(page / "results.md") as temporary:
@@ -152,13 +165,23 @@ def _write(arguments: argparse.Namespace, more: list[str], results: list[Result]
     print(f"written: {page / 'results.md'}")
 
 
+def _place(out: Path, page: Path) -> str:
+    """Link the runs' folder where it lies beneath the page's, else name the option alone."""
+    if out != page and out.resolve().is_relative_to(page.resolve()):
+        name = out.resolve().relative_to(page.resolve()).as_posix()
+        return f"[{name}]({name})"
+    return "the folders of `--out`"
+
+
 def _draw_panels(samples: list[Sample], arguments: argparse.Namespace, folder: Path) -> None:
     """Draw figures 7 and 8 from a dataset's first images."""
-    from retinagan.train.results_figures import draw_comparison, draw_progress
+    from retinagan.train.results_figures import draw_comparison, draw_progress, progress_models
 
     out = Path(arguments.out)
     images = [load_labelled(sample) for sample in samples[:SHOWN]]
-    draw_progress(images[0], out / PROGRESS_OF.name, arguments.iterations, folder / "figure-7.png")
+    draw_progress(
+        images[0], progress_models(out / PROGRESS_OF.name, arguments.iterations), folder / "figure-7.png"
+    )
     draw_comparison(images, out, folder / "figure-8.png")
 
 
@@ -179,7 +202,12 @@ def main(argv: list[str] | None = None) -> int:
     int
         The exit code: 0 done, 2 wrong use or data, 130 or 143 stopped by a signal.
     """
-    arguments, more = build_parser().parse_known_args(argv)
+    parser = build_parser()
+    arguments, more = parser.parse_known_args(argv)
+    training = train_parser.build_parser(parser.prog)
+    unknown = training.parse_known_args(["--data", arguments.data, *more])[1]
+    if unknown:
+        parser.error(f"neither this command nor retina-train knows: {' '.join(unknown)}")
     try:
         return reproduce(arguments, more)
     except (RetinaGanError, ValueError, OSError) as error:

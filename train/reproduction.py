@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from retinagan.train import train_parser
 from retinagan.train.bootstrap import TAILS, ends, resample
 from retinagan.train.checkpoint import load_checkpoint
+from retinagan.train.comparison import Gain
 from retinagan.train.dataset_files import TRAINING, Sample, find_samples
 from retinagan.train.datasets import LabelledImage, load_labelled
 from retinagan.train.evaluation import MODEL, POOLED, REGIONS, Row, measure, score
@@ -41,6 +42,8 @@ class Result:
         Chosen on training images.
     parameters : int
         Of the generator.
+    precision : str
+        Number format that it was trained in.
     rows : list of Row
         Scores; the second observer's too.
     draws : mapping of str to mapping of str to (resamples,) float64
@@ -54,6 +57,7 @@ class Result:
     system: System
     threshold: float
     parameters: int
+    precision: str
     rows: list[Row]
     draws: dict[str, dict[str, NDArray[np.float64]]]
     shares: dict[str, float]
@@ -122,7 +126,7 @@ def is_trained(arguments: argparse.Namespace) -> bool:
     if not path.is_file():
         return False
     record, options = load_checkpoint(path).record, train_parser.options_of(arguments)
-    if "options" not in record:
+    if not {"options", "iterations", "training_images", "held_out_images", "data"} <= record.keys():
         raise ValueError(f"{path} has no record of its training: choose another --out")
     theirs = {**record["options"], "precision": options.precision}  # each machine chooses its own
     if theirs != options.to_plain() or record["iterations"] != options.iterations:
@@ -148,6 +152,7 @@ def measure_system(system: System, folder: Path, samples: list[Sample]) -> Resul
         system,
         threshold,
         parameter_count(checkpoint.generator),
+        checkpoint.record["options"]["precision"],
         score(measured),
         {region: resample(images) for region, images in counts.items()},
         {region: _vessel_share(images) for region, images in counts.items()},
@@ -177,29 +182,6 @@ def ranks(results: list[Result], region: str, score: str) -> list[tuple[int, int
     draws = np.stack([result.draws[region][score] for result in results])  # (systems, resamples)
     low, high = np.quantile(_ranked(draws), TAILS, axis=1, method="nearest")
     return [tuple(int(rank) for rank in line) for line in zip(_ranked(values)[:, 0], low, high, strict=True)]  # type: ignore[misc]
-
-
-@dataclass(frozen=True)
-class Gain:
-    """How much one system's score is above another's on the same images.
-
-    Attributes
-    ----------
-    value : float
-    interval : (float, float) or None
-        What 95 % of the resamples of the images give; None of a single image.
-    """
-
-    value: float
-    interval: tuple[float, float] | None
-
-    @property
-    def verdict(self) -> str:
-        """What these images say of it: "above", "below" or "not told apart"."""
-        if self.interval is None:
-            return "not told apart"
-        low, high = self.interval  # NaN where no resample has the score
-        return "above" if low > 0 else "below" if high < 0 else "not told apart"
 
 
 def gain(first: Result, second: Result, region: str, score: str) -> Gain:

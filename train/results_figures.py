@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import cv2
@@ -30,23 +30,24 @@ def draw_line_figures(results: Sequence[Result], names: Sequence[str], folder: P
         draw_lines({f"{score}, whole image, 512x512": lines}, names, folder / f"figure-{number}.png")
 
 
-def draw_progress(image: LabelledImage, run: Path, iterations: int, path: Path) -> None:
-    """Draw figure 7: a detail, the expert's vessels, and Retina-GAN's map on the way, where it was kept.
+def progress_models(run: Path, iterations: int) -> dict[int, Path]:
+    """Find Retina-GAN's models on the way, by iteration: a quarter, half and all of the budget where kept."""
+    step = snapshot_step(iterations)
+    kept = {number: run / snapshot_name(number) for number in (step, 2 * step) if number < iterations}
+    return {number: path for number, path in kept.items() if path.is_file()} | {iterations: run / MODEL_FILE}
+
+
+def draw_progress(image: LabelledImage, models: Mapping[int, Path], path: Path) -> None:
+    """Draw figure 7: a detail, the expert's vessels, and Retina-GAN's map on the way.
 
     Parameters
     ----------
     image : LabelledImage
-    run : Path
-        The folder of the run of `PROGRESS_OF`.
-    iterations : int
-        The run's budget.
+    models : mapping of int to Path
+        As `progress_models` gives them.
     path : Path
         The PNG file.
     """
-    step = snapshot_step(iterations)
-    kept = {number: run / snapshot_name(number) for number in (step, 2 * step) if number < iterations}
-    models = {number: path for number, path in kept.items() if path.is_file()}
-    models[iterations] = run / MODEL_FILE
     window = _richest_window(image)
     row: dict[str, Picture] = {"image": image.image[window], "expert": image.truth[window]}
     for number, model in models.items():

@@ -7,10 +7,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import astuple, dataclass
 
 from retinagan.train.bootstrap import LEVEL, RESAMPLES
+from retinagan.train.comparison import DIGITS, Gain
 from retinagan.train.evaluation import FOV, POOLED, REGIONS, SECOND, SQUARE, WHOLE
 from retinagan.train.metrics import Scores
 from retinagan.train.paper import CLAIMS, TABLE_1, TABLE_2, Printed, System
-from retinagan.train.reproduction import Gain, Result, gain, ranks
+from retinagan.train.reproduction import Result, gain, ranks
 from retinagan.train.score_files import TITLES
 
 RATES = {"Acc": "accuracy", "Sen": "sensitivity", "Spe": "specificity"}
@@ -38,8 +39,12 @@ class Facts:
         Whole images in each iteration.
     patches : int
         That each image is cut into.
+    models : str
+        Where the models lie, as the page is to say it.
     machine : str
         What scored them.
+    progress : tuple of int
+        The iterations after which figure 7 shows a map.
     synthetic : bool
         Whether figures 7 and 8 were drawn from synthetic images.
     """
@@ -50,7 +55,9 @@ class Facts:
     iterations: int
     batch: int
     patches: int
+    models: str
     machine: str
+    progress: tuple[int, ...]
     synthetic: bool
 
 
@@ -77,7 +84,7 @@ def results_page(results: Sequence[Result], facts: Facts) -> str:
         _figures(facts),
     ]
     if any(result.log for result in results):
-        sections.append(_training(results))
+        sections.append(_training(results, facts.models))
     return "\n\n".join(sections) + "\n"
 
 
@@ -91,7 +98,8 @@ def _opening(facts: Facts) -> str:
 
 trains what is missing of the paper's systems and writes this page. All systems have one budget:
 {budget} of {batch} cut into {cut} and regrouped, the same images in the
-same order; U-Net and RU-Net without a discriminator. The split is by image: none of the {facts.images} test
+same order; U-Net and RU-Net without a discriminator, whose own step comes on top of each of the others'
+iterations. The split is by image: none of the {facts.images} test
 images of {facts.data} was trained on, and each threshold was chosen on training images. Scored with
 {facts.machine}.
 
@@ -121,6 +129,7 @@ def _inconsistency(result: Result) -> str:
         f"{system.title} (Acc {row.accuracy} above Spe {row.specificity})" for system, row in impossible
     )
     last = TABLE_1[System("retina-gan", "ace")]
+    twice = _printed_twice()
     share = result.shares[WHOLE]
     implied = share * last.sensitivity + (1 - share) * last.specificity
     return f"""## The paper's figures do not all agree
@@ -129,18 +138,32 @@ Accuracy is the mean of sensitivity and specificity, weighted by the shares of v
 lies between them. Two columns of the paper's second table break that: {broken}. The shares of vessel pixels
 that the columns of its first table imply are {shares}; the test images here have {share:.1%} over the whole
 image and {result.shares[FOV]:.1%} inside the FOV. With the former, Retina-GAN's Sen and Spe make Acc
-{implied:.4f}, not {last.accuracy}. So the paper's figures stand here as printed, and systems are ranked below
-by what no threshold moves."""
+{implied:.4f}, not {last.accuracy}. Both tables have {twice}. So the
+paper's figures stand here as printed, and systems are ranked below by what no threshold moves."""
+
+
+def _printed_twice() -> str:
+    """Say which figures of a system both tables print, and differently."""
+    pairs = [(system, row, TABLE_2.get(system)) for system, row in TABLE_1.items()]
+    return "; ".join(
+        f"{system.title}, with {name} {getattr(row, score)} in one and {getattr(other, score)} in the other"
+        for system, row, other in pairs
+        if row is not None and other is not None
+        for name, score in RATES.items()
+        if getattr(row, score) != getattr(other, score)
+    )
 
 
 def _claims(found: Mapping[System, Result]) -> str:
     names = {"AUC": "auc", "Sen at Spe 0.98": "sensitivity_at_98"}
+    verdicts: dict[str, list[str]] = {"above": [], "below": [], "not told apart": []}
     lines = [["claim", "first", "second", *(word for name in names for word in (name, "first is"))]]
     for claim in CLAIMS:
         cells = [_MISSING, ""] * len(names)
         if claim.better in found and claim.worse in found:
             pair = found[claim.better], found[claim.worse]
             cells = [word for name in names.values() for word in _gain_cells(gain(*pair, FOV, name))]
+            verdicts[cells[1]].append(f"{claim.text} ({claim.better.title} over {claim.worse.title})")
         text = claim.text if claim.of_the_paper else f"{claim.text}?"
         lines.append([text, claim.better.title, claim.worse.title, *cells])
     return f"""## How the paper's claims fare on these images
@@ -151,7 +174,17 @@ the first system's score is above the second's, {FOV}, all pixels pooled; in bra
 these images do not tell the two apart. None is corrected for their number: of {2 * len(CLAIMS)} intervals one
 may well miss 0 by chance. They say nothing of other seeds: each system was trained once.
 
-{_markdown(lines)}"""
+{_markdown(lines)}
+
+By AUC these images bear out: {_listed(verdicts["above"])}.
+
+They say the contrary of: {_listed(verdicts["below"])}.
+
+They do not decide: {_listed(verdicts["not told apart"])}."""
+
+
+def _listed(claims: list[str]) -> str:
+    return "; ".join(claims) or "none"
 
 
 def _gain_cells(one: Gain) -> tuple[str, str]:
@@ -162,9 +195,7 @@ def _gain_cells(one: Gain) -> tuple[str, str]:
 
 
 def _signed(value: float) -> str:
-    """Give four decimals, or as many as show on which side of 0 it lies."""
-    decimals = 4 if abs(value) >= 0.00005 or not value else math.ceil(-math.log10(abs(value)))
-    return f"{value:+.{decimals}f}"
+    return f"{value:+.{DIGITS}f}" if value == value else "-"
 
 
 def _ranking(results: list[Result]) -> str:
@@ -222,8 +253,8 @@ def _figures(facts: Facts) -> str:
     if facts.synthetic:
         parts += [
             "Figures 7 and 8 of the paper, on a drawn eye instead of a patient's (`examples/`):",
-            "![A detail beside Retina-GAN's map after a quarter, half and all of the budget]"
-            "(images/figure-7.png)",
+            f"![A detail beside Retina-GAN's map after {', '.join(f'{one:,}' for one in facts.progress)} "
+            "iterations](images/figure-7.png)",
             "![Image, truth, RU-Net and Retina-GAN](images/figure-8.png)",
         ]
     parts.append("Figures 9 to 11: each test image, whole image at 512x512.")
@@ -233,7 +264,7 @@ def _figures(facts: Facts) -> str:
     return "\n\n".join(parts)
 
 
-def _training(results: Sequence[Result]) -> str:
+def _training(results: Sequence[Result], models: str) -> str:
     lines = [["system", "iterations", "pixel loss", "G's adversarial loss", "D's loss", "D(x)", "D(G(z))"]]
     for result in results:
         for part in result.log:
@@ -242,8 +273,8 @@ def _training(results: Sequence[Result]) -> str:
     return f"""## The trainings
 
 Means of the first and of the last tenth of each `log.csv`. D(x) and D(G(z)): the discriminator's answers to
-an expert's map and to the generator's, 1 an expert's, 0 generated. Each `model.pt`'s record has the command
-and all options.
+an expert's map and to the generator's, 1 an expert's, 0 generated. The logs and models lie in {models}; each
+model's record has the command and all options.
 
 {_markdown(lines)}"""
 

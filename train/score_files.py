@@ -11,6 +11,7 @@ from typing import Any
 
 from retinagan.runtime.atomic import written_atomically
 from retinagan.train.bootstrap import LEVEL
+from retinagan.train.comparison import DIGITS, Difference
 from retinagan.train.evaluation import POOLED, Row
 from retinagan.train.metrics import Scores
 
@@ -19,15 +20,39 @@ TITLES = ("Acc", "Sen", "Spe", "Dice", "AUC", "Sen at Spe 0.98", "clDice")
 """What the fields of `Scores` are called before people."""
 
 
+Cells = tuple[str, str, tuple[str, ...]]
+
+
 def table(rows: list[Row], each_image: bool = False) -> str:
     """Lay out the pooled rows with their intervals, or all rows, as text for a terminal."""
-    lines: list[tuple[str, str, tuple[str, ...]]] = [("", "", TITLES)]
+    lines: list[Cells] = [("", "", TITLES)]
     for row in rows:
         if row.image == POOLED or each_image:
             figures = tuple(_figure(value, 4) for value in dataclasses.astuple(row.scores))
             lines.append((f"{row.map}, {row.region}", row.image, figures))
         if row.interval is not None:
             lines.append(("", f"{LEVEL:.0%} of resamples", _spans(row.interval)))
+    return _laid_out(lines)
+
+
+def difference_table(differences: list[Difference]) -> str:
+    """Lay out how much one model's scores are above another's, as text for a terminal."""
+    lines: list[Cells] = [("", "", TITLES)]
+    for one in differences:
+        figures = tuple(_signed(value) for value in dataclasses.astuple(one.scores))
+        lines.append((one.region, POOLED, figures))
+        if one.interval is not None:
+            low, high = (map(_signed, dataclasses.astuple(end)) for end in one.interval)
+            spans = tuple(f"{least} to {most}" for least, most in zip(low, high, strict=True))
+            lines.append(("", f"{LEVEL:.0%} of resamples", spans))
+    return _laid_out(lines)
+
+
+def _signed(value: float) -> str:
+    return f"{value:+.{DIGITS}f}" if value == value else "-"
+
+
+def _laid_out(lines: list[Cells]) -> str:
     first, second = (max(len(line[column]) for line in lines) for column in (0, 1))
     widths = [max(len(line[2][k]) for line in lines) for k in range(len(TITLES))]
     return "\n".join(
@@ -72,10 +97,20 @@ def write_json(rows: list[Row], facts: dict[str, Any], path: Path) -> None:
 def _entry(row: Row) -> dict[str, Any]:
     entry: dict[str, Any] = {"map": row.map, "region": row.region, "image": row.image}
     entry |= _without_nan(row.scores)
-    if row.interval is not None:
-        low, high = (_without_nan(end) for end in row.interval)
-        entry["interval"] = {name: [low[name], high[name]] for name in low}
-    return entry
+    return entry | _ends(row.interval)
+
+
+def as_entry(difference: Difference) -> dict[str, Any]:
+    """Give a difference as plain types for JSON."""
+    entry: dict[str, Any] = {"region": difference.region, **_without_nan(difference.scores)}
+    return entry | _ends(difference.interval)
+
+
+def _ends(interval: tuple[Scores, Scores] | None) -> dict[str, Any]:
+    if interval is None:
+        return {}
+    low, high = (_without_nan(end) for end in interval)
+    return {"interval": {name: [low[name], high[name]] for name in low}}
 
 
 def _without_nan(scores: Scores) -> dict[str, float | None]:

@@ -34,6 +34,8 @@ def train(arguments: argparse.Namespace) -> int:
     device = choose_device(arguments.device, workers.local_rank)
     options = options_of(arguments, device, workers.count)
     folder = Path(arguments.out)
+    if folder.exists() and not folder.is_dir():
+        raise ValueError(f"--out {folder}: expected a folder; there is a file of this name")
     folder.mkdir(parents=True, exist_ok=True)
     use_threads(arguments.threads or max((os.cpu_count() or 1) // workers.local_count, 1))
     data = _training_data(arguments, options, workers)

@@ -61,6 +61,20 @@ _NUMBERS: tuple[tuple[str, float, str, str], ...] = (
     ("--snapshots", 0, "N", "iterations between models that are kept as iteration-N.pt, 0 for none"),
 )  # fmt: skip
 
+_FROM_0 = (
+    "learning_rate",
+    "adversarial_learning_rate",
+    "discriminator_learning_rate",
+    "pixel_weight",
+    "dice_weight",
+    "adversarial_weight",
+    "seed",
+    "checkpoint_minutes",
+    "snapshots",
+)
+_TOO_MUCH = 2**63
+"""From here on no random generator takes a seed."""
+
 _OF_NO_CONSEQUENCE = (
     "data",
     "out",
@@ -94,13 +108,13 @@ def build_parser(command: str = "retina-train") -> argparse.ArgumentParser:
           help="side of the square round the retina (default: 512)")  # fmt: skip
     shape("--patch", type=int, metavar="PIXELS",
           help="side of a patch, a divisor of --working-size (default: a quarter of it)")  # fmt: skip
-    shape("--widths", type=channels, metavar="N,N,...",
+    shape("--widths", type=_channels, metavar="N,N,...",
           help="channels of each scale of the generator (default: 16,32,64,128)")  # fmt: skip
     shape("--steps", type=int, metavar="N", help="feedback steps of a recurrent layer (default: 2)")
     shape("--layers", type=int, metavar="N", help="recurrent layers in a block (default: 1)")
     for flag, value, unit, text in _NUMBERS:
         add(flag, type=type(value), default=value, metavar=unit, help=f"{text} (default: %(default)s)")
-    add("--scale", type=magnifications, default=_STANDARD.geometry.scale, metavar="LOW,HIGH",
+    add("--scale", type=_magnifications, default=_STANDARD.geometry.scale, metavar="LOW,HIGH",
         help="magnification of warped patches (default: 0.75,1.6)")  # fmt: skip
     add("--teacher", default="", metavar="MODEL",
         help="checkpoint to learn from beside the maps, in the patch stage (default: none)")  # fmt: skip
@@ -137,6 +151,7 @@ def options_of(
     ModelError
         If there is no such model to start from.
     """
+    _check_numbers(arguments)
     net, before = GeneratorConfig(), Preprocessing()
     if arguments.init:
         checkpoint = load_checkpoint(find_checkpoint(arguments.init))
@@ -180,14 +195,25 @@ def _given(value: T | None, default: T) -> T:
     return default if value is None else value
 
 
-def channels(text: str) -> tuple[int, ...]:
-    """Read "16,32,64" (the name of this function stands in argparse's error)."""
-    return tuple(int(part) for part in text.split(","))
+def _check_numbers(arguments: argparse.Namespace) -> None:
+    for name in _FROM_0:
+        value = getattr(arguments, name)
+        if not 0 <= value < _TOO_MUCH:
+            raise ValueError(f"--{name.replace('_', '-')} {value}: expected a number from 0 on")
 
 
-def magnifications(text: str) -> tuple[float, float]:
-    """Read "0.75,1.6"."""
-    low, high = (float(part) for part in text.split(","))
+def _channels(text: str) -> tuple[int, ...]:
+    try:
+        return tuple(int(part) for part in text.split(","))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"got {text!r}, expected channels such as 16,32,64") from None
+
+
+def _magnifications(text: str) -> tuple[float, float]:
+    try:
+        low, high = (float(part) for part in text.split(","))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"got {text!r}, expected two factors such as 0.75,1.6") from None
     return low, high
 
 

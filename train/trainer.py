@@ -109,6 +109,8 @@ class Trainer:
 
         fitting = [name for name in MODELS if shaped(generator_config(name)) == theirs]
         advice = []
+        if not fitting:
+            return "no --model has that shape, so it cannot be trained further here"
         if self.options.model not in fitting:
             advice.append(f"choose --model {' or '.join(fitting)}")
         if shaped(self.generator.config) != self.generator.config:

@@ -63,8 +63,10 @@ def test_a_run_without_a_log_is_taken_too(slim, tmp_path):
     [
         ("runs", "runs", "runs: expected another place than the source"),
         ("a.pt", "a.pt", "a.pt: expected another place than the source"),
-        ("a.pt", "runs", "runs: expected a file"),
-        ("runs", "a.pt", "a.pt: expected a folder"),
+        ("runs", "runs/slim", "slim: expected another place than the source"),
+        ("a.pt", "runs", "runs: expected a file, as"),
+        ("runs", "a.pt", "a.pt: expected a folder, as"),
+        ("gone.pt", "runs", "gone.pt: no such file or folder; expected a checkpoint"),
     ],
 )
 def test_a_target_that_will_not_do_is_explained(slim, tmp_path, capsys, source, target, message):
@@ -79,10 +81,12 @@ def test_a_target_that_will_not_do_is_explained(slim, tmp_path, capsys, source, 
 
 
 def test_a_folder_without_runs_is_explained(slim, tmp_path):
+    (tmp_path / "runs").mkdir()
     with pytest.raises(SystemExit, match="expected folders with a model"):
-        slim(tmp_path, tmp_path / "out")
+        slim(tmp_path / "runs", tmp_path / "out")
 
 
 def test_what_is_no_checkpoint_is_explained(slim, tmp_path):
-    with pytest.raises(SystemExit, match="no such checkpoint"):
-        slim(tmp_path / "gone.pt", tmp_path / "b.pt")
+    (tmp_path / "a.pt").write_text("no checkpoint")
+    with pytest.raises(SystemExit, match=r"a\.pt: "):
+        slim(tmp_path / "a.pt", tmp_path / "b.pt")

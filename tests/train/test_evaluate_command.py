@@ -15,6 +15,7 @@ from retinagan.train.checkpoint import load_checkpoint
 from retinagan.train.dataset_files import find_samples
 from retinagan.train.datasets import load_labelled
 from retinagan.train.evaluate_command import main
+from retinagan.train.evaluation import REGIONS
 
 
 @pytest.fixture
@@ -46,6 +47,22 @@ def test_perfect_maps_score_one(data, tmp_path, capsys):
     assert stored["data"] == "drawn", "not where it lies on this machine"
     assert len(stored["rows"]) == 9
     assert sorted(path.name for path in out.iterdir()) == ["scores.csv", "scores.json"]
+
+
+def test_another_model_is_compared_on_the_same_images(data, tmp_path, capsys):
+    source, other = (write_checkpoint(tmp_path / f"{name}.pt", small_generator()) for name in "ab")
+    command = ["--data", str(data), "--out", str(tmp_path), "--against"]
+    assert main([str(source), *command, str(other)]) == 0
+    table = capsys.readouterr().out.partition(f"{source} above {other}, each at its own threshold:\n")[2]
+    inside, spread = (line.split() for line in table.splitlines()[1:3])
+    assert inside[-7:] == ["+0.0000"] * 7, "the same weights"
+    assert spread[3:] == ["+0.0000", "to", "+0.0000"] * 7
+    above = json.loads((tmp_path / "scores.json").read_text())["above"]
+    assert above["source"] == str(other)
+    assert [one["region"] for one in above["differences"]] == list(REGIONS)
+    assert above["differences"][0]["interval"]["auc"] == [0.0, 0.0]
+    assert main([str(source), *command, "gone"]) == 2
+    assert '"gone" is neither' in capsys.readouterr().err
 
 
 def test_figures_are_drawn_when_asked_for(data, tmp_path, capsys):

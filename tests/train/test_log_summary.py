@@ -28,9 +28,28 @@ def test_a_short_log_has_fewer_parts(tmp_path, count, parts):
 
 
 def test_another_table_is_explained(tmp_path):
-    (tmp_path / "log.csv").write_text("iteration,pixel,adversarial,discriminator\n0,1,,\n")
+    (tmp_path / "log.csv").write_text("iteration,stage,pixel,adversarial,discriminator\n0,patches,1,,\n")
     with pytest.raises(ValueError, match=r"log\.csv: expected the columns .* missing d_expert, d_generated"):
         summarize_log(tmp_path / "log.csv")
+
+
+def test_what_is_no_number_is_explained(tmp_path):
+    (tmp_path / "log.csv").write_text(HEAD + "0,patches,1,abc,,,,\n")
+    with pytest.raises(ValueError, match=r"log\.csv: expected numbers, but .*'abc'"):
+        summarize_log(tmp_path / "log.csv")
+
+
+def test_each_stage_has_its_own_parts(tmp_path):
+    lines = [f"{k},{'patches' if k < 20 else 'adversarial'},1,{k},,,,\n" for k in range(10, 40)]
+    (tmp_path / "log.csv").write_text(HEAD + "".join(lines))
+    parts = summarize_log(tmp_path / "log.csv")
+    assert [(part.stage, part.first, part.last) for part in parts] == [
+        ("patches", 10, 11),
+        ("patches", 19, 20),
+        ("adversarial", 20, 22),
+        ("adversarial", 38, 40),
+    ]
+    assert parts[3].means["pixel"] == pytest.approx(38.5)
 
 
 def test_without_a_log_there_is_none(tmp_path):

@@ -50,6 +50,7 @@ def test_which_systems_have_a_discriminator(model, expected):
             {"patch": 100},
             "patches of 100 pixels: expected a multiple of 8 that divides .* 512 pixels, such as --patch 128",
         ),
+        ({"patch": -3}, "such as --patch 128"),
         ({"patch": 4}, "patches of 4 pixels: expected a multiple of 8"),
         ({"patches": StageOptions(0, 1e-3)}, "nothing to train: both stages have 0 iterations"),
         (

@@ -175,11 +175,19 @@ def test_models_of_another_dataset_are_not_taken_for_this_ones(folder, tmp_path,
     assert not (tmp_path / "results.md").exists()
 
 
+def test_a_folder_without_drawn_images_is_said_before_the_trainings(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(train_command, "train", lambda plan: pytest.fail("it trained"))
+    write_dataset(tmp_path / "drawn", training=1, test=1)
+    (tmp_path / "empty").mkdir()
+    assert main([*arguments(tmp_path), "--synthetic", str(tmp_path / "empty")]) == 2
+    assert "empty holds no dataset of a known layout" in capsys.readouterr().err
+
+
 def test_a_model_that_does_not_say_how_it_was_trained_is_none_of_these(folder, tmp_path, capsys):
     model = folder / "runs" / "gan-ace" / "model.pt"
     model.rename(tmp_path / "model.pt")
     try:
-        Checkpoint(Generator(GeneratorConfig(widths=(4, 8)))).save(model)
+        Checkpoint(Generator(GeneratorConfig(widths=(4, 8))), record={"options": {}}).save(model)
         assert main([*arguments(folder), "--page", str(tmp_path)]) == 2
     finally:
         (tmp_path / "model.pt").replace(model)
@@ -197,11 +205,24 @@ def test_what_was_not_copied_is_left_out(folder, tmp_path):
     assert (tmp_path / "runs" / "panels" / "figure-7.png").is_file()
 
 
+def test_the_page_says_where_the_models_lie_and_what_they_were_trained_in(folder, tmp_path):
+    shutil.copytree(folder / "runs", tmp_path / "docs" / "reproduction")
+    words = arguments(folder, "--no-training")
+    words[words.index("fp32")] = "bf16"
+    places = ["--out", str(tmp_path / "docs" / "reproduction"), "--page", str(tmp_path / "docs")]
+    assert main([*words, *places]) == 0
+    page = (tmp_path / "docs" / "results.md").read_text()
+    assert "[reproduction](reproduction)" in page
+    assert "--precision fp32" in page
+
+
 def test_an_unknown_option_is_said_by_this_command(folder, capsys):
     with pytest.raises(SystemExit) as caught:
         main([*arguments(folder), "--magic"])
     assert caught.value.code == 2
-    assert "retina-reproduce: error: unrecognized arguments: --magic" in capsys.readouterr().err
+    error = capsys.readouterr().err
+    assert "retina-reproduce: error: neither this command nor retina-train knows: --magic" in error
+    assert "--synthetic" in error
 
 
 def test_a_stopped_training_ends_the_command(tmp_path, monkeypatch):
@@ -222,10 +243,13 @@ def test_a_stopped_training_ends_the_command(tmp_path, monkeypatch):
         (["--split", "all"], "--split all: the test images score the systems; leave --split out"),
         (["--init", "retina-gan"], "--init retina-gan: no checkpoint fits all of the paper's systems"),
         (["--synthetic", "nowhere"], "--synthetic nowhere: no such folder; examples"),
+        (["--page", "file"], "--page file: expected a folder; there is a file of this name"),
         (["--no-training"], "no system of this budget is trained; leave --no-training out"),
     ],
 )
-def test_wrong_use_is_one_line(tmp_path, capsys, more, message):
+def test_wrong_use_is_one_line(tmp_path, capsys, monkeypatch, more, message):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "file").touch()
     write_dataset(tmp_path / "drawn", training=1, test=1)
     assert main(arguments(tmp_path, *more)) == 2
     error = capsys.readouterr().err

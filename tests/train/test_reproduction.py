@@ -12,7 +12,7 @@ from retinagan.train.reproduction import Result, gain, ranks, snapshot_step, tra
 def result(auc, draws):
     scores = Scores(0.9, 0.8, 0.95, 0.7, auc, 0.6)
     row = Row(MODEL, FOV, POOLED, scores, interval=(scores, scores))
-    return Result(System("gan", "ace"), 0.5, 10, [row], {FOV: {"auc": np.array(draws)}}, {})
+    return Result(System("gan", "ace"), 0.5, 10, "fp32", [row], {FOV: {"auc": np.array(draws)}}, {})
 
 
 def test_ranks_have_intervals_over_the_same_resamples():

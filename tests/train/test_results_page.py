@@ -1,3 +1,6 @@
+import dataclasses
+import math
+
 import numpy as np
 import pytest
 
@@ -8,7 +11,16 @@ from retinagan.train.reproduction import Result
 from retinagan.train.results_page import Facts, results_page
 
 FACTS = Facts(
-    "retina-reproduce", "drawn", images=2, iterations=1, batch=1, patches=16, machine="", synthetic=False
+    "retina-reproduce",
+    "drawn",
+    images=2,
+    iterations=1,
+    batch=1,
+    patches=16,
+    models="runs",
+    machine="",
+    progress=(),
+    synthetic=False,
 )
 
 
@@ -17,7 +29,7 @@ def result(system, auc, draws, single=False):
     interval = None if single else (scores, scores)
     rows = [Row(MODEL, region, POOLED, scores, interval=interval) for region in REGIONS]
     each = {"auc": np.array(draws), "sensitivity_at_98": np.full(len(draws), 0.6)}
-    return Result(system, 0.5, 10, rows, dict.fromkeys(REGIONS, each), dict.fromkeys(REGIONS, 0.1))
+    return Result(system, 0.5, 10, "fp32", rows, dict.fromkeys(REGIONS, each), dict.fromkeys(REGIONS, 0.1))
 
 
 def pair(first, second, **more):
@@ -40,24 +52,34 @@ def test_ranks_have_intervals_where_there_are_images_to_draw_from():
 
 
 @pytest.mark.parametrize(
-    ("above", "interval", "verdict"),
+    ("step", "cells", "said"),
     [
-        ([0.00002, 0.00002], "[+0.00002 to +0.00002]", "above"),
-        ([-0.00003, -0.00003], "[-0.00003 to -0.00003]", "below"),
-        ([0.0, 0.0], "[+0.0000 to +0.0000]", "not told apart"),
-        ([0.002, 0.002], "[+0.0020 to +0.0020]", "above"),
+        (
+            0.002,
+            "[+0.0020 to +0.0020] | above |",
+            "bear out: recurrent residual blocks help (RU-Net, ACE over",
+        ),
+        (-0.002, "[-0.0020 to -0.0020] | below |", "contrary of: recurrent residual blocks help"),
+        (0.00002, "[+0.0000 to +0.0000] | not told apart |", "do not decide: recurrent residual blocks help"),
+        (math.nan, "[- to -] | not told apart |", "do not decide: recurrent residual blocks help"),
     ],
 )
-def test_an_interval_shows_the_side_of_0_that_decides(above, interval, verdict):
-    draws = [0.9 + step for step in above]
-    page = results_page(pair((0.9, [0.9, 0.9]), (0.91, draws)), FACTS)
+def test_each_claim_is_judged(step, cells, said):
+    page = results_page(pair((0.9, [0.9, 0.9]), (0.91, [0.9 + step] * 2)), FACTS)
     claims = page.partition("## How the paper's claims fare")[2]
-    assert f"{interval} | {verdict} |" in claims
+    assert cells in claims
+    assert said in claims
+    assert claims.count(": none.") == 2, "the other two verdicts"
+
+
+def test_what_the_paper_prints_twice_and_differently_is_named():
+    page = results_page(pair((0.9, [0.9]), (0.9, [0.9])), FACTS).replace("\n", " ")
+    assert "Both tables have Retina-GAN, ACE, with Spe 0.98 in one and 0.979 in the other." in page
 
 
 def test_the_budget_is_said_as_it_was():
     one = results_page(pair((0.9, [0.9]), (0.9, [0.9])), FACTS).replace("\n", " ")
     assert "1 iteration of one whole image cut into 16 patches and regrouped" in one
-    facts = Facts("", "", images=2, iterations=2000, batch=2, patches=1, machine="", synthetic=False)
+    facts = dataclasses.replace(FACTS, iterations=2000, batch=2, patches=1)
     more = results_page(pair((0.9, [0.9]), (0.9, [0.9])), facts).replace("\n", " ")
     assert "2,000 iterations of 2 whole images, each cut into one patch and regrouped" in more

@@ -54,9 +54,9 @@ def test_a_model_to_start_from_that_is_not_there_is_named():
 @pytest.mark.parametrize(
     ("flag", "value", "message"),
     [
-        ("--widths", "wide", "invalid channels value: 'wide'"),
-        ("--scale", "1", "invalid magnifications value: '1'"),
-        ("--scale", "1,b", "invalid magnifications value: '1,b'"),
+        ("--widths", "wide", "got 'wide', expected channels such as 16,32,64"),
+        ("--scale", "1", "got '1', expected two factors such as 0.75,1.6"),
+        ("--scale", "1,b", "got '1,b', expected two factors such as 0.75,1.6"),
     ],
 )
 def test_what_is_no_number_is_explained(capsys, flag, value, message):

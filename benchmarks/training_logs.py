@@ -1,0 +1,43 @@
+"""What the logs of trainings come to, as Markdown: the means of each stage's first and last tenth.
+
+    python benchmarks/training_logs.py docs/training/*.csv      the bundled models'
+    python benchmarks/training_logs.py runs/mine/log.csv
+
+A log is named by its file, or, where that is log.csv, by its run's folder.
+"""
+
+import argparse
+import math
+import sys
+from pathlib import Path
+
+from retinagan.train.log_summary import summarize_log
+
+HEADER = "| run | iterations | stage | pixel loss | G's adversarial loss | D's loss | D(x) | D(G(z)) |"
+
+
+def table(paths: list[Path]) -> str:
+    """Give all logs' parts as lines of one table; raises ValueError of what is no log."""
+    lines = [HEADER, "| --- | --- | --- | ---: | ---: | ---: | ---: | ---: |"]
+    for path in paths:
+        if not path.is_file():
+            raise ValueError(f"{path}: no such file; expected the log.csv of a run of retina-train")
+        name = path.resolve().parent.name if path.name == "log.csv" else path.stem
+        for part in summarize_log(path):
+            figures = ("" if math.isnan(mean) else f"{mean:.3f}" for mean in part.means.values())
+            lines.append(f"| {name} | {part.first}-{part.last} | {part.stage} | {' | '.join(figures)} |")
+            name = ""
+    return "\n".join(lines)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Summarize the logs of trainings.")
+    parser.add_argument("logs", nargs="+", type=Path, metavar="LOG", help="log.csv of a run")
+    try:
+        print(table(parser.parse_args().logs))
+    except (ValueError, OSError) as error:
+        sys.exit(str(error))
+
+
+if __name__ == "__main__":
+    main()
