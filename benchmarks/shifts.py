@@ -25,6 +25,7 @@ from tqdm import tqdm
 
 from retinagan.runtime.errors import ImageError, RetinaGanError
 from retinagan.train.bootstrap import LEVEL, RESAMPLES, ends, resample_histograms
+from retinagan.train.comparison import Gain
 from retinagan.train.dataset_files import Sample, find_samples
 from retinagan.train.datasets import load_labelled
 from retinagan.train.metrics import LEVELS, Histogram
@@ -45,10 +46,13 @@ class Measured:
     lines : list of Line
     draws : mapping of str to mapping of str to (resamples,) float64
         By shift and by score; the same resamples for all models.
+    single : bool
+        Whether there is one image alone, whose resamples say nothing.
     """
 
     lines: list["Line"]
     draws: dict[str, dict[str, Draws]]
+    single: bool
 
 
 @dataclass(frozen=True)
@@ -76,7 +80,7 @@ def calibration_error(histogram: Histogram) -> float:
 
 def measure(name: str, predictor: Predictor, samples: list[Sample], shifts: Iterable[str]) -> Measured:
     """Score one model under each shift; images are read once for all."""
-    shifts = list(shifts)
+    shifts = list(dict.fromkeys(shifts))
     histograms: dict[str, list[Histogram]] = {shift: [] for shift in shifts}
     failed = dict.fromkeys(shifts, 0)
     for sample in tqdm(samples, unit="image", disable=not sys.stderr.isatty()):
@@ -93,6 +97,7 @@ def measure(name: str, predictor: Predictor, samples: list[Sample], shifts: Iter
     return Measured(
         [_line(name, shift, threshold, histograms[shift], failed[shift]) for shift in shifts],
         {shift: resample_histograms(histograms[shift], threshold) for shift in shifts},
+        len(samples) == 1,
     )
 
 
@@ -154,8 +159,8 @@ def comparison(models: list[Measured]) -> str:
     for other in models[1:]:
         cells = []
         for title, (value, draws) in _means(other).items():
-            low, high = ends(first[title][1] - draws)
-            cells.append(f"{first[title][0] - value:+.4f} [{low:+.4f} to {high:+.4f}]")
+            spread = None if models[0].single else ends(first[title][1] - draws)
+            cells.append(Gain(first[title][0] - value, spread).printed())
         rows.append(f"| {other.lines[0].model} | {' | '.join(cells)} |")
     return "\n".join(rows)
 
@@ -185,6 +190,8 @@ def main() -> None:
     data = options.data or os.environ.get("RETINAGAN_DRIVE")
     if data is None:
         parser.error("name a dataset by --data, or DRIVE's by the environment variable RETINAGAN_DRIVE")
+    if options.json and not options.json.absolute().parent.is_dir():
+        parser.error(f"--json {options.json}: there is no folder {options.json.absolute().parent}")
     everything: list[Measured] = []
     try:
         samples = find_samples(data, "test")
@@ -194,7 +201,7 @@ def main() -> None:
                 everything.append(measure(model, predictor, samples, options.shifts))
             print(f"{predictor.description}; {len(samples)} images; threshold {predictor.threshold}\n")
             print(table(everything[-1].lines), end="\n\n", flush=True)
-    except RetinaGanError as error:
+    except (RetinaGanError, ValueError, OSError) as error:
         sys.exit(str(error))
     if len(everything) > 1 and set(options.shifts) != {"none"}:
         print(comparison(everything))

@@ -3,8 +3,8 @@
     python benchmarks/slim_checkpoint.py runs/small/model.pt retina-gan-small.pt       one checkpoint
     python benchmarks/slim_checkpoint.py runs/reproduction docs/reproduction           all of a folder
 
-Of a folder everything is taken that `retina-reproduce --no-training` reads: each run's model.pt, the models
-on the way to it, and log.csv.
+Of a folder each run is taken as `retina-reproduce --no-training` needs it: its model.pt, the models kept
+on the way to it, and its log.csv.
 """
 
 import argparse

@@ -23,7 +23,10 @@ def table(paths: list[Path]) -> str:
         if not path.is_file():
             raise ValueError(f"{path}: no such file; expected the log.csv of a run of retina-train")
         name = path.resolve().parent.name if path.name == "log.csv" else path.stem
-        for part in summarize_log(path):
+        parts = summarize_log(path)
+        if not parts:
+            raise ValueError(f"{path}: expected iterations, found none")
+        for part in parts:
             figures = ("" if math.isnan(mean) else f"{mean:.3f}" for mean in part.means.values())
             lines.append(f"| {name} | {part.first}-{part.last} | {part.stage} | {' | '.join(figures)} |")
             name = ""

@@ -14,6 +14,11 @@ DIGITS = 4
 """Decimals that differences are printed with; what is 0 there tells nothing apart."""
 
 
+def signed(value: float) -> str:
+    """Print a difference: its sign and `DIGITS` decimals, no sign of a negative 0, "-" for none."""
+    return f"{round(value, DIGITS) + 0.0:+.{DIGITS}f}" if value == value else "-"
+
+
 @dataclass(frozen=True)
 class Gain:
     """How much one system's score is above another's on the same images.
@@ -27,6 +32,12 @@ class Gain:
 
     value: float
     interval: tuple[float, float] | None
+
+    def printed(self) -> str:
+        """Give the value and, where there is one, its interval."""
+        if self.interval is None:
+            return signed(self.value)
+        return f"{signed(self.value)} [{' to '.join(signed(end) for end in self.interval)}]"
 
     @property
     def verdict(self) -> str:

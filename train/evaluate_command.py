@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Iterable, Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -15,7 +16,7 @@ from tqdm import tqdm
 from retinagan.runtime import __version__
 from retinagan.runtime.errors import RetinaGanError
 from retinagan.train.bootstrap import LEVEL, RESAMPLES, SEED
-from retinagan.train.comparison import Difference, differences
+from retinagan.train.comparison import differences
 from retinagan.train.dataset_files import (
     ALL,
     SPLITS,
@@ -28,7 +29,7 @@ from retinagan.train.dataset_files import (
     print_notes,
 )
 from retinagan.train.datasets import LabelledImage, load_labelled
-from retinagan.train.evaluation import Measured, inside_fov, measure, score
+from retinagan.train.evaluation import inside_fov, measure, score
 from retinagan.train.prediction import Predict, Predictor, open_predictor
 from retinagan.train.release import folder_name
 from retinagan.train.score_files import as_entry, difference_table, table, write_csv, write_json
@@ -47,6 +48,13 @@ class Threshold:
 
     value: float
     origin: str
+
+    @classmethod
+    def of(cls, predictor: Predictor) -> Threshold:
+        """Give a model's own threshold, or the default of one that has none."""
+        if predictor.threshold is None:
+            return cls(DEFAULT_THRESHOLD, "the default; --threshold training chooses on training images")
+        return cls(predictor.threshold, "the model's own, from its training images")
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -86,27 +94,38 @@ def evaluate(arguments: argparse.Namespace) -> int:
     print_notes("retina-eval", dataset)
     samples = dataset.samples
     predictor = open_predictor(arguments.source, arguments.threads)
-    with predictor.resources:
+    other = None if arguments.against is None else open_predictor(arguments.against, arguments.threads)
+    with predictor.resources, nullcontext() if other is None else other.resources:
         threshold = _threshold(arguments, predictor, samples)
         predict = predictor.predict
         if arguments.figures:
             predict = _drawing_panels(predict, threshold.value, folder / "panels")
         measured = list(measure(predict, _loaded(samples, arguments.quiet), threshold.value))
-    above = None if arguments.against is None else _above(measured, arguments, samples)
+        if other is not None:
+            others = Threshold.of(other)
+            against = list(measure(other.predict, _loaded(samples, arguments.quiet), others.value))
     rows = score(measured)
     kind = "" if arguments.split == ALL else f"{arguments.split} "
     print(f"{predictor.description}; {len(samples)} {kind}images of {arguments.data}")
     print(f"scored: {dataset.description}{_known_images(predictor, arguments.data, samples)}")
     print(f"threshold {threshold.value:.4g}: {threshold.origin}")
     print(table(rows, arguments.each))
-    if above is not None:
-        print(f"\n{arguments.source} above {arguments.against}, each at its own threshold:")
+    if other is not None:
+        above = differences(measured, against)
+        print(f"\nabove {other.description}{_known_images(other, arguments.data, samples)}")
+        print(f"threshold {others.value:.4g}: {others.origin}")
         print(difference_table(above))
     if arguments.out:
         write_csv(rows, folder / "scores.csv")
         facts = _facts(arguments, predictor, dataset, threshold)
-        if above is not None:
-            facts["above"] = {"source": arguments.against, "differences": [as_entry(one) for one in above]}
+        if other is not None:
+            facts["above"] = {
+                "source": str(arguments.against),
+                "predictor": other.description,
+                "threshold": others.value,
+                "threshold_from": others.origin,
+                "differences": [as_entry(one) for one in above],
+            }
         write_json(rows, facts, folder / "scores.json")
         if arguments.figures:
             from retinagan.train.evaluation_figures import draw_evaluation
@@ -114,18 +133,6 @@ def evaluate(arguments: argparse.Namespace) -> int:
             draw_evaluation(measured, rows, folder)
         print(f"written: {', '.join(str(path) for path in sorted(folder.iterdir()))}")
     return 0
-
-
-def _above(
-    measured: list[Measured], arguments: argparse.Namespace, samples: list[Sample]
-) -> list[Difference]:
-    """Score what --against names on the same images, and compare."""
-    other = open_predictor(arguments.against, arguments.threads)
-    with other.resources:
-        threshold = DEFAULT_THRESHOLD if other.threshold is None else other.threshold
-        return differences(
-            measured, list(measure(other.predict, _loaded(samples, arguments.quiet), threshold))
-        )
 
 
 def _output_folder(arguments: argparse.Namespace) -> Path:
@@ -161,9 +168,7 @@ def _threshold(arguments: argparse.Namespace, predictor: Predictor, scored: list
         return Threshold(histogram.best_threshold(), f"the largest Dice inside the FOV {where}")
     if arguments.threshold is not None:
         return Threshold(_number(arguments.threshold), "as --threshold says")
-    if predictor.threshold is None:
-        return Threshold(DEFAULT_THRESHOLD, "the default; --threshold training chooses on training images")
-    return Threshold(predictor.threshold, "the model's own, from its training images")
+    return Threshold.of(predictor)
 
 
 def _number(text: str) -> float:

@@ -47,16 +47,16 @@ def summarize_log(path: Path, share: float = 0.1) -> list[LogPart]:
     """
     if not path.is_file():
         return []
-    with path.open(newline="", encoding="utf-8") as file:
-        reader = csv.DictReader(file)
-        missing = [
-            name for name in ("iteration", "stage", *MEASURES) if name not in (reader.fieldnames or ())
-        ]
-        if missing:
-            raise ValueError(
-                f"{path}: expected the columns of a training's log, missing {', '.join(missing)}"
-            )
-        rows = list(reader)
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            reader = csv.DictReader(file)
+            names = reader.fieldnames or ()
+            rows = [row for row in reader if None not in row.values()]  # the last line may be half-written
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise ValueError(f"{path}: expected a training's log.csv, but {error}") from error
+    missing = [name for name in ("iteration", "stage", *MEASURES) if name not in names]
+    if missing:
+        raise ValueError(f"{path}: expected the columns of a training's log, missing {', '.join(missing)}")
     parts = []
     for stage, group in groupby(rows, key=lambda row: row["stage"]):
         of_stage = list(group)

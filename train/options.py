@@ -13,6 +13,9 @@ from retinagan.train.devices import PRECISIONS
 from retinagan.train.discriminator import SMALLEST as DISCRIMINATOR_SIZE
 from retinagan.train.generator import MODELS, GeneratorConfig, generator_config
 
+MOST_AT_ONCE = 4096
+"""Patches or images in a batch; more than this is a slip, and would fill the memory unstoppably."""
+
 
 @dataclass(frozen=True)
 class StageOptions:
@@ -128,8 +131,11 @@ class TrainingOptions:
             raise ValueError(
                 f"working size {size}: the discriminator needs at least {DISCRIMINATOR_SIZE} pixels a side"
             )
-        if min(self.batch, self.images, self.pool) < 1:
-            raise ValueError("batch, images and pool must be at least 1")
+        for flag, count in (("--batch", self.batch), ("--images", self.images), ("pool", self.pool)):
+            if not 1 <= count <= MOST_AT_ONCE:
+                raise ValueError(f"{flag} {count}: expected 1 to {MOST_AT_ONCE}")
+        if not 0.0 <= self.ema < 1.0:
+            raise ValueError(f"--ema {self.ema}: expected 0 (none) to below 1")
         if self.precision not in PRECISIONS:
             raise ValueError(f"unknown precision {self.precision!r}: expected one of {', '.join(PRECISIONS)}")
         if not 0.0 <= self.teacher_weight <= 1.0:

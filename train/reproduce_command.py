@@ -113,8 +113,12 @@ def _check(arguments: argparse.Namespace, more: list[str]) -> None:
     if arguments.synthetic:
         find_samples(arguments.synthetic, ALL)
     for option, folder in (("--out", arguments.out), ("--page", arguments.page)):
-        if folder and Path(folder).exists() and not Path(folder).is_dir():
-            raise ValueError(f"{option} {folder}: expected a folder; there is a file of this name")
+        try:
+            Path(folder or ".").mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise ValueError(
+                f"{option} {folder}: expected a folder to write to ({error.strerror})"
+            ) from error
 
 
 def _check_plan(plan: argparse.Namespace) -> None:

@@ -7,7 +7,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import astuple, dataclass
 
 from retinagan.train.bootstrap import LEVEL, RESAMPLES
-from retinagan.train.comparison import DIGITS, Gain
 from retinagan.train.evaluation import FOV, POOLED, REGIONS, SECOND, SQUARE, WHOLE
 from retinagan.train.metrics import Scores
 from retinagan.train.paper import CLAIMS, TABLE_1, TABLE_2, Printed, System
@@ -162,7 +161,11 @@ def _claims(found: Mapping[System, Result]) -> str:
         cells = [_MISSING, ""] * len(names)
         if claim.better in found and claim.worse in found:
             pair = found[claim.better], found[claim.worse]
-            cells = [word for name in names.values() for word in _gain_cells(gain(*pair, FOV, name))]
+            cells = [
+                word
+                for one in (gain(*pair, FOV, name) for name in names.values())
+                for word in (one.printed(), one.verdict)
+            ]
             verdicts[cells[1]].append(f"{claim.text} ({claim.better.title} over {claim.worse.title})")
         text = claim.text if claim.of_the_paper else f"{claim.text}?"
         lines.append([text, claim.better.title, claim.worse.title, *cells])
@@ -170,9 +173,10 @@ def _claims(found: Mapping[System, Result]) -> str:
 
 What the paper concludes from its tables, and with a question mark what it leaves open. Each figure: how much
 the first system's score is above the second's, {FOV}, all pixels pooled; in brackets, {LEVEL:.0%} of
-{RESAMPLES:,} resamples of the test images, the same ones for both systems. Where they lie on both sides of 0,
-these images do not tell the two apart. None is corrected for their number: of {2 * len(CLAIMS)} intervals one
-may well miss 0 by chance. They say nothing of other seeds: each system was trained once.
+{RESAMPLES:,} resamples of the test images, the same ones for both systems. Where they reach 0 at four
+decimals, these images do not tell the two apart. None is corrected for their number: of
+{2 * len(CLAIMS)} intervals one may well miss 0 by chance. They say nothing of other seeds: each system was
+trained once.
 
 {_markdown(lines)}
 
@@ -185,17 +189,6 @@ They do not decide: {_listed(verdicts["not told apart"])}."""
 
 def _listed(claims: list[str]) -> str:
     return "; ".join(claims) or "none"
-
-
-def _gain_cells(one: Gain) -> tuple[str, str]:
-    if one.interval is None:
-        return _signed(one.value), one.verdict
-    low, high = one.interval
-    return f"{_signed(one.value)} [{_signed(low)} to {_signed(high)}]", one.verdict
-
-
-def _signed(value: float) -> str:
-    return f"{value:+.{DIGITS}f}" if value == value else "-"
 
 
 def _ranking(results: list[Result]) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 
 from retinagan.runtime.atomic import written_atomically
 from retinagan.train.bootstrap import LEVEL
-from retinagan.train.comparison import DIGITS, Difference
+from retinagan.train.comparison import Difference, signed
 from retinagan.train.evaluation import POOLED, Row
 from retinagan.train.metrics import Scores
 
@@ -39,17 +39,13 @@ def difference_table(differences: list[Difference]) -> str:
     """Lay out how much one model's scores are above another's, as text for a terminal."""
     lines: list[Cells] = [("", "", TITLES)]
     for one in differences:
-        figures = tuple(_signed(value) for value in dataclasses.astuple(one.scores))
+        figures = tuple(signed(value) for value in dataclasses.astuple(one.scores))
         lines.append((one.region, POOLED, figures))
         if one.interval is not None:
-            low, high = (map(_signed, dataclasses.astuple(end)) for end in one.interval)
+            low, high = (map(signed, dataclasses.astuple(end)) for end in one.interval)
             spans = tuple(f"{least} to {most}" for least, most in zip(low, high, strict=True))
             lines.append(("", f"{LEVEL:.0%} of resamples", spans))
     return _laid_out(lines)
-
-
-def _signed(value: float) -> str:
-    return f"{value:+.{DIGITS}f}" if value == value else "-"
 
 
 def _laid_out(lines: list[Cells]) -> str:

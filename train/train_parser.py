@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import math
 import shlex
 from typing import TypeVar
 
@@ -72,8 +73,6 @@ _FROM_0 = (
     "checkpoint_minutes",
     "snapshots",
 )
-_TOO_MUCH = 2**63
-"""From here on no random generator takes a seed."""
 
 _OF_NO_CONSEQUENCE = (
     "data",
@@ -198,8 +197,10 @@ def _given(value: T | None, default: T) -> T:
 def _check_numbers(arguments: argparse.Namespace) -> None:
     for name in _FROM_0:
         value = getattr(arguments, name)
-        if not 0 <= value < _TOO_MUCH:
-            raise ValueError(f"--{name.replace('_', '-')} {value}: expected a number from 0 on")
+        if not 0 <= value < math.inf:
+            raise ValueError(f"--{name.replace('_', '-')} {value}: expected a number from 0 on, and finite")
+    if arguments.seed >= 2**63:
+        raise ValueError(f"--seed {arguments.seed}: expected 0 to 2**63 - 1, which is what generators take")
 
 
 def _channels(text: str) -> tuple[int, ...]:

@@ -73,7 +73,15 @@ def test_models_are_compared_on_the_mean_of_the_shifts(shifts, tmp_path):
     )
 
 
-def test_what_is_lost_has_no_sign_where_it_is_0(shifts, tmp_path):
+def test_of_a_single_image_there_is_no_interval(shifts, tmp_path):
+    samples = find_samples(write_dataset(tmp_path), "test")[:1]
+    perfect = predictor(lambda image: image.truth.astype(np.float32))
+    one = shifts.measure("m", perfect, samples, ["none", "none", "haze 50 %"])
+    assert [line.shift for line in one.lines] == ["none", "haze 50 %"]
+    assert shifts.comparison([one, one]).splitlines()[-1] == "| m | +0.0000 | +0.0000 | +0.0000 | +0.0000 |"
+
+
+def test_what_is_lost_has_no_sign_where_it_is_0(shifts):
     lines = [
         shifts.Line("m", name, auc, 0.8, 0.8, 0.5, 0.0, 0) for name, auc in (("none", 0.9), ("a", 0.90001))
     ]
@@ -129,3 +137,11 @@ def test_the_command(shifts, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr("sys.argv", ["shifts.py", "no-such-model", "--data", str(data)])
     with pytest.raises(SystemExit, match='"no-such-model" is neither a model file nor a bundled model'):
         shifts.main()
+    monkeypatch.setattr("sys.argv", [*words[:-1], "0"])
+    with pytest.raises(SystemExit, match="0"):
+        shifts.main()
+    monkeypatch.setattr("sys.argv", [*words, "--json", str(tmp_path / "gone" / "out.json")])
+    with pytest.raises(SystemExit) as caught:
+        shifts.main()
+    assert caught.value.code == 2
+    assert "there is no folder" in capsys.readouterr().err

@@ -32,6 +32,18 @@ def test_the_better_maps_are_above_on_the_same_resamples():
     )
 
 
+def test_a_model_is_nowhere_above_itself():
+    images = [measured(str(seed), seed, 0.2) for seed in range(4)]
+    for one in differences(images, images):
+        low, high = one.interval
+        assert dataclasses.astuple(low) == dataclasses.astuple(high) == (0.0,) * 7
+
+
+def test_what_is_printed_has_no_sign_of_a_negative_0():
+    assert Gain(-0.00001, (-0.00002, 0.002)).printed() == "+0.0000 [+0.0000 to +0.0020]"
+    assert Gain(float("nan"), None).printed() == "-"
+
+
 def test_single_images_have_no_interval():
     assert differences([measured("a", 1, 0.1)], [measured("a", 1, 0.3)])[0].interval is None
 

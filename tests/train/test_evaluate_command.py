@@ -53,12 +53,13 @@ def test_another_model_is_compared_on_the_same_images(data, tmp_path, capsys):
     source, other = (write_checkpoint(tmp_path / f"{name}.pt", small_generator()) for name in "ab")
     command = ["--data", str(data), "--out", str(tmp_path), "--against"]
     assert main([str(source), *command, str(other)]) == 0
-    table = capsys.readouterr().out.partition(f"{source} above {other}, each at its own threshold:\n")[2]
-    inside, spread = (line.split() for line in table.splitlines()[1:3])
+    lines = capsys.readouterr().out.partition(f"\nabove {other}, torch")[2].splitlines()
+    assert lines[1] == "threshold 0.4: the model's own, from its training images"
+    inside, spread = (line.split() for line in lines[3:5])
     assert inside[-7:] == ["+0.0000"] * 7, "the same weights"
     assert spread[3:] == ["+0.0000", "to", "+0.0000"] * 7
     above = json.loads((tmp_path / "scores.json").read_text())["above"]
-    assert above["source"] == str(other)
+    assert (above["source"], above["threshold"]) == (str(other), 0.4)
     assert [one["region"] for one in above["differences"]] == list(REGIONS)
     assert above["differences"][0]["interval"]["auc"] == [0.0, 0.0]
     assert main([str(source), *command, "gone"]) == 2

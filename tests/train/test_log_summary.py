@@ -39,6 +39,17 @@ def test_what_is_no_number_is_explained(tmp_path):
         summarize_log(tmp_path / "log.csv")
 
 
+def test_a_half_written_last_line_is_left_out(tmp_path):
+    (tmp_path / "log.csv").write_text(HEAD + "0,patches,1,0.5,,,,\n1,patc")
+    assert [(part.stage, part.last) for part in summarize_log(tmp_path / "log.csv")] == [("patches", 1)]
+
+
+def test_what_is_no_text_is_explained(tmp_path):
+    (tmp_path / "log.csv").write_bytes(b"\x80\x81")
+    with pytest.raises(ValueError, match=r"log\.csv: expected a training's log\.csv, but "):
+        summarize_log(tmp_path / "log.csv")
+
+
 def test_each_stage_has_its_own_parts(tmp_path):
     lines = [f"{k},{'patches' if k < 20 else 'adversarial'},1,{k},,,,\n" for k in range(10, 40)]
     (tmp_path / "log.csv").write_text(HEAD + "".join(lines))

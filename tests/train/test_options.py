@@ -76,7 +76,10 @@ def test_which_systems_have_a_discriminator(model, expected):
             {"accumulate": 2, "adversarial": StageOptions(3, 1e-3)},
             "--accumulate 2: expected a number that divides --images 1",
         ),
-        ({"batch": 0}, "batch, images and pool must be at least 1"),
+        ({"batch": 0}, "--batch 0: expected 1 to 4096"),
+        ({"batch": 100_000_000}, "--batch 100000000: expected 1 to 4096"),
+        ({"images": -1}, "--images -1: expected 1 to 4096"),
+        ({"ema": 2.0}, r"--ema 2.0: expected 0 \(none\) to below 1"),
     ],
 )
 def test_options_that_cannot_work_are_explained(wrong, message):

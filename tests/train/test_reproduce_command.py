@@ -229,7 +229,7 @@ def test_a_stopped_training_ends_the_command(tmp_path, monkeypatch):
     write_dataset(tmp_path / "drawn", training=1, test=1)
     monkeypatch.setattr(train_command, "train", lambda plan: 143)
     assert main(arguments(tmp_path)) == 143
-    assert not (tmp_path / "page").exists()
+    assert not (tmp_path / "page" / "results.md").exists()
 
 
 @pytest.mark.parametrize(
@@ -243,7 +243,7 @@ def test_a_stopped_training_ends_the_command(tmp_path, monkeypatch):
         (["--split", "all"], "--split all: the test images score the systems; leave --split out"),
         (["--init", "retina-gan"], "--init retina-gan: no checkpoint fits all of the paper's systems"),
         (["--synthetic", "nowhere"], "--synthetic nowhere: no such folder; examples"),
-        (["--page", "file"], "--page file: expected a folder; there is a file of this name"),
+        (["--page", "file/sub"], "--page file/sub: expected a folder to write to (Not a directory)"),
         (["--no-training"], "no system of this budget is trained; leave --no-training out"),
     ],
 )

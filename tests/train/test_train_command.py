@@ -146,7 +146,7 @@ def test_a_stopped_run_says_how_it_goes_on(data, tmp_path, capsys, monkeypatch):
         (["--colour-jitter", "-1"], "colour jitter -1: expected 0 (none) to 3"),
         (["--scale", "2,1"], "scale 2,1: expected the smallest and the largest"),
         (["--seed", "-1"], "--seed -1: expected a number from 0 on"),
-        (["--seed", str(2**63)], "expected a number from 0 on"),
+        (["--seed", str(2**63)], "expected 0 to 2**63 - 1, which is what generators take"),
         (["--learning-rate", "nan"], "--learning-rate nan: expected a number from 0 on"),
         (["--dice-weight", "-1"], "--dice-weight -1.0: expected a number from 0 on"),
         (["--snapshots", "-1"], "--snapshots -1: expected a number from 0 on"),
