@@ -16,7 +16,7 @@ from tqdm import tqdm
 from retinagan.runtime import __version__
 from retinagan.runtime.errors import RetinaGanError
 from retinagan.train.bootstrap import LEVEL, RESAMPLES, SEED
-from retinagan.train.comparison import differences
+from retinagan.train.comparison import Difference, differences
 from retinagan.train.dataset_files import (
     ALL,
     SPLITS,
@@ -29,7 +29,7 @@ from retinagan.train.dataset_files import (
     print_notes,
 )
 from retinagan.train.datasets import LabelledImage, load_labelled
-from retinagan.train.evaluation import inside_fov, measure, score
+from retinagan.train.evaluation import Measured, inside_fov, measure, score
 from retinagan.train.prediction import Predict, Predictor, open_predictor
 from retinagan.train.release import folder_name
 from retinagan.train.score_files import as_entry, difference_table, table, write_csv, write_json
@@ -55,6 +55,24 @@ class Threshold:
         if predictor.threshold is None:
             return cls(DEFAULT_THRESHOLD, "the default; --threshold training chooses on training images")
         return cls(predictor.threshold, "the model's own, from its training images")
+
+
+@dataclass(frozen=True)
+class Above:
+    """How much the model is above another on the same images."""
+
+    other: Predictor
+    threshold: Threshold
+    differences: list[Difference]
+
+    def facts(self) -> dict[str, Any]:
+        """Give plain types for JSON."""
+        return {
+            "predictor": self.other.description,
+            "threshold": self.threshold.value,
+            "threshold_from": self.threshold.origin,
+            "differences": [as_entry(one) for one in self.differences],
+        }
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -101,31 +119,22 @@ def evaluate(arguments: argparse.Namespace) -> int:
         if arguments.figures:
             predict = _drawing_panels(predict, threshold.value, folder / "panels")
         measured = list(measure(predict, _loaded(samples, arguments.quiet), threshold.value))
-        if other is not None:
-            others = Threshold.of(other)
-            against = list(measure(other.predict, _loaded(samples, arguments.quiet), others.value))
+        above = None if other is None else _above(other, measured, _loaded(samples, arguments.quiet))
     rows = score(measured)
     kind = "" if arguments.split == ALL else f"{arguments.split} "
     print(f"{predictor.description}; {len(samples)} {kind}images of {arguments.data}")
     print(f"scored: {dataset.description}{_known_images(predictor, arguments.data, samples)}")
     print(f"threshold {threshold.value:.4g}: {threshold.origin}")
     print(table(rows, arguments.each))
-    if other is not None:
-        above = differences(measured, against)
-        print(f"\nabove {other.description}{_known_images(other, arguments.data, samples)}")
-        print(f"threshold {others.value:.4g}: {others.origin}")
-        print(difference_table(above))
+    if above is not None:
+        print(f"\nabove {above.other.description}{_known_images(above.other, arguments.data, samples)}")
+        print(f"threshold {above.threshold.value:.4g}: {above.threshold.origin}")
+        print(difference_table(above.differences))
     if arguments.out:
         write_csv(rows, folder / "scores.csv")
         facts = _facts(arguments, predictor, dataset, threshold)
-        if other is not None:
-            facts["above"] = {
-                "source": str(arguments.against),
-                "predictor": other.description,
-                "threshold": others.value,
-                "threshold_from": others.origin,
-                "differences": [as_entry(one) for one in above],
-            }
+        if above is not None:
+            facts["above"] = {"source": str(arguments.against), **above.facts()}
         write_json(rows, facts, folder / "scores.json")
         if arguments.figures:
             from retinagan.train.evaluation_figures import draw_evaluation
@@ -133,6 +142,13 @@ def evaluate(arguments: argparse.Namespace) -> int:
             draw_evaluation(measured, rows, folder)
         print(f"written: {', '.join(str(path) for path in sorted(folder.iterdir()))}")
     return 0
+
+
+def _above(other: Predictor, measured: list[Measured], images: Iterable[LabelledImage]) -> Above:
+    """Score another model on the same images, at its own threshold."""
+    threshold = Threshold.of(other)
+    theirs = list(measure(other.predict, images, threshold.value))
+    return Above(other, threshold, differences(measured, theirs))
 
 
 def _output_folder(arguments: argparse.Namespace) -> Path:

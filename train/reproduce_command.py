@@ -23,6 +23,7 @@ from retinagan.train.reproduction import (
     Result,
     is_trained,
     measure_system,
+    progress_models,
     training_arguments,
 )
 from retinagan.train.results_page import Facts, results_page
@@ -66,7 +67,7 @@ def build_parser() -> argparse.ArgumentParser:
 def reproduce(arguments: argparse.Namespace, more: list[str]) -> int:
     """Train what is missing, score all, write the page; the exit code, that of a training that stopped."""
     _check(arguments, more)
-    out, page = Path(arguments.out), Path(arguments.page or arguments.out)
+    out = Path(arguments.out)
     samples = find_samples(arguments.data, "test")
     plans = {
         system: training_arguments(system, arguments.iterations, arguments.data, out / system.name, more)
@@ -90,7 +91,7 @@ def reproduce(arguments: argparse.Namespace, more: list[str]) -> int:
             write_csv(results[-1].rows, out / system.name / "scores.csv")
     if not results:
         raise ValueError(f"{out}: no system of this budget is trained; leave --no-training out")
-    _write(arguments, more, results, page)
+    _write(arguments, more, results, samples)
     return 0
 
 
@@ -129,44 +130,64 @@ def _check_plan(plan: argparse.Namespace) -> None:
         raise ValueError(f"--init {plan.init}: no checkpoint fits all of the paper's systems; leave it out")
 
 
-def _write(arguments: argparse.Namespace, more: list[str], results: list[Result], page: Path) -> None:
-    from retinagan.train.results_figures import (  # imports matplotlib, wanted here alone
-        draw_line_figures,
-        progress_models,
-    )
+def _write(
+    arguments: argparse.Namespace, more: list[str], results: list[Result], samples: list[Sample]
+) -> None:
+    """Draw the figures and write the page."""
+    from retinagan.train.results_figures import draw_line_figures  # imports matplotlib, wanted here alone
+
+    out, page = Path(arguments.out), Path(arguments.page or arguments.out)
+    (page / "images").mkdir(parents=True, exist_ok=True)
+    draw_line_figures(results, [sample.name for sample in samples], page / "images")
+    drawn: list[Sample] = []
+    if {PROGRESS_OF, System("ru-net", "ace")} <= {result.system for result in results}:
+        (out / "panels").mkdir(exist_ok=True)
+        _draw_panels(samples, arguments, out / "panels")
+        if arguments.synthetic:
+            drawn = find_samples(arguments.synthetic, ALL)
+            _draw_panels(drawn, arguments, page / "images")
+    facts = _facts(arguments, more, results, len(samples), synthetic=bool(drawn))
+    with written_atomically(page / "results.md") as temporary:
+        temporary.write_text(results_page(results, facts), encoding="utf-8")
+    print(f"written: {page / 'results.md'}")
+
+
+def _draw_panels(samples: list[Sample], arguments: argparse.Namespace, folder: Path) -> None:
+    """Draw figures 7 and 8 from a dataset's first images."""
+    from retinagan.train.results_figures import draw_comparison, draw_progress
 
     out = Path(arguments.out)
-    (page / "images").mkdir(parents=True, exist_ok=True)
-    names = [sample.name for sample in find_samples(arguments.data, "test")]
-    draw_line_figures(results, names, page / "images")
-    trained = {result.system for result in results}
-    shown = {PROGRESS_OF, System("ru-net", "ace")} <= trained
-    if shown:
-        (out / "panels").mkdir(exist_ok=True)
-        _draw_panels(find_samples(arguments.data, "test"), arguments, out / "panels")
-        if arguments.synthetic:
-            _draw_panels(find_samples(arguments.synthetic, ALL), arguments, page / "images")
+    images = [load_labelled(sample) for sample in samples[:SHOWN]]
+    models = progress_models(out / PROGRESS_OF.name, arguments.iterations)
+    draw_progress(images[0], models, folder / "figure-7.png")
+    draw_comparison(images, out, folder / "figure-8.png")
+
+
+def _facts(
+    arguments: argparse.Namespace, more: list[str], results: list[Result], images: int, synthetic: bool
+) -> Facts:
+    out, page = Path(arguments.out), Path(arguments.page or arguments.out)
     training = train_parser.build_parser("retina-reproduce").parse_args(["--data", arguments.data, *more])
     precisions = {result.precision for result in results}
     if len(precisions) == 1:
         (training.precision,) = precisions  # what they were trained in, whatever this machine would choose
     options = train_parser.options_of(training)
-    words = train_parser.deciding(training, options)
-    facts = Facts(
-        command=_command(arguments, words, shown),
+    words = ["retina-reproduce", "--data", folder_name(arguments.data)]
+    words += ["--iterations", str(arguments.iterations), *train_parser.deciding(training, options)]
+    if synthetic:
+        words += ["--synthetic", folder_name(arguments.synthetic)]
+    return Facts(
+        command=shlex.join(words),
         data=folder_name(arguments.data),
-        images=len(names),
+        images=images,
         iterations=arguments.iterations,
         batch=options.images,
         patches=(options.preprocessing.working_size // options.patch) ** 2,
         models=_place(out, page),
         machine=f"torch {torch.__version__}, {describe_cpu()}",
         progress=tuple(progress_models(out / PROGRESS_OF.name, arguments.iterations)),
-        synthetic=bool(shown and arguments.synthetic),
+        synthetic=synthetic,
     )
-    with written_atomically(page / "results.md") as temporary:
-        temporary.write_text(results_page(results, facts), encoding="utf-8")
-    print(f"written: {page / 'results.md'}")
 
 
 def _place(out: Path, page: Path) -> str:
@@ -175,27 +196,6 @@ def _place(out: Path, page: Path) -> str:
         name = out.resolve().relative_to(page.resolve()).as_posix()
         return f"[{name}]({name})"
     return "the folders of `--out`"
-
-
-def _draw_panels(samples: list[Sample], arguments: argparse.Namespace, folder: Path) -> None:
-    """Draw figures 7 and 8 from a dataset's first images."""
-    from retinagan.train.results_figures import draw_comparison, draw_progress, progress_models
-
-    out = Path(arguments.out)
-    images = [load_labelled(sample) for sample in samples[:SHOWN]]
-    draw_progress(
-        images[0], progress_models(out / PROGRESS_OF.name, arguments.iterations), folder / "figure-7.png"
-    )
-    draw_comparison(images, out, folder / "figure-8.png")
-
-
-def _command(arguments: argparse.Namespace, training: list[str], synthetic: bool) -> str:
-    """Give the command with all that decides the page, and nothing that only this machine knows."""
-    words = ["retina-reproduce", "--data", folder_name(arguments.data)]
-    words += ["--iterations", str(arguments.iterations), *training]
-    if synthetic and arguments.synthetic:
-        words += ["--synthetic", folder_name(arguments.synthetic)]
-    return shlex.join(words)
 
 
 def main(argv: list[str] | None = None) -> int:

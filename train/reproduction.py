@@ -23,6 +23,7 @@ from retinagan.train.map_counts import MapCounts
 from retinagan.train.metrics import Scores
 from retinagan.train.paper import System
 from retinagan.train.prediction import checkpoint_predictor
+from retinagan.train.run import snapshot_name
 
 MODEL_FILE = "model.pt"
 PROGRESS_OF = System("retina-gan", "ace")
@@ -112,6 +113,13 @@ def training_arguments(
 def snapshot_step(iterations: int) -> int:
     """Give the iterations between two models of figure 7: a quarter of the budget, as in the paper."""
     return max(iterations // 4, 1)
+
+
+def progress_models(run: Path, iterations: int) -> dict[int, Path]:
+    """Find Retina-GAN's models on the way, by iteration: a quarter, half and all of the budget where kept."""
+    step = snapshot_step(iterations)
+    kept = {number: run / snapshot_name(number) for number in (step, 2 * step) if number < iterations}
+    return {number: path for number, path in kept.items() if path.is_file()} | {iterations: run / MODEL_FILE}
 
 
 def is_trained(arguments: argparse.Namespace) -> bool:

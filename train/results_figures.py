@@ -14,9 +14,8 @@ from retinagan.train.evaluation import SQUARE
 from retinagan.train.figures import Picture, draw_grid, draw_lines
 from retinagan.train.paper import MODELS, TABLE_1, System
 from retinagan.train.prediction import probability_map
-from retinagan.train.reproduction import MODEL_FILE, PROGRESS_OF, Result, snapshot_step
+from retinagan.train.reproduction import MODEL_FILE, PROGRESS_OF, Result
 from retinagan.train.results_page import LINE_FIGURES
-from retinagan.train.run import snapshot_name
 
 _DETAIL = 3
 """A detail's side is this part of the image's."""
@@ -28,13 +27,6 @@ def draw_line_figures(results: Sequence[Result], names: Sequence[str], folder: P
     for number, score in LINE_FIGURES.items():
         lines = {MODELS[result.system.model]: result.each(SQUARE, score) for result in shown}
         draw_lines({f"{score}, whole image, 512x512": lines}, names, folder / f"figure-{number}.png")
-
-
-def progress_models(run: Path, iterations: int) -> dict[int, Path]:
-    """Find Retina-GAN's models on the way, by iteration: a quarter, half and all of the budget where kept."""
-    step = snapshot_step(iterations)
-    kept = {number: run / snapshot_name(number) for number in (step, 2 * step) if number < iterations}
-    return {number: path for number, path in kept.items() if path.is_file()} | {iterations: run / MODEL_FILE}
 
 
 def draw_progress(image: LabelledImage, models: Mapping[int, Path], path: Path) -> None:
