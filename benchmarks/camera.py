@@ -22,7 +22,7 @@ PICTURE = Path(__file__).parent.parent / "examples" / "images" / "right_eye.jpg"
 
 def camera(rate: float, seconds: float) -> Iterator[np.ndarray]:
     """Give a picture at each tick of the clock, (584, 565, 3) uint8 RGB; missed ticks are not made up."""
-    from retinagan.runtime.reading import read_image
+    from retinagan.runtime.images.reading import read_image
 
     picture = read_image(PICTURE)
     generator = np.random.default_rng(0)

@@ -25,14 +25,14 @@ import numpy as np
 from pipeline import cpu_name
 
 from retinagan.runtime import Segmenter
-from retinagan.runtime.adapters import EngineAdapter, open_adapter
+from retinagan.runtime.engines import EngineAdapter, open_adapter
 from retinagan.runtime.errors import EngineError
-from retinagan.runtime.patches import PatchGrid
-from retinagan.runtime.prepare import prepare
-from retinagan.runtime.reading import read_image
-from retinagan.runtime.spec import ModelSpec, Tiling, spec_path
-from retinagan.runtime.steps import PatchBuffers, cut_patches
-from retinagan.runtime.timing import StageClock
+from retinagan.runtime.images.reading import read_image
+from retinagan.runtime.model.spec import ModelSpec, Tiling, spec_path
+from retinagan.runtime.steps.patches import PatchGrid
+from retinagan.runtime.steps.prepare import prepare
+from retinagan.runtime.steps.segment import PatchBuffers, cut_patches
+from retinagan.runtime.steps.timing import StageClock
 
 PICTURE = Path(__file__).parent.parent / "examples" / "images" / "right_eye.jpg"
 FEATURES = ("avx2", "avx512f", "avx_vnni", "avx512_vnni", "avx512_bf16", "amx_bf16", "amx_int8")

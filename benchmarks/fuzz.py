@@ -19,7 +19,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 TESTS = Path(__file__).parent.parent / "tests"
-MODULES = ("runtime/test_fuzz.py", "runtime/test_stream_fuzz.py")
+MODULES = ("runtime/images/test_fuzz.py", "runtime/stream/test_stream_fuzz.py")
 LONGEST = 4096  # bytes, of which most inputs need a few hundred
 SHOWN = 3
 

@@ -47,7 +47,8 @@ def time_stages(images: str, model: str | None, rounds: int) -> dict[str, Any]:
     os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
     import cv2
 
-    from retinagan.runtime import Segmenter, timing
+    from retinagan.runtime import Segmenter
+    from retinagan.runtime.steps import timing
 
     cv2.setNumThreads(1)
     timing.perf_counter = time.thread_time
@@ -85,8 +86,8 @@ def beyond_the_engine(seconds: list[Any], own_runs: list[float]) -> dict[str, fl
 
 def read_frames(images: str) -> list[Any]:
     """Read all images of a folder as RGB."""
-    from retinagan.runtime.inputs import find_inputs
-    from retinagan.runtime.reading import read_image
+    from retinagan.runtime.batch.inputs import find_inputs
+    from retinagan.runtime.images.reading import read_image
 
     return [read_image(found.path) for found in find_inputs([images]).inputs]
 
@@ -105,7 +106,7 @@ def start(images: str, model: str | None) -> dict[str, float]:
     from retinagan.runtime import Segmenter
 
     imported = time.perf_counter()
-    from retinagan.runtime.reading import read_image
+    from retinagan.runtime.images.reading import read_image
 
     frame = read_image(sorted(path for path in Path(images).iterdir() if path.is_file())[0])
     with Segmenter(model, device="cpu") as segmenter:

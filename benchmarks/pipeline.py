@@ -20,19 +20,19 @@ import tempfile
 import time
 from pathlib import Path
 
-from retinagan.runtime.bundled import DEFAULT_MODEL
+from retinagan.runtime.console.wording import counted
 from retinagan.runtime.errors import RetinaGanError
-from retinagan.runtime.wording import counted
+from retinagan.runtime.model.bundled import DEFAULT_MODEL
 
 
 def measure(images: str, model: str, threads: int) -> dict[str, object]:
     """Do all images once; give what the table needs."""
     import cv2
 
-    from retinagan.runtime.batch import Batch, jobs_to_do
-    from retinagan.runtime.inputs import find_inputs
-    from retinagan.runtime.outputs import OutputFolder
-    from retinagan.runtime.report import STAGES, Report, Settings
+    from retinagan.runtime.batch.batch import Batch, jobs_to_do
+    from retinagan.runtime.batch.inputs import find_inputs
+    from retinagan.runtime.batch.outputs import OutputFolder
+    from retinagan.runtime.batch.report import STAGES, Report, Settings
     from retinagan.runtime.segmenter import Segmenter
 
     cv2.setNumThreads(threads)

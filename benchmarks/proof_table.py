@@ -9,8 +9,8 @@ Nothing is run: all stands in the specs beside the files.
 import argparse
 from pathlib import Path
 
-from retinagan.export.bounds import deciding_set
-from retinagan.runtime.spec import ModelSpec, spec_path
+from retinagan.export.proof.bounds import deciding_set
+from retinagan.runtime.model.spec import ModelSpec, spec_path
 
 HEADER = "file,size,proven on,threshold,largest difference,mean,Dice of the maps,AUC,Dice,Acc,Sen,Spe"
 SCORES = ("auc", "dice", "acc", "sen", "spe")

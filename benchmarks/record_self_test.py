@@ -22,7 +22,7 @@ from synthetic_fundus import FundusOptions, render  # noqa: E402
 
 from retinagan.runtime import Segmenter  # noqa: E402
 from retinagan.runtime.atomic import written_atomically  # noqa: E402
-from retinagan.runtime.self_test import PICTURE, PROBABILITY, RECORD  # noqa: E402
+from retinagan.runtime.doctor.self_test import PICTURE, PROBABILITY, RECORD  # noqa: E402
 
 HEIGHT = 232
 SMALLEST = (cv2.IMWRITE_PNG_COMPRESSION, 9)

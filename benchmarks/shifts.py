@@ -24,13 +24,13 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from retinagan.runtime.errors import ImageError, RetinaGanError
-from retinagan.train.bootstrap import LEVEL, RESAMPLES, ends, resample_histograms
-from retinagan.train.comparison import Gain
-from retinagan.train.dataset_files import Sample, find_samples
-from retinagan.train.datasets import load_labelled
-from retinagan.train.metrics import LEVELS, Histogram
-from retinagan.train.prediction import Predictor, open_predictor
-from retinagan.train.shifts import SHIFTS
+from retinagan.train.data.files import Sample, find_samples
+from retinagan.train.data.images import load_labelled
+from retinagan.train.data.shifts import SHIFTS
+from retinagan.train.scores.bootstrap import LEVEL, RESAMPLES, ends, resample_histograms
+from retinagan.train.scores.comparison import Gain
+from retinagan.train.scores.metrics import LEVELS, Histogram
+from retinagan.train.scores.prediction import Predictor, open_predictor
 
 BINS = 20
 

@@ -14,7 +14,7 @@ import sys
 from pathlib import Path
 
 from retinagan.runtime.errors import RetinaGanError
-from retinagan.train.checkpoint import load_checkpoint
+from retinagan.train.nets.checkpoint import load_checkpoint
 
 
 def slim(source: Path, target: Path) -> None:

@@ -22,7 +22,7 @@ import numpy as np
 from pipeline import cpu_name
 
 from retinagan.runtime import Segmenter
-from retinagan.runtime.reading import read_image
+from retinagan.runtime.images.reading import read_image
 
 IMAGES = Path(__file__).parent.parent / "examples" / "images"
 EVERY = 50

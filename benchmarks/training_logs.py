@@ -11,7 +11,7 @@ import math
 import sys
 from pathlib import Path
 
-from retinagan.train.log_summary import summarize_log
+from retinagan.train.paper.log_summary import summarize_log
 
 HEADER = "| run | iterations | stage | pixel loss | G's adversarial loss | D's loss | D(x) | D(G(z)) |"
 

@@ -15,9 +15,9 @@ import cv2
 import numpy as np
 
 from retinagan.runtime import RetinaGanError, Segmenter
-from retinagan.runtime.frames import as_rgb8
-from retinagan.runtime.overlay import draw_overlay
-from retinagan.runtime.stream import FrameResult, Stream
+from retinagan.runtime.batch.overlay import draw_overlay
+from retinagan.runtime.images.frames import as_rgb8
+from retinagan.runtime.stream.stream import FrameResult, Stream
 
 WINDOW = "vessels (q ends)"
 

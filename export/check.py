@@ -7,10 +7,10 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from retinagan.export.bounds import Bounds, deciding_set, dice_drop, faults
-from retinagan.export.engine_export import engine_fits
+from retinagan.export.proof.bounds import Bounds, deciding_set, dice_drop, faults
+from retinagan.export.tensorrt.export import engine_fits
 from retinagan.runtime.errors import ModelError
-from retinagan.runtime.spec import ModelSpec, spec_path, verify
+from retinagan.runtime.model.spec import ModelSpec, spec_path, verify
 
 _RUNNERS = {"ONNX Runtime": ("onnxruntime", "onnxruntime-gpu"), "OpenVINO": ("openvino",)}
 

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING
 
 from retinagan.export.options import MEANT_FOR, Changes, ExportOptions
 from retinagan.export.plan import Request, choose_engine, device_line, plan_lines, require_possible
-from retinagan.export.steps import Steps
+from retinagan.export.progress import Steps
 from retinagan.runtime import __version__
-from retinagan.runtime.bundled import find_model
 from retinagan.runtime.errors import ModelError, RetinaGanError
+from retinagan.runtime.model.bundled import find_model
 
 if TYPE_CHECKING:
-    from retinagan.export.engine_export import EngineOptions
+    from retinagan.export.tensorrt.export import EngineOptions
 
 _DESCRIPTION = """\
 Turn a trained model into the files that devices run, each with the proof that
@@ -50,7 +50,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         0 if all was done, 1 if a model misses its bounds or does not fit this device, 2 for unusable input
         or output, 130 if interrupted.
     """
-    from retinagan.export.agreement import ParityError
+    from retinagan.export.proof.agreement import ParityError
 
     parser = _parser()
     arguments = parser.parse_args(argv)
@@ -122,7 +122,7 @@ def _request(arguments: argparse.Namespace) -> Request:
 
 def _export(request: Request, options: ExportOptions, steps: Steps) -> list[Path]:
     """Write the ONNX files; give those that engines are built from."""
-    from retinagan.export.exporting import Artefact, export_models
+    from retinagan.export.precisions.exporting import Artefact, export_models
 
     artefacts = export_models(request.source, request.out, options, steps)
     steps.table(Artefact.HEADER, [artefact.row() for artefact in artefacts])
@@ -143,7 +143,7 @@ def _refuse_unused(arguments: argparse.Namespace, source: Path) -> None:
 
 def _engine_options(request: Request, arguments: argparse.Namespace) -> "EngineOptions | None":
     """Give what is asked of the engine, None for none; what cannot be is found before the work."""
-    from retinagan.export.engine_export import EngineOptions
+    from retinagan.export.tensorrt.export import EngineOptions
 
     batch = None if arguments.batch is None else tuple(arguments.batch)
     patch = arguments.patch if request.options is None else None
@@ -157,15 +157,15 @@ def _engine_options(request: Request, arguments: argparse.Namespace) -> "EngineO
 
 
 def _build_engines(models: Sequence[Path], out: Path, options: "EngineOptions", steps: Steps) -> None:
-    from retinagan.export.engine_export import export_engine
+    from retinagan.export.tensorrt.export import export_engine
 
     for model in models:
         steps.line(str(export_engine(model, out, options, steps)))
 
 
 def _check(arguments: argparse.Namespace) -> int:
-    from retinagan.export.bounds import bounds_for
     from retinagan.export.check import check, read_spec
+    from retinagan.export.proof.bounds import bounds_for
 
     bounds = bounds_for(
         read_spec(arguments.check).precision,

@@ -7,9 +7,9 @@ from importlib import metadata
 from pathlib import Path
 
 from retinagan.export.options import MEANT_FOR, ExportOptions
-from retinagan.runtime.adapters.cuda_driver import find_gpu
-from retinagan.runtime.adapters.openvino_engine import bf16_obstacle
-from retinagan.runtime.adapters.tensorrt_device import import_tensorrt
+from retinagan.runtime.engines.cuda.driver import find_gpu
+from retinagan.runtime.engines.openvino import bf16_obstacle
+from retinagan.runtime.engines.tensorrt.device import import_tensorrt
 from retinagan.runtime.errors import EngineError
 
 _EXTRA = {"torch": "export", "onnx": "export", "onnxscript": "export", "onnxruntime": "cpu"}
@@ -139,15 +139,15 @@ def _needed(request: Request) -> list[str]:
     needed = ["onnx", "onnxruntime"] if request.is_onnx else list(_EXTRA)
     verify = request.options.verify
     if verify is not None:
-        from retinagan.export.image_sets import ImageFolder
+        from retinagan.export.proof.images import ImageFolder
 
         needed += ["sklearn"] if ImageFolder(verify, "test").has_truth else []
     return needed + (["openvino"] if "bf16" in request.options.precisions else [])
 
 
 def _export_lines(request: Request, options: ExportOptions) -> list[tuple[str, str]]:
-    from retinagan.export.calibration import calibration_images
-    from retinagan.export.image_sets import ImageFolder, synthetic_images
+    from retinagan.export.graph.calibration import calibration_images
+    from retinagan.export.proof.images import ImageFolder, synthetic_images
 
     name = options.changes.name or "NAME"
     lines = []

@@ -10,7 +10,7 @@ from retinagan.runtime.errors import (
     RetinaGanError,
     StreamError,
 )
-from retinagan.runtime.spec import UnverifiedModelWarning
+from retinagan.runtime.model.spec import UnverifiedModelWarning
 
 if TYPE_CHECKING:
     from retinagan.runtime.segmenter import Segmentation, Segmenter

@@ -9,23 +9,23 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from retinagan.runtime.adapters import open_adapter
-from retinagan.runtime.bundled import find_model
+from retinagan.runtime.engines import open_adapter
 from retinagan.runtime.errors import ModelError
 from retinagan.runtime.forked import spare_opencv_threads
-from retinagan.runtime.frame_steps import FrameSteps
-from retinagan.runtime.frames import ColorOrder, as_rgb8
-from retinagan.runtime.patches import PatchGrid
-from retinagan.runtime.prepare import prepare
-from retinagan.runtime.roi import find_retina
-from retinagan.runtime.spec import ModelSpec, spec_path
-from retinagan.runtime.steps import BufferPool, Segmentation, cut_patches, regroup
-from retinagan.runtime.still_retina import StillRetina
-from retinagan.runtime.stream import Policy, Stream, StreamOptions
-from retinagan.runtime.timing import StageClock
+from retinagan.runtime.images.frames import ColorOrder, as_rgb8
+from retinagan.runtime.model.bundled import find_model
+from retinagan.runtime.model.spec import ModelSpec, spec_path
+from retinagan.runtime.retina.find import find_retina
+from retinagan.runtime.retina.still import StillRetina
+from retinagan.runtime.steps.patches import PatchGrid
+from retinagan.runtime.steps.prepare import prepare
+from retinagan.runtime.steps.segment import BufferPool, Segmentation, cut_patches, regroup
+from retinagan.runtime.steps.timing import StageClock
+from retinagan.runtime.stream.stages import FrameSteps
+from retinagan.runtime.stream.stream import Policy, Stream, StreamOptions
 
 if TYPE_CHECKING:
-    from retinagan.runtime.asynchronous import AsyncStream
+    from retinagan.runtime.stream.asynchronous import AsyncStream
 
 __all__ = ["Segmentation", "Segmenter"]
 
@@ -40,7 +40,7 @@ class Segmenter:
     model : str or path, optional
         A bundled model's name, an ONNX file or a TensorRT engine; the bundled "retina-gan" if left out.
     device : {"auto", "cpu", "cuda", "tensorrt"}
-        Where to run; "auto" takes the best that works here. See `retinagan.runtime.adapters.open_adapter`.
+        Where to run; "auto" takes the best that works here. See `retinagan.runtime.engines.open_adapter`.
     engine : {"auto", "onnxruntime", "openvino", "tensorrt"}
         What runs it; "auto" takes the fastest that works there.
     color : {"rgb", "bgr"}
@@ -192,7 +192,9 @@ class Segmenter:
         Frames may come from an asynchronous iterable, drawn from in a task, or from another, drawn from in
         a thread. To be called in a running event loop. Options and errors are those of `stream`.
         """
-        from retinagan.runtime.asynchronous import AsyncStream  # imports asyncio, which others do without
+        from retinagan.runtime.stream.asynchronous import (
+            AsyncStream,  # imports asyncio, which others do without
+        )
 
         return AsyncStream(*self._stream_parts(policy, queue, reuse_roi), frames)
 

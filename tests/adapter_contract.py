@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 from tiny_model import PATCH, reference_output, tiny_spec, write_tiny_model
 
-from retinagan.runtime.adapters import EngineAdapter
+from retinagan.runtime.engines import EngineAdapter
 from retinagan.runtime.errors import EngineError, ImageError, ModelError
-from retinagan.runtime.spec import ModelSpec, spec_path
+from retinagan.runtime.model.spec import ModelSpec, spec_path
 
 
 def patches(count: int, height: int = PATCH, width: int = PATCH, seed: int = 0):

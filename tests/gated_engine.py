@@ -5,11 +5,11 @@ import threading
 import numpy as np
 from tiny_model import PATCH, WORKING_SIZE, tiny_spec
 
-from retinagan.runtime.adapters.base import EngineAdapter
+from retinagan.runtime.engines.base import EngineAdapter
 from retinagan.runtime.errors import EngineError
-from retinagan.runtime.frame_steps import FrameSteps
-from retinagan.runtime.patches import PatchGrid
-from retinagan.runtime.roi import Disc, Retina
+from retinagan.runtime.retina.find import Disc, Retina
+from retinagan.runtime.steps.patches import PatchGrid
+from retinagan.runtime.stream.stages import FrameSteps
 
 PATIENCE = 20.0  # seconds after which a test that waits for another thread has failed
 

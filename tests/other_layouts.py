@@ -4,7 +4,7 @@ from pathlib import Path
 
 import cv2
 
-from retinagan.train.dataset_files import Sample, find_samples
+from retinagan.train.data.files import Sample, find_samples
 
 
 def as_plain(source: Path, folder: Path) -> Path:

@@ -22,8 +22,8 @@ run_tests() {
     "$2/bin/python" -m pip --disable-pip-version-check install --quiet "$sdist[cpu]" pytest hypothesis onnx
     "$2/bin/python" -m pytest --quiet tests/ace_ext tests/runtime -p no:cacheprovider \
         --ignore tests/ace_ext/test_kernel.py --ignore tests/ace_ext/test_equalization.py \
-        --ignore tests/runtime/test_bundled_model.py --ignore tests/runtime/test_still_retina.py \
-        --ignore tests/runtime/test_fuzz.py
+        --ignore tests/runtime/test_bundled_model.py --ignore tests/runtime/retina/test_still.py \
+        --ignore tests/runtime/images/test_fuzz.py
 }
 
 mkdir -p build

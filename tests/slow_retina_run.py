@@ -5,7 +5,8 @@ import time
 
 import numpy as np
 
-from retinagan.runtime import Segmentation, Segmenter, cli, progress
+from retinagan.runtime import Segmentation, Segmenter
+from retinagan.runtime.batch import cli, progress
 
 
 def segment_at_once(segmenter, frame):

@@ -5,9 +5,9 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from retinagan.runtime.spec import NetworkInput, Preprocessing, Tiling
-from retinagan.train.checkpoint import Checkpoint
-from retinagan.train.generator import Generator, GeneratorConfig
+from retinagan.runtime.model.spec import NetworkInput, Preprocessing, Tiling
+from retinagan.train.nets.checkpoint import Checkpoint
+from retinagan.train.nets.generator import Generator, GeneratorConfig
 
 
 def small_generator(**changes) -> Generator:

@@ -6,10 +6,10 @@ import cv2
 import numpy as np
 from drawn_retina import drawn_retina
 
-from retinagan.runtime.spec import Preprocessing
-from retinagan.train.dataset_files import find_samples
-from retinagan.train.datasets import TrainingImage, load_training_images
-from retinagan.train.options import StageOptions, TrainingOptions
+from retinagan.runtime.model.spec import Preprocessing
+from retinagan.train.data.files import find_samples
+from retinagan.train.data.images import TrainingImage, load_training_images
+from retinagan.train.loop.options import StageOptions, TrainingOptions
 
 WORKING_SIZE = 64
 

@@ -91,42 +91,6 @@ MAY_IMPORT = {
 }
 """A part of the package, and the parts that it may import. A part always sees itself."""
 
-WINGS = {
-    "runtime.images": ("frames integrity reading "),
-    "runtime.retina": ("disc plausibility roi still_retina "),
-    "runtime.steps": ("crop equalize patches prepare rim steps tensors timing "),
-    "runtime.model": ("bundled fields onnx_metadata spec "),
-    "runtime.engines": (
-        "adapters.base adapters.model_file adapters.onnx_runtime adapters.opening "
-        "adapters.openvino_engine adapters.pool "
-    ),
-    "runtime.engines.cuda": ("adapters.cuda_context adapters.cuda_driver adapters.cuda_graph "),
-    "runtime.engines.tensorrt": (
-        "adapters.tensorrt_device adapters.tensorrt_engine adapters.tensorrt_lane adapters.tensorrt_log "
-    ),
-    "runtime.stream": ("asynchronous frame_line frame_steps stage_threads stream stream_statistics "),
-    "runtime.batch": ("batch cli inputs naming outputs overlay pictures pipeline progress report summary "),
-    "runtime.doctor": ("child doctor doctor_cli machine self_test "),
-    "runtime.console": ("wording "),
-    "train.nets": ("averaging checkpoint discriminator generator layout "),
-    "train.data": ("augmentation dataset_files datasets layouts shifts "),
-    "train.loop": (
-        "accumulation adversarial_step batches board devices journal losses options part_work "
-        "pixel_step release resuming run schedule teacher train_command train_parser trainer "
-        "validation watch workers "
-    ),
-    "train.scores": (
-        "bootstrap centreline comparison evaluate_command evaluation evaluation_figures figures "
-        "map_counts metrics prediction score_files "
-    ),
-    "train.paper": ("log_summary paper reproduce_command reproduction results_figures results_page "),
-    "export.graph": ("calibration fold graph half onnx_file patches quantize source torch_adapter "),
-    "export.precisions": ("drafts exporting layer_search making "),
-    "export.tensorrt": ("build_watch engine_export tensorrt_builder "),
-    "export.proof": ("agreement bounds image_sets parity proof_pack proving "),
-}
-"""Which modules make a wing: today they lie in one folder a room."""
-
 NEVER = {
     "ace_ext": {"retinagan.runtime", "cv2", "PIL", "torch", "onnx"},
     "runtime": {"torch", "onnx", "kornia", "sklearn", "skimage", "matplotlib"},
@@ -148,18 +112,6 @@ def module_name(path: Path) -> str:
 
 def part_of(module: str) -> str:
     """Give the longest entry of MAY_IMPORT that holds a module."""
-    room, _, rest = module.partition(".")
-    for wing, names in WINGS.items():
-        if wing.startswith(room) and rest in names.split():
-            return wing
-    if module.startswith("runtime.adapters"):
-        return "runtime.engines"
-    if module in ("train.installed", "train.cli_train", "train.cli_evaluate", "train.cli_reproduce"):
-        return "train.commands"
-    if module == "runtime.seams":  # a helper of tests
-        return "runtime.steps"
-    if module == "export.steps":
-        return "export.progress"
     name = module
     while name and name not in MAY_IMPORT:
         name = name.rpartition(".")[0]

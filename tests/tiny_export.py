@@ -5,11 +5,11 @@ from pathlib import Path
 from drawn_retina import drawn_retina
 from tiny_model import write_tiny_model
 
-from retinagan.export.image_sets import ProofImage
-from retinagan.export.proof_pack import pack_folder, write_pack
-from retinagan.export.proving import prepared, probability_map
-from retinagan.runtime.adapters import OnnxRuntimeAdapter
-from retinagan.runtime.spec import ModelSpec, spec_path
+from retinagan.export.proof.images import ProofImage
+from retinagan.export.proof.measure import prepared, probability_map
+from retinagan.export.proof.pack import pack_folder, write_pack
+from retinagan.runtime.engines import OnnxRuntimeAdapter
+from retinagan.runtime.model.spec import ModelSpec, spec_path
 
 
 def write_tiny_export(folder: Path) -> Path:

@@ -7,7 +7,7 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 from onnx.reference import ReferenceEvaluator
 
-from retinagan.runtime.spec import (
+from retinagan.runtime.model.spec import (
     METADATA_KEY,
     ModelSpec,
     NetworkInput,

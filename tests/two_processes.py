@@ -6,8 +6,8 @@ from pathlib import Path
 import torch
 from small_dataset import small_options, training_images
 
-from retinagan.train.trainer import Trainer
-from retinagan.train.workers import joined, told_by_torchrun
+from retinagan.train.loop.trainer import Trainer
+from retinagan.train.loop.workers import joined, told_by_torchrun
 
 
 def main(folder: Path) -> None:

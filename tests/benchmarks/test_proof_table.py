@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 from tiny_model import write_tiny_model
 
-from retinagan.runtime.spec import ModelSpec, spec_path
+from retinagan.runtime.model.spec import ModelSpec, spec_path
 
 BENCHMARKS = Path(__file__).parent.parent.parent / "benchmarks"
 

@@ -3,8 +3,8 @@ from pathlib import Path
 
 import numpy as np
 
-from retinagan.runtime.reading import read_image
-from retinagan.runtime.self_test import PICTURE, PROBABILITY, RECORD
+from retinagan.runtime.doctor.self_test import PICTURE, PROBABILITY, RECORD
+from retinagan.runtime.images.reading import read_image
 
 BENCHMARKS = Path(__file__).parent.parent.parent / "benchmarks"
 

@@ -7,9 +7,9 @@ import pytest
 from small_dataset import write_dataset
 
 from retinagan.runtime.errors import ImageError
-from retinagan.train.dataset_files import find_samples
-from retinagan.train.metrics import LEVELS, Histogram
-from retinagan.train.prediction import Predictor
+from retinagan.train.data.files import find_samples
+from retinagan.train.scores.metrics import LEVELS, Histogram
+from retinagan.train.scores.prediction import Predictor
 
 BENCHMARKS = Path(__file__).parent.parent.parent / "benchmarks"
 

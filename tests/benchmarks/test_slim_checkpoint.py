@@ -4,9 +4,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from retinagan.train.checkpoint import Checkpoint, load_checkpoint
-from retinagan.train.discriminator import Discriminator
-from retinagan.train.generator import Generator, GeneratorConfig
+from retinagan.train.nets.checkpoint import Checkpoint, load_checkpoint
+from retinagan.train.nets.discriminator import Discriminator
+from retinagan.train.nets.generator import Generator, GeneratorConfig
 
 BENCHMARKS = Path(__file__).parent.parent.parent / "benchmarks"
 

@@ -6,7 +6,7 @@ import cv2
 from drawn_retina import drawn_retina
 from tiny_model import tiny_spec, write_tiny_model
 
-from retinagan.runtime import bundled
+from retinagan.runtime.model import bundled
 
 EXAMPLE = Path(__file__).parent.parent.parent / "examples" / "embed.py"
 

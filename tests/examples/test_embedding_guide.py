@@ -10,7 +10,7 @@ from drawn_retina import drawn_retina
 from gated_engine import stream_threads
 from tiny_model import tiny_spec, write_tiny_model
 
-from retinagan.runtime import bundled
+from retinagan.runtime.model import bundled
 
 GUIDE = Path(__file__).parent.parent.parent / "docs" / "embedding.md"
 

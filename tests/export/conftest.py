@@ -6,8 +6,8 @@ from small_checkpoint import small_generator, write_checkpoint
 from tiny_model import write_tiny_model
 
 from retinagan.export.cli import main
-from retinagan.export.fold import fold_batch_norm
-from retinagan.export.onnx_file import build_onnx
+from retinagan.export.graph.build import build_onnx
+from retinagan.export.graph.fold import fold_batch_norm
 
 
 @pytest.fixture(autouse=True)

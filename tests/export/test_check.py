@@ -7,7 +7,7 @@ import pytest
 
 from retinagan.export import check as module
 from retinagan.export.cli import main
-from retinagan.runtime.spec import EngineBuild, ModelSpec, sha256_of, spec_path
+from retinagan.runtime.model.spec import EngineBuild, ModelSpec, sha256_of, spec_path
 
 MEASURED = {"images": 3, "max_abs_difference": 0.1, "mean_abs_difference": 0.002, "map_dice": 0.99}
 SCORES = {"auc": 0.979, "dice": 0.82, "acc": 0.955, "sen": 0.83, "spe": 0.97}
@@ -71,7 +71,7 @@ def test_says_what_a_file_is(artefact, capsys):
     ],
 )
 def test_other_bounds_are_checked_without_running_anything(artefact, capsys, monkeypatch, bound, said):
-    monkeypatch.setattr("retinagan.runtime.adapters.open_adapter", None)
+    monkeypatch.setattr("retinagan.runtime.engines.open_adapter", None)
     path = artefact()
     code, lines = checked(capsys, path, *bound)
     assert code == 1

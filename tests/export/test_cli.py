@@ -16,16 +16,17 @@ import torch
 from drawn_retina import drawn_retina
 from small_checkpoint import small_generator, write_checkpoint
 
-from retinagan.export import drafts, onnx_file
-from retinagan.export.bounds import BOUNDS, Bounds
 from retinagan.export.cli import main
-from retinagan.export.image_sets import ProofImage
-from retinagan.export.proving import prepared, probability_map
-from retinagan.export.torch_adapter import TorchAdapter
+from retinagan.export.graph import build as onnx_file
+from retinagan.export.graph.torch_adapter import TorchAdapter
+from retinagan.export.precisions import drafts
+from retinagan.export.proof.bounds import BOUNDS, Bounds
+from retinagan.export.proof.images import ProofImage
+from retinagan.export.proof.measure import prepared, probability_map
 from retinagan.runtime import Segmenter, __version__
-from retinagan.runtime.adapters import open_adapter
-from retinagan.runtime.spec import METADATA_KEY, ModelSpec, UnverifiedModelWarning, verify
-from retinagan.train.checkpoint import load_checkpoint
+from retinagan.runtime.engines import open_adapter
+from retinagan.runtime.model.spec import METADATA_KEY, ModelSpec, UnverifiedModelWarning, verify
+from retinagan.train.nets.checkpoint import load_checkpoint
 
 
 def fails(capsys, *arguments, code=2):

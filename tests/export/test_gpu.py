@@ -5,14 +5,14 @@ import pytest
 from drawn_retina import drawn_retina
 from tiny_export import write_tiny_export
 
-from retinagan.export.engine_export import EngineOptions, engine_fits, export_engine
-from retinagan.export.steps import Steps
+from retinagan.export.progress import Steps
+from retinagan.export.tensorrt.export import EngineOptions, engine_fits, export_engine
 from retinagan.runtime import Segmenter
-from retinagan.runtime.adapters.cuda_context import import_pycuda
-from retinagan.runtime.adapters.cuda_driver import find_gpu
-from retinagan.runtime.adapters.tensorrt_device import import_tensorrt
+from retinagan.runtime.engines.cuda.context import import_pycuda
+from retinagan.runtime.engines.cuda.driver import find_gpu
+from retinagan.runtime.engines.tensorrt.device import import_tensorrt
 from retinagan.runtime.errors import EngineError
-from retinagan.runtime.spec import ModelSpec, spec_path
+from retinagan.runtime.model.spec import ModelSpec, spec_path
 
 pytestmark = pytest.mark.gpu
 

@@ -17,9 +17,9 @@ from tiny_export import write_tiny_export
 
 from retinagan.export.cli import main as retina_export
 from retinagan.runtime import Segmenter
-from retinagan.runtime.adapters import cuda_driver
-from retinagan.runtime.cli import main as retina_run
-from retinagan.runtime.spec import ModelSpec, spec_path
+from retinagan.runtime.batch.cli import main as retina_run
+from retinagan.runtime.engines.cuda import driver as cuda_driver
+from retinagan.runtime.model.spec import ModelSpec, spec_path
 
 
 @pytest.fixture(scope="module")

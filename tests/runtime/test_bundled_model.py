@@ -7,15 +7,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from seams import border_ratio
 from synthetic_fundus import EXAMPLES, render
 
 from retinagan.runtime import Segmenter
-from retinagan.runtime.bundled import bundled_model, bundled_models
-from retinagan.runtime.patches import PatchGrid
-from retinagan.runtime.prepare import prepare
-from retinagan.runtime.reading import read_image
-from retinagan.runtime.seams import border_ratio
-from retinagan.runtime.spec import ModelSpec, Tiling, spec_path
+from retinagan.runtime.images.reading import read_image
+from retinagan.runtime.model.bundled import bundled_model, bundled_models
+from retinagan.runtime.model.spec import ModelSpec, Tiling, spec_path
+from retinagan.runtime.steps.patches import PatchGrid
+from retinagan.runtime.steps.prepare import prepare
 
 IMAGES = Path(__file__).parents[2] / "examples" / "images"
 

@@ -7,6 +7,7 @@ import cv2
 import numpy as np
 import pytest
 from drawn_retina import drawn_retina
+from seams import border_ratio
 from tiny_model import PATCH, WORKING_SIZE, tiny_spec, write_tiny_model
 
 from retinagan.runtime import (
@@ -17,12 +18,11 @@ from retinagan.runtime import (
     Segmentation,
     Segmenter,
     UnverifiedModelWarning,
-    bundled,
 )
-from retinagan.runtime.patches import PatchGrid
-from retinagan.runtime.prepare import prepare
-from retinagan.runtime.seams import border_ratio
-from retinagan.runtime.spec import Preprocessing, Tiling, spec_path
+from retinagan.runtime.model import bundled
+from retinagan.runtime.model.spec import Preprocessing, Tiling, spec_path
+from retinagan.runtime.steps.patches import PatchGrid
+from retinagan.runtime.steps.prepare import prepare
 
 
 @pytest.fixture(scope="module")

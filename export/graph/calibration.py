@@ -1,0 +1,218 @@
+"""Calibration: the ranges of a model's activations on the patches that a device would give it."""
+
+import contextlib
+import copy
+import hashlib
+import json
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+from onnx import helper
+
+from retinagan.export.graph.edit import named_nodes
+from retinagan.export.graph.patches import patches_of
+from retinagan.export.progress import Steps
+from retinagan.export.proof.images import ImageFolder, named
+from retinagan.runtime import __version__
+from retinagan.runtime.atomic import written_atomically
+from retinagan.runtime.errors import ImageError, ModelError
+from retinagan.runtime.images.reading import read_image
+from retinagan.runtime.model.spec import ModelSpec
+
+FEWEST_IMAGES = 4
+"""With fewer images, a camera's or an eye's peculiarity would set the ranges."""
+PATCHES_PER_IMAGE = 8
+"""Half of them the richest in vessels, half the poorest."""
+_FORMAT = 1
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """What calibration found.
+
+    Attributes
+    ----------
+    ranges : dict
+        By name of an activation, the smallest and largest value.
+    images, patches : int
+        How many were taken.
+    rich_share, poor_share : float
+        Mean share of vessel in the ROI of the patches rich and poor in vessels, as FP32 sees them.
+    cached : bool
+        Whether it was read from a cache.
+    """
+
+    ranges: dict[str, tuple[float, float]]
+    images: int
+    patches: int
+    rich_share: float
+    poor_share: float
+    cached: bool = False
+
+    def record(self) -> dict[str, Any]:
+        """Give what a proof says of it."""
+        return {
+            "images": self.images,
+            "patches": self.patches,
+            "rich_in_vessels": 0.5,
+            "vessel_share_rich": self.rich_share,
+            "vessel_share_poor": self.poor_share,
+        }
+
+
+def calibration_images(folder: ImageFolder) -> list[Path]:
+    """Give a folder's images to calibrate with; raises `InputError` or `ModelError` if too few."""
+    paths = folder.paths
+    if len(paths) < FEWEST_IMAGES:
+        raise ModelError(
+            f"{folder.folder}: {len(paths)} image{'s' * (len(paths) != 1)} to calibrate with; INT8 needs at "
+            f"least {FEWEST_IMAGES}, 20 or more of the camera's own are better"
+        )
+    return paths
+
+
+def calibrate(model: onnx.ModelProto, spec: ModelSpec, folder: ImageFolder, steps: Steps) -> Calibration:
+    """
+    Find the ranges of all activations of a model.
+
+    From each image, prepared by the runtime, the patches with ROI are ranked by their share of vessel in
+    FP32's own map; the richest and the poorest are taken in equal parts.
+
+    Parameters
+    ----------
+    model : onnx.ModelProto
+        FP32, its BatchNorm folded.
+    spec : ModelSpec
+        The model's, with its hash.
+    folder : ImageFolder
+        Fundus images, of the camera's kind.
+    steps : Steps
+        Told of each image.
+
+    Returns
+    -------
+    Calibration
+        Kept in the user's cache folder under the hashes of model and images, so that the next export with
+        the same need not measure again, and ranges of another model or other images are never taken.
+
+    Raises
+    ------
+    InputError, ImageError, ModelError
+        If there is no image or too few, or one cannot be used; the text names it.
+    """
+    paths = calibration_images(folder)
+    key = {
+        "format": _FORMAT,
+        "package": __version__,
+        "model": spec.sha256,
+        "images": folder.sha256(),
+        "patches_per_image": PATCHES_PER_IMAGE,
+        "side": _side(spec),
+    }
+    cache = _cache_path(key)
+    found = _read_cache(cache, key) or _measured(model, spec, steps.counted(paths, "image"))
+    if not found.cached:
+        _write_cache(cache, key, found)
+    return found
+
+
+@dataclass(frozen=True)
+class _Patch:
+    """Of one patch: the share of vessel in its ROI, each activation's smallest and largest value."""
+
+    share: float
+    lowest: NDArray[np.float32]
+    highest: NDArray[np.float32]
+
+
+def _measured(model: onnx.ModelProto, spec: ModelSpec, paths: Iterable[Path]) -> Calibration:
+    session, names = _watched(model)
+    poor: list[_Patch] = []
+    rich: list[_Patch] = []
+    images = 0
+    for images, path in enumerate(paths, 1):  # noqa: B007
+        patches = sorted(_patches(session, spec, path), key=lambda patch: patch.share)
+        half = max(1, min(PATCHES_PER_IMAGE, len(patches)) // 2)
+        poor += patches[:half]
+        rich += patches[len(patches) - half :]
+    chosen = poor + rich
+    lowest = np.min([patch.lowest for patch in chosen], axis=0)
+    highest = np.max([patch.highest for patch in chosen], axis=0)
+    if not (np.isfinite(lowest).all() and np.isfinite(highest).all()):
+        raise ModelError(f"{spec.name}: activations are NaN or infinite on the calibration images")
+    ranges = {name: (float(low), float(high)) for name, low, high in zip(names, lowest, highest, strict=True)}
+    rich_share, poor_share = (float(np.mean([patch.share for patch in part])) for part in (rich, poor))
+    return Calibration(ranges, images, len(chosen), rich_share, poor_share)
+
+
+def _watched(model: onnx.ModelProto) -> tuple[Any, list[str]]:
+    """Open a session whose outputs are the probability, then each activation's minimum, then each maximum."""
+    import onnxruntime
+
+    watched = named_nodes(copy.deepcopy(model))
+    graph = watched.graph
+    names = [value.name for value in graph.input] + [name for node in graph.node for name in node.output]
+    for operator in ("ReduceMin", "ReduceMax"):
+        for name in names:
+            output = f"{name}_{operator}"
+            graph.node.append(helper.make_node(operator, [name], [output], name=output, keepdims=0))
+            graph.output.append(helper.make_tensor_value_info(output, onnx.TensorProto.FLOAT, []))
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 4
+    session = onnxruntime.InferenceSession(
+        watched.SerializeToString(), options, providers=["CPUExecutionProvider"]
+    )
+    return session, names
+
+
+def _patches(session: Any, spec: ModelSpec, path: Path) -> Iterator[_Patch]:
+    """Run the patches of an image that hold ROI."""
+    try:
+        patches = patches_of(read_image(path), spec, side=_side(spec))
+    except ImageError as error:
+        raise named(error, path) from error
+    for index in range(len(patches.roi)):
+        image, roi = patches.image[index : index + 1], patches.roi[index : index + 1]
+        probability, *extremes = session.run(None, {"image": image, "roi": roi})
+        lowest, highest = np.array(extremes, np.float32).reshape(2, -1)
+        share = float((probability[roi > 0] >= spec.threshold).mean())
+        yield _Patch(share, lowest, highest)
+
+
+def _side(spec: ModelSpec) -> int:
+    """Give the side of calibration's patches: a quarter of the working square, as the paper cuts it."""
+    divisor = spec.network_input.divisor
+    return max(divisor, spec.preprocessing.working_size // 4 // divisor * divisor)
+
+
+def _cache_path(key: dict[str, Any]) -> Path:
+    folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "retinagan"
+    digest = hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()
+    return folder / f"calibration-{digest[:16]}.json"
+
+
+def _read_cache(path: Path, key: dict[str, Any]) -> Calibration | None:
+    """Give what the cache holds under exactly this key; a cache that cannot be read is none."""
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+        if values.pop("key") != key:
+            return None
+        ranges = {name: (float(low), float(high)) for name, (low, high) in values.pop("ranges").items()}
+        return Calibration(ranges, **values, cached=True)
+    except (OSError, KeyError, TypeError, ValueError, AttributeError):
+        return None
+
+
+def _write_cache(path: Path, key: dict[str, Any], found: Calibration) -> None:
+    """Keep the ranges; without room for them the calibration is as good."""
+    values = {name: value for name, value in vars(found).items() if name != "cached"}
+    with contextlib.suppress(OSError):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with written_atomically(path) as temporary:
+            temporary.write_text(json.dumps({"key": key, **values}, indent=1) + "\n", encoding="utf-8")

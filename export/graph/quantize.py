@@ -1,0 +1,118 @@
+"""INT8 with explicit Q/DQ: one form that every engine reads, and one that ONNX Runtime's CPU runs fast."""
+
+import copy
+import logging
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import onnx
+
+from retinagan.export.graph.edit import LAYERS, finished, named_nodes, output_layer
+
+Ranges = Mapping[str, tuple[float, float]]
+"""By name of an activation, the smallest and largest value that calibration met."""
+
+
+@dataclass(frozen=True)
+class Form:
+    """A way to write INT8 into an ONNX file.
+
+    Attributes
+    ----------
+    operators : tuple of str
+        What is quantized.
+    signed : bool
+        Whether activations are int8 round zero, or uint8 with a zero point.
+    options : mapping
+        Of ONNX Runtime's quantizer.
+    """
+
+    operators: tuple[str, ...]
+    signed: bool
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+PORTABLE = Form(
+    LAYERS,
+    True,
+    {
+        # The one form that TensorRT's parser takes: symmetric, and no int32 bias.
+        "ActivationSymmetric": True,
+        "WeightSymmetric": True,
+        "QuantizeBias": False,
+        # A layer's output goes into a sum first: rounded there too, it costs accuracy and gains no time.
+        "OpTypesToExcludeOutputQuantization": list(LAYERS),
+    },
+)
+ONNX_RUNTIME = Form(
+    ("Conv", "Add", "Concat", "MaxPool", "Relu"),
+    False,
+)
+FORMS = {"int8": PORTABLE, "int8-onnxruntime": ONNX_RUNTIME}
+"""By what may be asked for."""
+
+
+def quantize(
+    model: onnx.ModelProto, ranges: Ranges, form: Form, kept: Collection[str] = ()
+) -> onnx.ModelProto:
+    """
+    Write a model in INT8.
+
+    Weights are int8 of -64 to 64, a scale for each output channel. The last convolution and the sigmoid stay
+    in float.
+
+    Parameters
+    ----------
+    model : onnx.ModelProto
+        FP32, its BatchNorm folded; it is not changed.
+    ranges : mapping
+        From calibration; both forms take the same.
+    form : Form
+    kept : collection of str
+        Names of layers that stay in float.
+
+    Returns
+    -------
+    onnx.ModelProto
+        Of the same inputs and output.
+    """
+    from onnxruntime.quantization import QuantType
+    from onnxruntime.quantization.calibrate import CalibrationMethod, TensorsData
+    from onnxruntime.quantization.qdq_quantizer import QDQQuantizer
+
+    model = onnx.shape_inference.infer_shapes(named_nodes(copy.deepcopy(model)))
+    limits = {
+        name: (np.array(low, np.float32), np.array(high, np.float32)) for name, (low, high) in ranges.items()
+    }
+    with _quiet():
+        quantizer = QDQQuantizer(
+            model,
+            per_channel=True,
+            # CPUs with AVX2 but no VNNI add two products of uint8 and int8 in 16 bits, which saturate.
+            # Weights of 7 bits cannot overflow them, and cost next to nothing.
+            reduce_range=True,
+            weight_qType=QuantType.QInt8,
+            activation_qType=QuantType.QInt8 if form.signed else QuantType.QUInt8,
+            tensors_range=TensorsData(CalibrationMethod.MinMax, limits),
+            nodes_to_quantize=[],
+            nodes_to_exclude=[*output_layer(model), *kept],
+            op_types_to_quantize=list(form.operators),
+            extra_options=dict(form.options),
+        )
+        quantizer.quantize_model()
+    quantized: onnx.ModelProto = quantizer.model.model
+    return finished(quantized)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep the quantizer's advice to its own users off the screen."""
+    before = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        yield
+    finally:
+        logging.disable(before)

@@ -1,0 +1,1 @@
+"""One artefact a precision, made as a draft and given out when it is proven."""

@@ -1,0 +1,201 @@
+"""Models that are written but not given out yet, and the proof that decides on them."""
+
+import importlib.util
+from collections.abc import Iterable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+
+from retinagan.export.graph.edit import check_onnx, write_metadata
+from retinagan.export.graph.patches import noise_patches
+from retinagan.export.options import MEANT_FOR
+from retinagan.export.progress import Steps
+from retinagan.export.proof.agreement import ParityError
+from retinagan.export.proof.images import ImageFolder, ProofImage, synthetic_images
+from retinagan.export.proof.measure import Measurement, measure, prepared, probability_map, record_of
+from retinagan.export.proof.noise import compare
+from retinagan.export.proof.pack import write_pack
+from retinagan.runtime.engines import EngineAdapter, OnnxRuntimeAdapter, OpenVinoAdapter
+from retinagan.runtime.model.spec import METADATA_KEY, ModelSpec, sha256_of
+
+NOISE_TOLERANCE = 1e-4
+"""How far FP32 may be from torch on noise, in sizes and numbers of patches unlike an image's."""
+
+
+@dataclass(frozen=True)
+class Draft:
+    """A model in a file of the work folder, with its spec; `facts` is what its proof says of its making."""
+
+    model: onnx.ModelProto
+    spec: ModelSpec
+    path: Path
+    facts: dict[str, Any]
+
+
+def write_draft(model: onnx.ModelProto, spec: ModelSpec, folder: Path, facts: dict[str, Any]) -> Draft:
+    """
+    Check a model and write it under its spec's file name, with the spec, but for hash and proof, inside.
+
+    Raises
+    ------
+    ModelError
+        If the graph is not what engines accept.
+    """
+    check_onnx(model, spec.precision)
+    write_metadata(model, METADATA_KEY, replace(spec, sha256="", proof={}).to_json())
+    path = folder / spec.file
+    path.write_bytes(model.SerializeToString(deterministic=True))
+    return Draft(model, replace(spec, sha256=sha256_of(path)), path, facts)
+
+
+def open_draft(draft: Draft) -> EngineAdapter:
+    """Open a draft by the engine it is proven on: OpenVINO for what is meant for it, else ONNX Runtime."""
+    meant_for = draft.facts["meant_for"]
+    installed = importlib.util.find_spec("openvino") is not None
+    if meant_for == MEANT_FOR["bf16"] or (meant_for == MEANT_FOR["int8"] and installed):
+        return OpenVinoAdapter(draft.path, draft.spec)
+    return OnnxRuntimeAdapter(draft.path, draft.spec)
+
+
+class Prover:
+    """Holds drafts to FP32.
+
+    Parameters
+    ----------
+    reference : EngineAdapter
+        The model as it was trained.
+    spec : ModelSpec
+        FP32's.
+    calibration, verify : ImageFolder or None
+        Images that thresholds are refitted on (the proof pack's if None), and images to prove on besides
+        the proof pack's.
+    steps : Steps
+    """
+
+    def __init__(
+        self,
+        reference: EngineAdapter,
+        spec: ModelSpec,
+        calibration: ImageFolder | None,
+        verify: ImageFolder | None,
+        steps: Steps,
+    ) -> None:
+        self._reference = reference
+        self._spec = spec
+        self._calibration = calibration
+        self._verify = verify
+        self._steps = steps
+        self.pack = [
+            replace(image, expected=probability_map(reference, prepared(image, spec), spec))
+            for image in synthetic_images()
+        ]
+
+    def write_pack(self, folder: Path) -> str:
+        """Write the proof pack; gives its hash."""
+        return write_pack(folder, self._spec, self.pack, [_expected(image) for image in self.pack])
+
+    def prove(self, drafts: Sequence[Draft], pack_sha256: str) -> list[Draft]:
+        """
+        Refit the drafts' thresholds and write into their specs how far they are from FP32.
+
+        Raises
+        ------
+        ParityError
+            If a draft gives NaN or infinity, or FP32 is far from the reference on noise.
+        """
+        with ExitStack() as stack:
+            adapters = [stack.enter_context(open_draft(draft)) for draft in drafts]
+            noise = [self._noise(draft, adapter) for draft, adapter in zip(drafts, adapters, strict=True)]
+            thresholds = self._thresholds(drafts, adapters)
+            records = self._records(adapters, thresholds)
+        proven = []
+        for draft, threshold, extra, record in zip(drafts, thresholds, noise, records, strict=True):
+            proof = {
+                "reference": self._reference.description,
+                "reference_threshold": self._spec.threshold,
+                "pack_sha256": pack_sha256,
+                **draft.facts,
+                **extra,
+                **record,
+            }
+            spec = replace(draft.spec, threshold=threshold)
+            if threshold != draft.spec.threshold:
+                spec = write_draft(draft.model, spec, draft.path.parent, draft.facts).spec
+            proven.append(replace(draft, spec=replace(spec, proof=proof, scores=_scores(record))))
+        return proven
+
+    def cost(self, draft: Draft) -> float:
+        """Give the mean absolute difference of probability from FP32 on the proof pack."""
+        with open_draft(draft) as adapter:
+            measured, _ = measure(self.pack, self._spec, None, [adapter])
+        return measured[0].agreement.mean
+
+    def _noise(self, draft: Draft, adapter: EngineAdapter) -> dict[str, Any]:
+        """Compare FP32 with the reference on noise; the other precisions have no bound there."""
+        if draft.spec.precision != "fp32":
+            return {"candidate": adapter.description}
+        difference = compare(self._reference, adapter, noise_patches(self._spec.network_input.divisor))
+        if not difference.largest <= NOISE_TOLERANCE:
+            raise ParityError(
+                f"the exported model's probabilities differ from the trained one's by up to "
+                f"{difference.largest:.2g} on noise, allowed are {NOISE_TOLERANCE:g}: nothing was written; "
+                "try another torch or onnxruntime"
+            )
+        noise = {"patches": difference.patches, "max_abs_difference": difference.largest}
+        return {"candidate": adapter.description, "noise": noise}
+
+    def _thresholds(self, drafts: Sequence[Draft], adapters: Sequence[EngineAdapter]) -> list[float]:
+        """Find where each draft's vessel map agrees best with FP32's; never on the images that prove it."""
+        lossy = [draft.spec.precision != "fp32" for draft in drafts]
+        chosen = [adapter for adapter, refit in zip(adapters, lossy, strict=True) if refit]
+        if not chosen:
+            return [self._spec.threshold] * len(drafts)
+        with self._steps.step("refit thresholds") as results:
+            if self._calibration is None:
+                measured, _ = self._measure(self.pack, chosen, stored=True)
+            else:
+                measured, _ = self._measure(self._calibration.without_truth(), chosen)
+            found = [measurement.agreement.best_threshold() for measurement in measured]
+            results.append(", ".join(f"{threshold:.3f}" for threshold in found))
+        rest = iter(found)
+        return [next(rest) if refit else self._spec.threshold for refit in lossy]
+
+    def _records(
+        self, adapters: Sequence[EngineAdapter], thresholds: Sequence[float]
+    ) -> list[dict[str, Any]]:
+        records: list[dict[str, Any]] = [{} for _ in adapters]
+        sets: list[tuple[str, Iterable[ProofImage]]] = [("proof_pack", self.pack)]
+        if self._verify is not None:
+            sets.append(("verify", self._verify))
+        for name, images in sets:
+            with self._steps.step(f"compare on {name.replace('_', ' ')}") as results:
+                measured, truth = self._measure(images, adapters, stored=name == "proof_pack")
+                for record, measurement, threshold in zip(records, measured, thresholds, strict=True):
+                    record[name] = record_of(measurement, threshold, truth)
+                results.append(f"{measured[0].agreement.images} images")
+        return records
+
+    def _measure(
+        self, images: Iterable[ProofImage], adapters: Sequence[EngineAdapter], stored: bool = False
+    ) -> tuple[list[Measurement], Any]:
+        reference = None if stored else self._reference
+        return measure(self._steps.counted(images, "image"), self._spec, reference, adapters)
+
+
+def _scores(record: dict[str, Any]) -> dict[str, Any]:
+    """Give a spec's scores: those against the experts' maps of the images to verify on, if there are any."""
+    verified = record.get("verify", {})
+    if "scores" not in verified:
+        return {}
+    facts = {"region": "inside the FOV, native size, pooled", "images": verified["images"]}
+    return {**facts, **verified["scores"]}
+
+
+def _expected(image: ProofImage) -> NDArray[np.float32]:
+    assert image.expected is not None
+    return image.expected

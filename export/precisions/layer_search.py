@@ -1,0 +1,66 @@
+"""Which layers cost an INT8 model most of its agreement with FP32."""
+
+from retinagan.export.graph.edit import layers
+from retinagan.export.precisions.drafts import Draft, Prover
+from retinagan.export.precisions.making import Maker
+from retinagan.export.progress import Steps
+from retinagan.export.proof.bounds import bounds_for, faults
+
+
+def rank_layers(maker: Maker, form: str, prover: Prover, steps: Steps) -> list[str]:
+    """
+    Rank a model's layers by what each alone costs in INT8, all others being in float.
+
+    Parameters
+    ----------
+    maker : Maker
+    form : str
+        Of `FORMS`.
+    prover : Prover
+        Compares with FP32 on the proof pack.
+    steps : Steps
+        Told of each layer.
+
+    Returns
+    -------
+    list of str
+        Names of layers, the costliest first.
+    """
+    names = layers(maker.fp32.model)
+    cost = {}
+    for name in steps.counted(names, "layer"):
+        others = [other for other in names if other != name]
+        cost[name] = prover.cost(maker.int8(form, others))
+    return sorted(names, key=lambda name: -cost[name])
+
+
+def search(draft: Draft, maker: Maker, prover: Prover, steps: Steps) -> Draft | None:
+    """
+    Try INT8 with 1, 2, 4, ... of the costliest layers in float until the bounds are kept.
+
+    Parameters
+    ----------
+    draft : Draft
+        Plain INT8, which misses them.
+    maker : Maker
+    prover : Prover
+    steps : Steps
+
+    Returns
+    -------
+    Draft or None
+        Proven; None if none keeps the bounds.
+    """
+    form = draft.spec.file.removeprefix(f"{draft.spec.name}-").removesuffix(".onnx")
+    steps.line(f"{draft.spec.file} misses its bounds: looking for the layers that cost it")
+    with steps.step("rank layers by cost") as results:
+        ranked = rank_layers(maker, form, prover, steps)
+        results.append(f"most costly {ranked[0]}")
+    count = 1
+    while count < len(ranked):
+        steps.line(f"{form} with {count} of {len(ranked)} layers in float")
+        candidate = prover.prove([maker.int8(form, ranked[:count])], draft.spec.proof["pack_sha256"])[0]
+        if not faults(candidate.spec.proof, bounds_for("int8")):
+            return candidate
+        count *= 2
+    return None

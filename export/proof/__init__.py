@@ -1,0 +1,1 @@
+"""Whether an artefact gives what FP32 gives: images, the proof pack, agreement and its bounds."""

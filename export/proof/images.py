@@ -1,0 +1,146 @@
+"""Images to calibrate with and to prove on: folders of the user's, and synthetic ones that come along."""
+
+import hashlib
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from retinagan.runtime.batch.inputs import find_inputs
+from retinagan.runtime.errors import ImageError
+from retinagan.runtime.images.reading import read_image
+
+if TYPE_CHECKING:
+    from retinagan.train.data.files import Sample
+
+_SYNTHETIC = Path(__file__).parent
+
+
+@dataclass(frozen=True)
+class ProofImage:
+    """A fundus image, with what is known of it.
+
+    Attributes
+    ----------
+    name : str
+        For people.
+    pixels : (H, W) or (H, W, 3) uint8 or uint16 array
+        RGB or grey.
+    truth, fov : (H, W) bool array or None
+        The expert's vessels, and the field of view that scores count.
+    expected : (H, W) float32 array or None
+        FP32's probability, where it is known.
+    """
+
+    name: str
+    pixels: NDArray[Any]
+    truth: NDArray[np.bool_] | None = None
+    fov: NDArray[np.bool_] | None = None
+    expected: NDArray[np.float32] | None = None
+
+
+@dataclass(frozen=True)
+class ImageFolder:
+    """A folder of fundus images, with vessel maps if it is a dataset of `retina-train`'s layouts.
+
+    A dataset's folder stands for one of its halves; only its images are taken, not its maps and masks.
+
+    Parameters
+    ----------
+    folder : path
+        A dataset, a folder of images with all below it, or one image.
+    split : {"training", "test"}
+        The half of a dataset that is meant.
+    """
+
+    folder: Path
+    split: str
+
+    @property
+    def paths(self) -> list[Path]:
+        """The images' files; raises `InputError` if there is none, `DataError` if maps do not fit."""
+        samples = self._samples()
+        if samples is not None:
+            return [sample.image for sample in samples]
+        images = self._root / "images"
+        source = images if images.is_dir() else self._root
+        return [Path(found.path) for found in find_inputs([os.fspath(source)]).inputs]
+
+    @property
+    def has_truth(self) -> bool:
+        """Whether vessel maps lie beside the images."""
+        return self._samples() is not None
+
+    def sha256(self) -> str:
+        """Hash the images' contents in their order, whatever they are called."""
+        digest = hashlib.sha256()
+        for path in self.paths:
+            try:
+                digest.update(hashlib.sha256(path.read_bytes()).digest())
+            except OSError as error:
+                raise ImageError(f"{path}: cannot be read ({error.strerror})") from None
+        return digest.hexdigest()
+
+    def __iter__(self) -> Iterator[ProofImage]:
+        """Read one image at a time.
+
+        Raises
+        ------
+        InputError, DataError
+            If there is no image, or the vessel maps do not fit the images.
+        ImageError
+            If one cannot be read; the text names it.
+        """
+        samples = self._samples()
+        if samples is None:
+            yield from self.without_truth()
+            return
+        from retinagan.train.data.images import load_labelled
+
+        for sample in samples:
+            labelled = load_labelled(sample)
+            yield ProofImage(labelled.name, labelled.image, labelled.truth, labelled.fov)
+
+    def without_truth(self) -> Iterator[ProofImage]:
+        """Read one image at a time, without vessel maps; raises as iteration does."""
+        return map(read_proof_image, self.paths)
+
+    def _samples(self) -> "list[Sample] | None":
+        """Give images with their maps, or None of a folder without; a small dataset is taken whole."""
+        from retinagan.train.data.files import ALL, NoneLeftError, find_samples
+        from retinagan.train.data.layouts import layout_of
+
+        if layout_of(self._root) is None:
+            return None
+        try:
+            return find_samples(self._root, self.split if self._root == self.folder else ALL)
+        except NoneLeftError:
+            return find_samples(self._root, ALL)
+
+    @property
+    def _root(self) -> Path:
+        split = self.folder / self.split
+        return split if split.is_dir() else self.folder
+
+
+def read_proof_image(path: Path) -> ProofImage:
+    """Read an image without truth; raises `ImageError` that names the file."""
+    try:
+        return ProofImage(path.stem, read_image(path))
+    except ImageError as error:
+        raise named(error, path) from error
+
+
+def named(error: ImageError, path: str | os.PathLike[str]) -> ImageError:
+    """Give an error whose text names the file, once."""
+    text = str(error)
+    return error if text.startswith(f"{os.fspath(path)}: ") else type(error)(f"{path}: {text}")
+
+
+def synthetic_images() -> Iterator[ProofImage]:
+    """Give the synthetic fundus images that come with the package; anyone may have them."""
+    yield from map(read_proof_image, sorted(_SYNTHETIC.glob("*.jpg")))

@@ -1,0 +1,258 @@
+"""From an ONNX file to an engine of TensorRT or TensorRT-RTX, on the device that is to run it.
+
+Needs neither torch nor onnx nor onnxruntime: all that must be known stands in the spec beside the file,
+and FP32's maps, to which the engine is held, in the proof pack that came with it.
+"""
+
+import os
+import re
+from dataclasses import dataclass, replace
+from pathlib import Path
+from tempfile import TemporaryFile
+from typing import Any
+
+from retinagan.export.options import MEANT_FOR
+from retinagan.export.progress import Steps
+from retinagan.export.proof.agreement import ParityError
+from retinagan.export.proof.bounds import bounds_for, faults
+from retinagan.export.proof.measure import measure, record_of
+from retinagan.export.proof.pack import ProofPack, read_pack
+from retinagan.export.tensorrt.builder import EnginePlan, build_engine
+from retinagan.runtime.atomic import written_atomically
+from retinagan.runtime.engines import open_adapter
+from retinagan.runtime.engines.base import PIXELS_PER_RUN
+from retinagan.runtime.engines.cuda.driver import Gpu, find_gpu
+from retinagan.runtime.engines.tensorrt.device import (
+    import_tensorrt,
+    misfits,
+    rebuild_command,
+    this_system,
+)
+from retinagan.runtime.errors import EngineError, ModelError
+from retinagan.runtime.model.spec import EngineBuild, ModelSpec, sha256_of, spec_path, verify
+from retinagan.runtime.steps.patches import PatchGrid
+
+_RTX_GPU, _RTX_LEAST = "any RTX GPU", "8.0"  # what TensorRT-RTX builds for unless told otherwise
+_SUFFIX = {"tensorrt": ".engine", "tensorrt-rtx": ".rtx.engine"}
+
+
+@dataclass(frozen=True)
+class EngineOptions:
+    """What the user may choose for an engine.
+
+    Parameters
+    ----------
+    engine : {"tensorrt", "tensorrt-rtx"}
+    batch : tuple of int, optional
+        Fewest, usual and most patches at once; from one to those of an image if left out.
+    patch : int, optional
+        Side of the patches in pixels; the model's own if left out, and no other is taken.
+    timing_cache : path, optional
+        Folder in which TensorRT's measured times are kept; the user's cache folder if left out.
+    accept_drop : bool
+        Keep an engine that misses the bounds of its precision.
+    """
+
+    engine: str = "tensorrt"
+    batch: tuple[int, int, int] | None = None
+    patch: int | None = None
+    timing_cache: Path | None = None
+    accept_drop: bool = False
+
+    def __post_init__(self) -> None:
+        if self.engine not in _SUFFIX:
+            raise ModelError(f'--engine: got "{self.engine}"; expected one of {", ".join(_SUFFIX)}')
+        if self.batch is not None and (list(self.batch) != sorted(self.batch) or self.batch[0] != 1):
+            raise ModelError(
+                f"--batch: got {' '.join(map(str, self.batch))}; expected the fewest (1, as patches without "
+                "retina are left out), the usual and the most patches at once, none less than the one before"
+            )
+
+    @property
+    def builder(self) -> str:
+        """The module's name, as `EngineBuild.builder` has it."""
+        return self.engine.replace("-", "_")
+
+
+def export_engine(
+    onnx_path: str | os.PathLike[str], out_dir: str | os.PathLike[str], options: EngineOptions, steps: Steps
+) -> Path:
+    """
+    Build an engine from an ONNX file of this package, hold it to the proof pack, and write it with its spec.
+
+    Parameters
+    ----------
+    onnx_path : str or path
+        The model, with its spec and its proof pack beside it.
+    out_dir : str or path
+        Folder to write to; made if missing.
+    options : EngineOptions
+    steps : Steps
+        Told of each step.
+
+    Returns
+    -------
+    Path
+        The engine's file; its spec stands beside it (see `spec_path`). A failure leaves nothing, and files
+        of an earlier export as they were.
+
+    Raises
+    ------
+    ModelError
+        If the model, its spec or its proof pack cannot be used or do not fit the options; `ParityError` if
+        the engine misses the bounds of its precision.
+    EngineError
+        If there is no TensorRT or no GPU for it, or the build fails.
+    OSError
+        If the folder cannot be written to.
+    """
+    source, folder = Path(onnx_path), Path(out_dir)
+    with steps.step("read model") as results:
+        spec = _source_spec(source, options)
+        results.append(f"{spec.name}, {spec.precision}, patches of {spec.tiling.patch}")
+    with steps.step("find GPU") as results:
+        gpu, no_gpu = _gpu(options)
+        trt = import_tensorrt(options.builder)
+        pack = None if gpu is None else read_pack(source, spec)
+        results.append(no_gpu if gpu is None else f"{gpu.name}, compute capability {gpu.compute_capability}")
+    folder.mkdir(parents=True, exist_ok=True)
+    with TemporaryFile(dir=folder):
+        pass  # a folder that cannot be written to shows now, not after minutes
+    target = folder / (source.stem + _SUFFIX[options.engine])
+    build = _engine_build(options, trt, gpu, spec, source)
+    with steps.step(f"build by {options.engine} {build.version}") as results:
+        plan = EnginePlan(
+            source, spec.precision, build.batch, spec.tiling.patch, timing_cache_path(build, options)
+        )
+        content = build_engine(trt, plan, lambda share, phase: steps.update(f"{share:4.0%} {phase}"))
+        results.append(f"{len(content) / 1e6:.2f} MB")
+    with written_atomically(target) as engine_file, written_atomically(spec_path(target)) as spec_file:
+        engine_file.write_bytes(content)
+        spec = replace(spec, file=target.name, sha256=sha256_of(engine_file), engine=build, scores={})
+        with steps.step("compare with FP32") as results:
+            if pack is None:
+                spec = replace(spec, proof={})
+                results.append(f"not compared ({no_gpu})")
+            else:
+                spec = _proven(engine_file, spec, pack, options)
+                proof = spec.proof["proof_pack"]
+                results.append(f"probability within {proof['max_abs_difference']:.1e}")
+                results.append(f"Dice of the maps {proof['map_dice']:.4f}")
+        spec.save(spec_file)
+    return target
+
+
+def engine_fits(spec: ModelSpec) -> list[str]:
+    """
+    Say why an artefact does not run on this device.
+
+    Parameters
+    ----------
+    spec : ModelSpec
+        The artefact's.
+
+    Returns
+    -------
+    list of str
+        A reason each, and last the command that builds it anew; empty if it fits, or is no engine.
+    """
+    if spec.engine is None:
+        return []
+    reasons = misfits(spec.engine)
+    return [*reasons, f"build it anew by:  {rebuild_command(spec.engine)}"] if reasons else []
+
+
+def timing_cache_path(build: EngineBuild, options: EngineOptions) -> Path:
+    """Give the file of measured times, which are good for one version on one device."""
+    default = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "retinagan"
+    folder = options.timing_cache or default
+    key = "-".join((build.builder, build.version, build.gpu, build.compute_capability, build.system))
+    return folder / (re.sub(r"[^\w.-]+", "_", key) + ".timing")
+
+
+def _source_spec(source: Path, options: EngineOptions) -> ModelSpec:
+    """Read the ONNX file's spec, hold it to the file and the options to it."""
+    if not source.is_file():
+        raise ModelError(f"{source}: no such file; expected an ONNX file that retina-export wrote")
+    beside = spec_path(source)
+    if not beside.is_file():
+        raise ModelError(f"{source}: {beside.name} is not beside it; copy both from where it was exported")
+    spec = ModelSpec.load(beside)
+    verify(source, spec)
+    if spec.engine is not None:
+        raise ModelError(f"{source}: is an engine already; give the ONNX file {spec.engine.source}")
+    if spec.proof.get("meant_for") == MEANT_FOR["int8-onnxruntime"]:
+        raise ModelError(
+            f"{source}: is INT8 in ONNX Runtime's own form, which TensorRT does not take; give the file of "
+            "--precision int8"
+        )
+    if options.patch not in (None, spec.tiling.patch):
+        raise ModelError(
+            f"--patch: got {options.patch}; {source.name} and its proof are of patches of "
+            f"{spec.tiling.patch}: export the checkpoint anew with --patch {options.patch}"
+        )
+    return spec
+
+
+def _gpu(options: EngineOptions) -> tuple[Gpu | None, str]:
+    """Give the GPU, or why there is none where TensorRT-RTX does without."""
+    try:
+        return find_gpu(), ""
+    except EngineError as error:
+        if options.engine == "tensorrt":
+            raise EngineError(f"TensorRT builds an engine on the device that is to run it: {error}") from None
+        return None, str(error).partition(":")[0]
+
+
+def _engine_build(
+    options: EngineOptions, trt: Any, gpu: Gpu | None, spec: ModelSpec, source: Path
+) -> EngineBuild:
+    name, capability = _RTX_GPU, _RTX_LEAST
+    if options.engine == "tensorrt" and gpu is not None:
+        name, capability = gpu.name, gpu.compute_capability
+    return EngineBuild(
+        builder=options.builder,
+        version=trt.__version__,
+        gpu=name,
+        compute_capability=capability,
+        system=this_system(),
+        batch=options.batch or default_batch(spec),
+        source=source.name,
+    )
+
+
+def default_batch(spec: ModelSpec) -> tuple[int, int, int]:
+    """Give the batches that one image makes: patches without retina are left out, so from one patch on."""
+    tiling = spec.tiling
+    patches = len(PatchGrid(spec.preprocessing.working_size, tiling.patch, tiling.overlap))
+    most = min(patches, max(1, PIXELS_PER_RUN // tiling.patch**2))
+    return (1, most, most)
+
+
+def _proven(engine_file: Path, spec: ModelSpec, pack: ProofPack, options: EngineOptions) -> ModelSpec:
+    """Run the engine on the proof pack; give its spec with the proof.
+
+    The threshold stays the one that was fitted to the precision, on other images than those that prove it.
+    """
+    with open_adapter(engine_file, spec) as adapter:
+        (measurement,), _ = measure(pack.images, pack.spec, None, [adapter])
+        candidate = adapter.description
+    proof: dict[str, Any] = {
+        "reference": "FP32's maps in the proof pack",
+        "reference_threshold": pack.spec.threshold,
+        "candidate": candidate,
+        "meant_for": candidate,
+        "proof_pack": record_of(measurement, spec.threshold, None),
+    }
+    if "pack_sha256" in spec.proof:
+        proof["pack_sha256"] = spec.proof["pack_sha256"]
+    missed = faults(proof, bounds_for(spec.precision))
+    lossy = spec.precision != "fp32"
+    if missed and not (options.accept_drop and lossy):
+        instead = "take FP32, or this as it is with --accept-drop" if lossy else "try another TensorRT"
+        raise ParityError(
+            f"the engine's maps are too far from FP32's: {'; '.join(missed)}. Nothing was written; {instead}"
+        )
+    if missed:
+        proof["accepted"] = missed
+    return replace(spec, proof=proof)

@@ -1,0 +1,223 @@
+"""`retina-run`: fundus images in, vessel maps and a report out.
+
+What is heavy (OpenCV, the engine) is imported after the arguments are understood, so that ``--help`` and
+``--version`` answer at once.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import sys
+import threading
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from types import FrameType
+from typing import TYPE_CHECKING, NoReturn
+
+from retinagan.runtime import __version__
+from retinagan.runtime.batch.pictures import KINDS
+from retinagan.runtime.console.wording import flush, say
+from retinagan.runtime.errors import RetinaGanError
+from retinagan.runtime.model.bundled import DEFAULT_MODEL, bundled_models
+
+if TYPE_CHECKING:
+    from retinagan.runtime.segmenter import Segmenter
+
+ALL_DONE, SOME_FAILED, NOT_RUN = 0, 1, 2
+
+_DESCRIPTION = "Segment the blood vessels of fundus images."
+_EPILOG = """\
+examples:
+  retina-run scan.jpg                           writes out/scan_vessels.png
+  retina-run scans/ --out maps --save overlay   all images in scans/ and below
+  retina-run 'scans/**/left*.png' --threads 4   a glob, in quotes
+
+Results lie in the output folder as the images lie below the folder that all of
+them share. run.csv there has a row for each image. The same command given again
+goes on where a run was stopped, and tries again what failed; another model or
+option does all images anew.
+
+exit code: 0 all images done; 1 some failed, see run.csv; 2 the run could not
+start or go on; 130, 143, 129 stopped by Ctrl-C, SIGTERM, SIGHUP.
+"""
+
+
+class _UsageError(RetinaGanError):
+    """The arguments make no sense."""
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise _UsageError(f"{message}; see {self.prog} --help")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run `retina-run` with these arguments, or the process's; return its exit code."""
+    received: list[int] = []
+    try:
+        with _signals_raised(received):
+            try:
+                options = _parsed(sys.argv[1:] if arguments is None else arguments)
+            except (SystemExit, BrokenPipeError):  # --help and --version, whether they are read or not
+                flush(sys.stdout)
+                return ALL_DONE
+            return _run(options)
+    except RetinaGanError as error:
+        if not received:  # else it only says that something was interrupted
+            _complain(str(error))
+            return NOT_RUN
+    except KeyboardInterrupt:
+        pass
+    return 128 + (received[0] if received else signal.SIGINT)
+
+
+def _parsed(arguments: Sequence[str]) -> argparse.Namespace:
+    parser = _Parser(
+        prog="retina-run",
+        description=_DESCRIPTION,
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    add = parser.add_argument
+    add("inputs", nargs="*", metavar="INPUT", help="image, folder (with all below it) or quoted glob")
+    add("--out", default="out", metavar="DIR", help="output folder (default: %(default)s)")
+    add(
+        "--save",
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="KIND",
+        help="what to write beside <name>_vessels.png (0 and 255): probability (16-bit PNG), overlay",
+    )
+    names = ", ".join(bundled_models())
+    add(
+        "--model",
+        metavar="MODEL",
+        help=f"bundled model ({names}), ONNX file or engine (default: {DEFAULT_MODEL})",
+    )
+    add(
+        "--device", default="auto", help="where to run: cpu or cuda (default: %(default)s, the best there is)"
+    )
+    add(
+        "--engine",
+        default="auto",
+        help="what runs it: onnxruntime, openvino or tensorrt (default: %(default)s, the fastest there is)",
+    )
+    add("--threshold", type=float, metavar="P", help="probability from which on a pixel is a vessel")
+    add("--overlap", type=float, metavar="SHARE", help="share of a patch that the next one covers again")
+    add("--threads", type=int, metavar="N", help="CPU threads (default: all cores)")
+    add("--overwrite", action="store_true", help="do all images anew, and replace files of other programs")
+    add("--quiet", action="store_true", help="say nothing but why the run stopped")
+    add("--version", action="version", version=f"%(prog)s {__version__}")
+    end = list(arguments).index("--") if "--" in arguments else len(arguments)
+    options = parser.parse_intermixed_args(arguments[:end])
+    options.kinds, after_save = _kinds(options.save, parser)
+    options.inputs += [*after_save, *arguments[end + 1 :]]
+    if not options.inputs:
+        parser.error("give an image, a folder or a glob")
+    return options
+
+
+def _kinds(values: Sequence[str], parser: argparse.ArgumentParser) -> tuple[tuple[str, ...], list[str]]:
+    """Tell the kinds of picture after ``--save`` from inputs that follow them."""
+    kinds, inputs = {"vessels"}, []
+    for value in values:
+        if set(value.split(",")) <= set(KINDS):
+            kinds.update(value.split(","))
+        elif os.path.lexists(value) or any(sign in value for sign in "*?["):
+            inputs.append(value)
+        else:
+            parser.error(f"argument --save: got {value!r}; expected {', '.join(KINDS)}")
+    return tuple(kind for kind in KINDS if kind in kinds), inputs
+
+
+def _run(options: argparse.Namespace) -> int:
+    os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")  # what is wrong with an image stands in its row
+    from retinagan.runtime.batch.batch import Batch, jobs_to_do
+    from retinagan.runtime.batch.inputs import find_inputs
+    from retinagan.runtime.batch.outputs import OutputFolder
+    from retinagan.runtime.batch.progress import open_progress
+    from retinagan.runtime.batch.report import Report, Settings
+    from retinagan.runtime.batch.summary import Tally, summary
+
+    found = find_inputs(options.inputs)
+    with (
+        _open_segmenter(options) as segmenter,
+        OutputFolder(options.out, overwrite=options.overwrite) as folder,
+        Report(folder, Settings.of(segmenter.spec, segmenter.engine), fresh=options.overwrite) as report,
+        warnings.catch_warnings(),
+    ):
+        warnings.simplefilter("ignore")  # decoders warn of what they then read all the same
+        jobs = jobs_to_do(found.inputs, report, folder, options.kinds, again=options.overwrite)
+        tally = Tally(len(found.inputs), kept=len(found.inputs) - len(jobs))
+        progress = open_progress(len(jobs), sys.stderr, quiet=options.quiet)
+        batch = Batch(segmenter, folder, report.settings, options.kinds)
+        try:
+            with closing(batch.run(jobs)) as rows:
+                for row in rows:
+                    report.append(row)
+                    tally.count(row)
+                    progress.advance(row)
+        finally:
+            progress.close()
+            for line in () if options.quiet else summary(tally, found, report):
+                say(line, sys.stdout)
+    return SOME_FAILED if tally.failed else ALL_DONE
+
+
+def _open_segmenter(options: argparse.Namespace) -> Segmenter:
+    """Open the model, and say in a line each what it warns of."""
+    import cv2
+
+    from retinagan.runtime.segmenter import Segmenter
+
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        segmenter = Segmenter(
+            options.model,
+            device=options.device,
+            engine=options.engine,
+            threads=options.threads,
+            threshold=options.threshold,
+            overlap=options.overlap,
+        )
+    if options.threads is not None:
+        cv2.setNumThreads(options.threads)
+    for warning in caught:
+        if issubclass(warning.category, (UserWarning, RuntimeWarning)) and not options.quiet:
+            _complain(f"warning: {warning.message}")
+    return segmenter
+
+
+def _complain(text: str) -> None:
+    """Say in one line on stderr what is wrong."""
+    say(f"retina-run: {' '.join(text.split())}", sys.stderr)
+
+
+@contextmanager
+def _signals_raised(received: list[int]) -> Iterator[None]:
+    """Turn a signal to stop into KeyboardInterrupt, and note it; a second one ends the process at once."""
+
+    def stop(number: int, frame: FrameType | None) -> NoReturn:
+        signal.signal(number, signal.SIG_DFL)
+        received.append(number)
+        raise KeyboardInterrupt
+
+    before = {}
+    if threading.current_thread() is threading.main_thread():
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            if signal.getsignal(number) is not signal.SIG_IGN:  # as under nohup
+                before[number] = signal.signal(number, stop)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,188 @@
+"""Which images the command line's arguments mean: files, folders and globs, found without decoding one."""
+
+# Paths are text here: there may be 100,000, and no link in them may be resolved.
+# ruff: noqa: PTH100, PTH112, PTH113, PTH120, PTH122
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from retinagan.runtime.batch.pictures import is_own_picture
+from retinagan.runtime.console.wording import counted
+from retinagan.runtime.errors import RetinaGanError
+from retinagan.runtime.images.reading import SUFFIXES
+
+
+class InputError(RetinaGanError):
+    """An argument names no image: a path that is not there, a folder without images, a glob without match."""
+
+
+@dataclass(frozen=True, slots=True)
+class Input:
+    """An image to read.
+
+    `path` opens it. `name` is its path below the folder that all inputs share, with ``/`` between its
+    parts: it names the image in the report and its results in the output folder.
+    """
+
+    path: str
+    name: str
+
+
+@dataclass(frozen=True)
+class Found:
+    """The images, sorted by name, and what was passed over.
+
+    `others` counts files in folders whose extension is not an image's, `own` pictures that an earlier run
+    wrote; `empty` lists folders without an image. Hidden files are not counted.
+    """
+
+    inputs: tuple[Input, ...]
+    others: int = 0
+    own: int = 0
+    empty: tuple[str, ...] = ()
+
+
+def find_inputs(arguments: Sequence[str]) -> Found:
+    """Find the images that the arguments mean.
+
+    A file is taken whatever its extension. A folder gives all images in it and below it; a folder that is
+    reached twice, as by a symbolic link, is read once. An argument that does not exist and holds ``*``,
+    ``?`` or ``[`` is a glob, in which ``**`` stands for any folders. Hidden files and folders and pictures
+    that `retina-run` wrote are left out of folders and globs.
+
+    Parameters
+    ----------
+    arguments : sequence of str
+        Files, folders and globs.
+
+    Raises
+    ------
+    InputError
+        If a path does not exist, a glob has no match, or there is no image at all.
+    """
+    search = _Search()
+    roots = [search.add(argument) for argument in arguments]
+    if not search.paths:
+        raise InputError(_nothing_found(arguments, search))
+    base = os.path.commonpath(roots)
+    inputs = [Input(path, os.path.relpath(full, base)) for full, path in search.paths.items()]
+    inputs.sort(key=lambda item: item.name)
+    return Found(tuple(inputs), search.others, search.own, tuple(search.empty))
+
+
+@dataclass
+class _Search:
+    """What was found so far; `paths` by absolute path, so that an image named twice counts once."""
+
+    paths: dict[str, str] = field(default_factory=dict)
+    others: int = 0
+    own: int = 0
+    empty: list[str] = field(default_factory=list)
+
+    def add(self, argument: str) -> str:
+        """Add what an argument means; return the absolute path of the folder that its names start from."""
+        if os.path.isdir(argument):
+            return self._add_folder(argument)
+        if os.path.isfile(argument):
+            return self._add_file(argument)
+        if os.path.lexists(argument):
+            raise InputError(f"not an image file or a folder: {argument!r}")
+        if not _has_magic(argument):
+            raise InputError(f"no such file or folder: {argument!r}")
+        return self._add_glob(argument)
+
+    def _add_file(self, path: str) -> str:
+        full = os.path.abspath(path)
+        self.paths.setdefault(full, path)
+        return os.path.dirname(full)
+
+    def _add_folder(self, folder: str) -> str:
+        before = len(self.paths)
+        for path in _files_below(folder):
+            self._add_if_image(path)
+        if len(self.paths) == before:
+            self.empty.append(folder)
+        return os.path.abspath(folder)
+
+    def _add_if_image(self, path: str) -> None:
+        if os.path.splitext(path)[1].lower() not in SUFFIXES and not os.path.isdir(path):
+            self.others += 1
+        elif is_own_picture(path):
+            self.own += 1
+        else:
+            self._add_file(path)
+
+    def _add_glob(self, pattern: str) -> str:
+        base, rest = _split_pattern(pattern)
+        try:
+            matches = sorted(base.glob("/".join(rest)))
+        except (ValueError, NotImplementedError) as error:
+            raise InputError(f"not a pattern of file names: {pattern!r} ({error})") from None
+        visible = [str(path) for path in matches if not _is_hidden(path.relative_to(base), rest)]
+        if not visible:
+            raise InputError(f"no file matches {pattern!r}")
+        suffix = os.path.splitext(rest[-1])[1]
+        for path in visible:
+            if os.path.isdir(path):
+                self._add_folder(path)
+            elif suffix and not _has_magic(suffix) and not is_own_picture(path):
+                self._add_file(path)
+            else:
+                self._add_if_image(path)
+        return os.path.abspath(base)
+
+
+def _files_below(folder: str) -> Iterator[str]:
+    """Give the files in a folder and below it, and any folder that cannot be listed.
+
+    Each real folder is read once, so that links cannot lead in a circle; links to folders come last.
+    """
+    seen = set()
+    waiting = [folder]
+    while waiting:
+        current = waiting.pop()
+        identity = os.path.realpath(current)
+        if identity in seen:
+            continue
+        seen.add(identity)
+        try:
+            with os.scandir(current) as entries:
+                visible = [entry for entry in entries if not entry.name.startswith(".")]
+        except OSError:
+            yield current
+            continue
+        visible.sort(key=lambda entry: entry.name)
+        yield from (entry.path for entry in visible if not entry.is_dir())
+        folders = [entry for entry in reversed(visible) if entry.is_dir()]
+        waiting[:0] = [entry.path for entry in folders if entry.is_symlink()]
+        waiting += [entry.path for entry in folders if not entry.is_symlink()]
+
+
+def _has_magic(text: str) -> bool:
+    return any(character in text for character in "*?[")
+
+
+def _split_pattern(pattern: str) -> tuple[Path, tuple[str, ...]]:
+    """Split a glob into its fixed folder and its parts from the first wildcard on."""
+    parts = Path(pattern).parts
+    fixed = next(index for index, part in enumerate(parts) if _has_magic(part))
+    return Path(*parts[:fixed]), parts[fixed:]
+
+
+def _is_hidden(path: Path, pattern: Sequence[str]) -> bool:
+    """Whether a match is hidden and the pattern did not ask for hidden names."""
+    if any(part.startswith(".") for part in pattern):
+        return False
+    return any(part.startswith(".") for part in path.parts)
+
+
+def _nothing_found(arguments: Sequence[str], search: _Search) -> str:
+    where = ", ".join(map(repr, arguments[:3])) + (", ..." if len(arguments) > 3 else "")
+    passed = []
+    if search.others:
+        passed.append(counted(search.others, "other file"))
+    if search.own:
+        passed.append(f"{counted(search.own, 'picture')} of earlier runs")
+    there = f", only {' and '.join(passed)}" if passed else ""
+    return f"no images in {where}{there}; files called {' '.join(SUFFIXES)} are"

@@ -1,0 +1,105 @@
+"""What the results of each image are called, so that no two images write to one name."""
+
+# Paths are text, as in inputs.py.
+# ruff: noqa: PTH100, PTH118, PTH122
+import hashlib
+import os
+import unicodedata
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+
+from retinagan.runtime.batch.inputs import Input
+from retinagan.runtime.batch.pictures import KINDS, picture_name
+
+_LONGEST_PART = 200  # bytes; a file name may have 255, and "_probability.png" follows
+
+
+def assign_stems(
+    inputs: Sequence[Input], folder: str | os.PathLike[str], owned: Mapping[str, str]
+) -> list[str]:
+    """Give each image the stem of its results' names: ``sub/a.png`` writes ``sub/a_vessels.png``.
+
+    Where two images would write one name (``a.png`` and ``a.tif``, or names that differ in case alone,
+    which some file systems hold for one), each keeps its extension (``a.png_vessels.png``); where that is
+    not enough, a hash of the image's name is added. An image that has a stem from an earlier run keeps it,
+    and none gets a stem under which its pictures would replace an input.
+
+    Parameters
+    ----------
+    inputs : sequence of Input
+        The images; their names differ.
+    folder : str or path
+        The output folder.
+    owned : mapping of str to str
+        Stems that images have from earlier runs, by the image's name; also of images not in `inputs`.
+
+    Returns
+    -------
+    list of str
+        A stem for each image, in the order of `inputs`.
+    """
+    kept = _still_valid(inputs, owned)
+    taken = {_key(stem) for stem in owned.values()}
+    read = {os.path.abspath(item.path) for item in inputs}
+    free = [item.name for item in inputs if item.name not in kept]
+    for choice in _CHOICES:
+        counts = Counter(_key(choice(name)) for name in free)
+        for name in free:
+            stem = choice(name)
+            last_resort = choice is _CHOICES[-1]
+            if last_resort or (
+                counts[_key(stem)] == 1 and _key(stem) not in taken and not _replaces_any(stem, folder, read)
+            ):
+                kept[name] = stem
+        free = [name for name in free if name not in kept]
+        taken.update(_key(stem) for stem in kept.values())
+    return [kept[item.name] for item in inputs]
+
+
+def _still_valid(inputs: Sequence[Input], owned: Mapping[str, str]) -> dict[str, str]:
+    """Give the stems of earlier runs that this module could have given; a report may have been edited."""
+    counts = Counter(_key(stem) for stem in owned.values())
+    kept = {}
+    for item in inputs:
+        stem = owned.get(item.name)
+        if stem in [choice(item.name) for choice in _CHOICES] and counts[_key(stem)] == 1:
+            kept[item.name] = stem
+    return kept
+
+
+def _without_suffix(name: str) -> str:
+    return _shortened(os.path.splitext(name)[0], name)
+
+
+def _with_suffix(name: str) -> str:
+    return _shortened(name, name)
+
+
+def _with_hash(name: str) -> str:
+    return _shortened(f"{name}-{_hash(name)}", name)
+
+
+_CHOICES: tuple[Callable[[str], str], ...] = (_without_suffix, _with_suffix, _with_hash)
+
+
+def _shortened(stem: str, name: str) -> str:
+    """Cut the last part of a stem where no file could be called so, and add the hash of the name."""
+    parent, _, last = stem.rpartition("/")
+    encoded = os.fsencode(last)
+    if len(encoded) > _LONGEST_PART:
+        last = encoded[: _LONGEST_PART - 20].decode(errors="ignore") + "-" + _hash(name)
+    return f"{parent}/{last}" if parent else last
+
+
+def _hash(name: str) -> str:
+    return hashlib.sha256(os.fsencode(name)).hexdigest()[:12]
+
+
+def _key(stem: str) -> str:
+    """Give what a file system that ignores case and composition would compare."""
+    return unicodedata.normalize("NFC", stem).casefold()
+
+
+def _replaces_any(stem: str, folder: str | os.PathLike[str], paths: Iterable[str]) -> bool:
+    base = os.path.join(os.path.abspath(folder), stem)
+    return any(picture_name(base, kind) in paths for kind in KINDS)

@@ -1,0 +1,159 @@
+"""The output folder: pictures that appear whole or not at all, and one run at a time."""
+
+import contextlib
+import errno
+import fcntl
+import os
+import shutil
+from collections.abc import Iterable
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from retinagan.runtime.batch.pictures import is_own_picture, marked, picture_name
+from retinagan.runtime.errors import RetinaGanError
+
+_STAGING = ".retina-run"
+_LOST_FOLDER = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.ENOENT, errno.ESTALE}
+_FASTER_THAN_SMALLER = [cv2.IMWRITE_PNG_COMPRESSION, 3]
+
+
+class OutputError(RetinaGanError):
+    """The output folder cannot be written to, or no longer; going on with other images makes no sense."""
+
+
+class PictureError(RetinaGanError):
+    """One picture cannot be written; others may."""
+
+
+def encode_png(picture: NDArray[np.uint8] | NDArray[np.uint16]) -> bytes:
+    """Encode a picture as PNG that says by a ``Software`` text that `retina-run` wrote it.
+
+    Parameters
+    ----------
+    picture : (H, W) or (H, W, 3) uint8 array, or (H, W) uint16 array
+        Colours in RGB order.
+    """
+    stored = cv2.cvtColor(picture, cv2.COLOR_RGB2BGR) if picture.ndim == 3 else picture
+    return marked(cv2.imencode(".png", stored, _FASTER_THAN_SMALLER)[1].tobytes())
+
+
+class OutputFolder:
+    """A folder that one run at a time may write to; a context manager.
+
+    Files are written under a temporary name in a hidden folder inside it and renamed when whole. What a
+    killed run left there is removed at the next start.
+
+    Parameters
+    ----------
+    path : str or path
+        The folder; it is made, with its parents, on entering.
+    overwrite : bool
+        Whether pictures that another program wrote may be replaced.
+
+    Raises
+    ------
+    OutputError
+        On entering, if the folder cannot be made or written to, or another run is writing to it.
+    """
+
+    def __init__(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> None:
+        self.path = Path(path)
+        self._overwrite = overwrite
+        self._staging = self.path / _STAGING
+        self._lock = -1
+
+    def __enter__(self) -> "OutputFolder":
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            self._lock = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY)
+            self._take_lock()
+            shutil.rmtree(self._staging, ignore_errors=True)
+            self._staging.mkdir()
+        except OSError as error:
+            self._release()
+            raise OutputError(
+                f"cannot write to the output folder {str(self.path)!r} ({error.strerror}); "
+                "choose another with --out"
+            ) from None
+        except OutputError:
+            self._release()
+            raise
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        shutil.rmtree(self._staging, ignore_errors=True)
+        self._release()
+
+    def replace(self, name: str, content: Iterable[bytes]) -> None:
+        """Write a file whole or not at all; `name` is its path in the folder. Raises OSError."""
+        temporary = self._staging / f"new{Path(name).suffix}"
+        target = self.path / name
+        try:
+            with temporary.open("wb") as file:
+                file.writelines(content)
+            with contextlib.suppress(FileExistsError):
+                target.parent.mkdir(parents=True)
+            temporary.replace(target)
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
+
+    def write(self, stem: str, kind: str, picture: NDArray[np.uint8] | NDArray[np.uint16]) -> None:
+        """Write a picture, see `encode_png`.
+
+        Raises
+        ------
+        PictureError
+            If this picture cannot be written: its name is taken by a file of another program or by a
+            folder, or may not be written to.
+        OutputError
+            If none can be written any more: the disk is full, the folder is gone.
+        """
+        name = picture_name(stem, kind)
+        target = self.path / name
+        if not self._overwrite and os.path.lexists(target) and not is_own_picture(target):
+            raise PictureError(
+                f"{name!r} is in the output folder already and not from retina-run; "
+                "move it away, or replace it with --overwrite"
+            )
+        try:
+            self.replace(name, [encode_png(picture)])
+        except OSError as error:
+            if error.errno in _LOST_FOLDER:
+                raise OutputError(
+                    f"cannot write to the output folder {str(self.path)!r} any more ({error.strerror})"
+                ) from None
+            raise PictureError(f"cannot write {name!r} ({error.strerror})") from None
+
+    def has(self, stem: str, kinds: Iterable[str]) -> bool:
+        """Whether all these pictures are there; an empty file, as a power cut may leave, is none."""
+        try:
+            return all((self.path / picture_name(stem, kind)).stat().st_size > 0 for kind in kinds)
+        except OSError:
+            return False
+
+    def remove(self, stem: str, kinds: Iterable[str]) -> None:
+        """Remove an image's pictures of an earlier run, so that its row describes what is there."""
+        for kind in kinds:
+            target = self.path / picture_name(stem, kind)
+            if is_own_picture(target):
+                with contextlib.suppress(OSError):
+                    target.unlink()
+
+    def _take_lock(self) -> None:
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise OutputError(
+                f"another retina-run is writing to {str(self.path)!r}; wait for it, or choose another --out"
+            ) from None
+        except OSError:
+            pass  # a network file system without locks: the folder still serves, unguarded
+
+    def _release(self) -> None:
+        if self._lock >= 0:
+            os.close(self._lock)
+            self._lock = -1

@@ -1,0 +1,283 @@
+"""run.csv: a row for each image, written as it is done, and read again to go on where a run stopped."""
+
+import contextlib
+import csv
+import hashlib
+import io
+import os
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from itertools import chain
+from typing import NamedTuple
+
+from retinagan.runtime import __version__
+from retinagan.runtime.batch.outputs import OutputError, OutputFolder
+from retinagan.runtime.model.spec import ModelSpec
+
+FILE_NAME = "run.csv"
+DONE = "done"
+FAILED = "failed"
+STAGES = ("read", "roi", "crop", "equalize", "patches", "infer", "regroup", "write")
+"""The steps whose seconds are reported, in the order in which an image passes them."""
+
+_DIGEST_LENGTH = 16
+_READ_AS_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+
+class Stamp(NamedTuple):
+    """What a result depends on: if it is the same as before, the result is.
+
+    `size` and `modified` are those of the image file, in bytes and in seconds since 1970. `settings` is a
+    digest of the model's spec, the options, the engine and the program's version.
+    """
+
+    size: str
+    modified: str
+    model_sha256: str
+    settings: str
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What all rows of a run have in common; see `Row`."""
+
+    engine: str
+    model: str
+    model_sha256: str
+    threshold: float
+    overlap: float
+    version: str
+    digest: str
+
+    @classmethod
+    def of(cls, spec: ModelSpec, engine: str) -> "Settings":
+        """Give the settings of a run by a model with this spec, threshold and overlap as used."""
+        decisive = replace(spec, training={}, scores={}, proof={})
+        digest = hashlib.sha256("\0".join([decisive.to_json(), engine, __version__]).encode())
+        return cls(
+            engine=engine,
+            model=spec.name,
+            model_sha256=spec.sha256,
+            threshold=spec.threshold,
+            overlap=spec.tiling.overlap,
+            version=__version__,
+            digest=digest.hexdigest()[:_DIGEST_LENGTH],
+        )
+
+    def stamp(self, status: os.stat_result | None) -> Stamp:
+        """Give the stamp of an image file by its `os.stat`, or of one that could not be examined."""
+        size = modified = ""
+        if status is not None:
+            seconds, fraction = divmod(status.st_mtime_ns, 10**9)
+            size, modified = str(status.st_size), f"{seconds}.{fraction:09d}"
+        return Stamp(size, modified, self.model_sha256, self.digest)
+
+
+@dataclass(frozen=True)
+class Row:
+    """What became of one image.
+
+    `path` is relative to the folder that all inputs share; `output` is the results' name in the output
+    folder without ``_vessels.png``. `roi_share` is the share of the image that has a map, retina and rim,
+    `vessel_density` the share of that which is vessel; both are None where the image failed.
+    """
+
+    path: str
+    status: str
+    message: str
+    output: str
+    stamp: Stamp
+    width: int | None = None
+    height: int | None = None
+    roi_share: float | None = None
+    vessel_density: float | None = None
+    seconds: Mapping[str, float] = field(default_factory=dict)
+
+
+class Recorded(NamedTuple):
+    """What an earlier run left of an image's row."""
+
+    status: str
+    output: str
+    stamp: Stamp
+
+
+COLUMNS = (
+    "path",
+    "status",
+    "message",
+    "width",
+    "height",
+    "roi_share",
+    "vessel_density",
+    *(f"seconds_{stage}" for stage in STAGES),
+    "seconds_total",
+    "engine",
+    "model",
+    "model_sha256",
+    "threshold",
+    "overlap",
+    "version",
+    "output",
+    "input_bytes",
+    "input_modified",
+    "settings",
+)
+"""The columns of run.csv. The last has a fixed length, so that a row cut short is known."""
+
+
+class Report:
+    """The report in an output folder; a context manager.
+
+    Rows are appended as they come; an image's last row counts. On leaving, rows that later ones replace
+    are taken out. A last row that a killed run left half-written is dropped on entering.
+
+    Parameters
+    ----------
+    folder : OutputFolder
+        The folder, entered.
+    settings : Settings
+        What all rows of this run share.
+    fresh : bool
+        Whether a ``run.csv`` of another form may be replaced.
+
+    Raises
+    ------
+    OutputError
+        On entering, if a file of that name cannot be read or has other columns; on `append`, if it cannot
+        be written.
+    """
+
+    def __init__(self, folder: OutputFolder, settings: Settings, *, fresh: bool = False) -> None:
+        self.path = folder.path / FILE_NAME
+        self.settings = settings
+        self.recorded: dict[str, Recorded] = {}
+        self._folder = folder
+        self._fresh = fresh
+        self._superseded = False
+        self._file = -1
+
+    def __enter__(self) -> "Report":
+        try:
+            self._check_header()
+            for cells in self._rows():
+                self._remember(cells)
+            self._rewrite()
+            self._file = os.open(self.path, os.O_WRONLY | os.O_APPEND)
+        except OSError as error:
+            raise self._cannot_write(error) from None
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        try:
+            os.close(self._file)  # a network file system may find only now that it is full
+        except OSError as error:
+            raise self._cannot_write(error) from None
+        if self._superseded:
+            with contextlib.suppress(OSError):  # the older rows are then still there, before the newer ones
+                self._rewrite()
+
+    def append(self, row: Row) -> None:
+        """Write a row at the end of the file; it is there when this returns."""
+        cells = _cells(row, self.settings)
+        rest = _encoded(cells)
+        try:
+            while rest:
+                rest = rest[os.write(self._file, rest) :]
+        except OSError as error:
+            raise self._cannot_write(error) from None
+        self._superseded |= row.path in self.recorded
+        self._remember(cells)
+
+    def is_done(self, path: str, output: str, stamp: Stamp) -> bool:
+        """Whether an earlier row says that this image is done, under this name and with this stamp."""
+        return self.recorded.get(path) == Recorded(DONE, output, stamp)
+
+    def _cannot_write(self, error: OSError) -> OutputError:
+        return OutputError(f"cannot write {str(self.path)!r} ({error.strerror}); choose another --out")
+
+    def _remember(self, cells: list[str]) -> None:
+        row = dict(zip(COLUMNS, cells, strict=True))
+        model, settings = sys.intern(row["model_sha256"]), sys.intern(row["settings"])  # mostly alike
+        stamp = Stamp(row["input_bytes"], row["input_modified"], model, settings)
+        recorded = Recorded(sys.intern(row["status"]), _from_cell(row["output"]), stamp)
+        self.recorded[_from_cell(row["path"])] = recorded
+
+    def _check_header(self) -> None:
+        if not self.path.exists() or self.path.stat().st_size == 0:
+            return
+        with self.path.open(encoding="utf-8", errors="surrogateescape", newline="") as file:
+            header = file.readline(10_000)
+        if header == _encoded(list(COLUMNS)).decode():
+            return
+        if not self._fresh:
+            raise OutputError(
+                f"{str(self.path)!r} has other columns than this version of retina-run writes; "
+                "move it away, choose another --out, or begin afresh with --overwrite"
+            )
+        self._folder.replace(FILE_NAME, [])
+
+    def _rows(self) -> Iterator[list[str]]:
+        """Give the whole rows of the file, without the header."""
+        if not self.path.exists():
+            return
+        with self.path.open(encoding="utf-8", errors="surrogateescape", newline="") as file:
+            reader = csv.reader(file)
+            try:
+                next(reader, None)
+                for cells in reader:
+                    if len(cells) == len(COLUMNS) and len(cells[-1]) == _DIGEST_LENGTH:
+                        yield cells
+            except csv.Error:
+                return  # what a power cut left at the end is no text
+
+    def _rewrite(self) -> None:
+        """Write the file anew with each image's last row."""
+        last = {cells[0]: number for number, cells in enumerate(self._rows())}
+        kept = (_encoded(cells) for number, cells in enumerate(self._rows()) if last[cells[0]] == number)
+        self._folder.replace(FILE_NAME, chain([_encoded(list(COLUMNS))], kept))
+        self._superseded = False
+
+
+def _cells(row: Row, settings: Settings) -> list[str]:
+    """Give a row's cells in the order of `COLUMNS`."""
+    stages = [row.seconds.get(stage) for stage in STAGES]
+    total = sum(row.seconds.values()) if row.seconds else None
+    return [
+        _to_cell(row.path),
+        row.status,
+        row.message,
+        *(str(size) if size is not None else "" for size in (row.width, row.height)),
+        *(_number(number) for number in (row.roi_share, row.vessel_density, *stages, total)),
+        settings.engine,
+        settings.model,
+        row.stamp.model_sha256,
+        f"{settings.threshold:g}",
+        f"{settings.overlap:g}",
+        settings.version,
+        _to_cell(row.output),
+        row.stamp.size,
+        row.stamp.modified,
+        row.stamp.settings,
+    ]
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None else f"{value:.5f}"
+
+
+def _to_cell(path: str) -> str:
+    """Write a relative path so that no spreadsheet takes it for a formula."""
+    return f"./{path}" if path.startswith(_READ_AS_FORMULA) else path
+
+
+def _from_cell(cell: str) -> str:
+    return cell[2:] if cell.startswith("./") else cell
+
+
+def _encoded(cells: list[str]) -> bytes:
+    """Give a line of the file; names that are no text keep their bytes."""
+    line = io.StringIO()
+    csv.writer(line, lineterminator="\n").writerow(cells)
+    return line.getvalue().encode("utf-8", errors="surrogateescape")

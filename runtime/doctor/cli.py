@@ -1,0 +1,122 @@
+"""`retina-doctor`: says what is here, whether it works, and what to type where it does not.
+
+What is heavy is imported after the arguments are understood, so that ``--help`` answers at once.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+import sys
+import textwrap
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+from retinagan.runtime import __version__
+from retinagan.runtime.console.wording import counted, flush, say
+from retinagan.runtime.errors import RetinaGanError
+from retinagan.runtime.model.bundled import DEFAULT_MODEL, bundled_models
+
+if TYPE_CHECKING:
+    from retinagan.runtime.doctor.examine import Examination, Finding
+
+RUNS, DOES_NOT_RUN, NOT_EXAMINED, INTERRUPTED = 0, 1, 2, 130
+
+_MARKS = {"ok": "ok", "absent": "--", "problem": "!!"}
+_TOPIC_WIDTH = 20
+_DESCRIPTION = "See what is here, which engines work, and what retina-run takes; run the self-test."
+_EPILOG = """\
+The self-test segments a picture that comes with this package by each engine, in a
+process of its own, and compares the vessels with those recorded.
+
+ok  is here and works     --  is not here     !!  a problem, with the line to type
+
+exit code: 0 the model runs here and gives what it should; 1 it does not;
+2 there is no such model or option.
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run `retina-doctor` with these arguments, or the process's; return its exit code."""
+    try:
+        options = _parser().parse_args(arguments)
+    except SystemExit as stopped:
+        flush(sys.stdout)
+        return NOT_EXAMINED if stopped.code else RUNS
+    try:
+        from retinagan.runtime.doctor.examine import examine
+
+        found = examine(options.model)
+    except RetinaGanError as error:
+        say(f"retina-doctor: {error}", sys.stderr)
+        return NOT_EXAMINED
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    for line in [_as_json(found)] if options.json else _as_text(found):
+        print_line(line)
+    return RUNS if found.can_run else DOES_NOT_RUN
+
+
+def print_line(text: str) -> None:
+    """Write lines of plain text to stdout."""
+    for line in text.split("\n"):
+        say(line, sys.stdout)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="retina-doctor",
+        description=_DESCRIPTION,
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    names = ", ".join(bundled_models())
+    parser.add_argument(
+        "--model",
+        metavar="MODEL",
+        help=f"bundled model ({names}), ONNX file or engine to try (default: {DEFAULT_MODEL})",
+    )
+    parser.add_argument("--json", action="store_true", help="give all findings as one JSON object")
+    parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
+    return parser
+
+
+def _as_json(found: Examination) -> str:
+    values = {
+        "version": __version__,
+        "can_run": found.can_run,
+        "auto": found.taken,
+        "findings": [asdict(finding) for finding in found.findings],
+    }
+    return json.dumps(values, indent=2)
+
+
+def _as_text(found: Examination) -> Iterator[str]:
+    width = min(110, shutil.get_terminal_size((100, 24)).columns)
+    for finding in found.findings:
+        yield from _lines(finding, width)
+    problems = [finding for finding in found.findings if finding.state == "problem"]
+    yield ""
+    if found.can_run:
+        rest = f"; {counted(len(problems), 'problem')} beside that" if problems else ""
+        yield f"Images can be segmented here{rest}:  retina-run IMAGE"
+    else:
+        yield "Nothing can be segmented here until this is put right."
+
+
+def _lines(finding: Finding, width: int) -> list[str]:
+    """Show a finding, and below a problem the line to type, whole."""
+    text = finding.text
+    if finding.advice and finding.state == "absent":
+        text += f": {finding.advice}"
+    head = f"{_MARKS[finding.state]}  {finding.topic:<{_TOPIC_WIDTH}}"
+    indent = " " * len(head)
+    lines = textwrap.wrap(text, width, initial_indent=head, subsequent_indent=indent, break_on_hyphens=False)
+    return [*lines, f"    type:  {finding.advice}"] if finding.state == "problem" else lines
+
+
+if __name__ == "__main__":
+    sys.exit(main())

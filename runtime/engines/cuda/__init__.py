@@ -1,0 +1,1 @@
+"""NVIDIA's driver by ctypes: devices, contexts, graphs. Nothing here knows a model."""

@@ -1,0 +1,96 @@
+"""What every engine asks of a model file before it loads it."""
+
+import os
+import warnings
+from dataclasses import replace
+from operator import index
+from pathlib import Path
+from typing import SupportsIndex
+
+from retinagan.runtime.errors import EngineError, ModelError
+from retinagan.runtime.model.onnx_metadata import onnx_metadata
+from retinagan.runtime.model.spec import (
+    METADATA_KEY,
+    ModelSpec,
+    UnverifiedModelWarning,
+    sha256_of,
+    spec_path,
+    verify,
+)
+
+
+def checked_spec(path: str | os.PathLike[str], spec: ModelSpec | None) -> ModelSpec:
+    """Give the spec of an ONNX file, held to the file.
+
+    Parameters
+    ----------
+    path : str or path
+        The ONNX file.
+    spec : ModelSpec or None
+        Its spec, against which the file's hash is checked. None: the spec in the file's own metadata is
+        taken, with an `UnverifiedModelWarning`.
+
+    Raises
+    ------
+    ModelError
+        If the file cannot be read, is not what its spec says, or has no spec.
+    """
+    if spec is not None:
+        verify(path, spec)
+        return spec
+    text = onnx_metadata(path).get(METADATA_KEY)
+    if text is None:
+        raise ModelError(
+            f"{path}: no spec, neither {spec_path(path).name} beside it nor in the file: "
+            "export it by retina-export"
+        )
+    spec = ModelSpec.from_json(text, f"{path}, metadata")
+    warnings.warn(
+        f"{path} is not verified: {spec_path(path).name} is not beside it, so its own metadata is taken for "
+        "its spec",
+        UnverifiedModelWarning,
+        stacklevel=4,
+    )
+    return replace(spec, sha256=sha256_of(path))
+
+
+def check_graph(path: Path, inputs: set[tuple[str, str, int]], outputs: set[tuple[str, str, int]]) -> None:
+    """Refuse a graph that is no vessel model.
+
+    Parameters
+    ----------
+    path : path
+        The file, for the error.
+    inputs, outputs : set of (str, str, int)
+        Name, element type ("float32" or the engine's own word) and number of dimensions of each.
+
+    Raises
+    ------
+    ModelError
+        If it does not take `image` and `roi` and give `probability`, all float32.
+    """
+    if inputs != {("image", "float32", 4), ("roi", "float32", 4)} or outputs != {
+        ("probability", "float32", 4)
+    }:
+        names = ", ".join(sorted(name for name, _, _ in inputs)) or "none"
+        raise ModelError(
+            f"{path}: its inputs are {names}; a vessel model has image and roi, (N, 3 or 1, height, width) "
+            "float32, and gives probability: export one by retina-export"
+        )
+
+
+def checked_threads(threads: int | None) -> int:
+    """Give the number of threads, 0 for None; raises `EngineError` if it is no whole number from 1."""
+    if threads is None:
+        return 0
+    if isinstance(threads, bool) or not isinstance(threads, SupportsIndex) or index(threads) < 1:
+        raise EngineError(
+            f"threads: got {threads!r}; expected a whole number from 1; leave it out for all cores"
+        )
+    return index(threads)
+
+
+def one_line(error: BaseException) -> str:
+    """Give an exception's text in one short line."""
+    text = " ".join(str(error).split())
+    return text if len(text) <= 200 else text[:197] + "..."

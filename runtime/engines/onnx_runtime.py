@@ -1,0 +1,189 @@
+"""ONNX Runtime as an engine: on the CPU, on a GPU by CUDA, on a GPU by TensorRT."""
+
+import contextlib
+import importlib
+import os
+import sys
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from retinagan.runtime.engines.base import PIXELS_PER_RUN, EngineAdapter
+from retinagan.runtime.engines.cuda.driver import find_gpu
+from retinagan.runtime.engines.model_file import check_graph, checked_spec, checked_threads, one_line
+from retinagan.runtime.errors import EngineError, ModelError
+from retinagan.runtime.model.spec import ModelSpec
+
+_PROVIDERS = {
+    "cpu": "CPUExecutionProvider",
+    "cuda": "CUDAExecutionProvider",
+    "tensorrt": "TensorrtExecutionProvider",
+}
+_CUDA_OPTIONS = {
+    "use_tf32": "0",  # its 10 bits of mantissa are not the FP32 that the model was held to
+    "cudnn_conv_algo_search": "HEURISTIC",  # the default tries all algorithms at each new number of patches
+}
+_SILENT = 4  # ONNX Runtime's "fatal": its errors reach the caller as exceptions, not as lines on stderr
+
+
+class OnnxRuntimeAdapter(EngineAdapter):
+    """A model in an ONNX file, run by ONNX Runtime in the precision that the file has, float32 in full.
+
+    Parameters
+    ----------
+    model_path : str or path
+        The ONNX file.
+    spec : ModelSpec or None
+        Its spec, against which the file's hash is checked before it is loaded. None: the spec in the
+        file's own metadata is taken, with an `UnverifiedModelWarning`.
+    device : str
+        "cpu", "cuda" or "tensorrt". The last builds an engine each time that it loads, which takes minutes
+        and is held to no proof: rather build an engine once by ``retina-export``.
+    threads : int, optional
+        How many CPU threads compute; all cores if left out.
+
+    Raises
+    ------
+    ModelError
+        If the file is missing, not what its spec says, broken, or no vessel model of this package.
+    EngineError
+        If ONNX Runtime or the device is not there, or `threads` is no positive number.
+    """
+
+    def __init__(
+        self,
+        model_path: str | os.PathLike[str],
+        spec: ModelSpec | None,
+        device: str = "cpu",
+        threads: int | None = None,
+    ) -> None:
+        path = Path(model_path)
+        spec = checked_spec(path, spec)
+        runtime = _import_onnxruntime()
+        _check_device(runtime, device)
+        self._run_options = runtime.RunOptions()
+        self._run_options.log_severity_level = _SILENT
+        options = _session_options(runtime, checked_threads(threads))
+        self._session: Any = _open_session(runtime, path, options, _provider_options(device, spec))
+        check_graph(path, _described(self._session.get_inputs()), _described(self._session.get_outputs()))
+        super().__init__(spec, f"ONNX Runtime {runtime.__version__}, {_PROVIDERS[device]}")
+
+    def _run(self, image: NDArray[np.float32], roi: NDArray[np.float32], out: NDArray[np.float32]) -> None:
+        try:
+            outputs = self._session.run(["probability"], {"image": image, "roi": roi}, self._run_options)
+        except Exception as error:  # ONNX Runtime's exceptions have no public base class
+            raise EngineError(f"{self.description} failed on {image.shape}: {one_line(error)}") from error
+        # The output belongs to the engine, which may use its memory again: copy it.
+        np.copyto(out, outputs[0])
+
+    def _close(self) -> None:
+        self._session = None
+
+
+def _import_onnxruntime() -> Any:
+    try:
+        runtime = importlib.import_module("onnxruntime")
+    except ImportError as error:
+        raise EngineError(
+            f'ONNX Runtime cannot be imported ({one_line(error)}): pip install "retinagan[cpu]"'
+        ) from None
+    if _installed("onnxruntime") and _installed("onnxruntime-gpu"):
+        warnings.warn(
+            "onnxruntime and onnxruntime-gpu are both installed and overwrite each other's files: "
+            "pip uninstall both, then install the one you need",
+            RuntimeWarning,
+            stacklevel=4,
+        )
+    return runtime
+
+
+def _installed(distribution: str) -> bool:
+    from importlib import metadata  # slow to import, and not needed before
+
+    try:
+        metadata.version(distribution)
+    except metadata.PackageNotFoundError:
+        return False
+    return True
+
+
+def _check_device(runtime: Any, device: str) -> None:
+    """Refuse a device that is unknown or not there; what is there may still fail to load."""
+    found = runtime.get_available_providers()
+    if device not in _PROVIDERS:
+        known = ", ".join(f'"{name}"' for name in _PROVIDERS)
+        raise EngineError(f'device "{device}" is unknown to ONNX Runtime; known are {known}')
+    if _PROVIDERS[device] not in found:
+        raise EngineError(
+            f'device "{device}" needs {_PROVIDERS[device]}; ONNX Runtime {runtime.__version__} here has '
+            f"{', '.join(found)}: pip uninstall onnxruntime, then "
+            'pip install "retinagan[gpu]", or use device="cpu"'
+        )
+    if device != "cpu":
+        find_gpu()
+
+
+def _session_options(runtime: Any, threads: int) -> Any:
+    options = runtime.SessionOptions()
+    options.log_severity_level = _SILENT
+    options.intra_op_num_threads = threads  # 0: all cores
+    options.inter_op_num_threads = 1
+    options.execution_mode = runtime.ExecutionMode.ORT_SEQUENTIAL
+    options.graph_optimization_level = runtime.GraphOptimizationLevel.ORT_ENABLE_ALL
+    # Patterns are kept for every input shape that was ever seen, and the number of patches varies; the
+    # arena alone stays as large as the largest run needs.
+    options.enable_mem_pattern = False
+    return options
+
+
+def _provider_options(device: str, spec: ModelSpec) -> list[tuple[str, dict[str, str]]]:
+    """Give the providers for a device, best first, each with its options."""
+    providers: list[tuple[str, dict[str, str]]] = [(_PROVIDERS["cpu"], {})]
+    if device != "cpu":
+        providers.insert(0, (_PROVIDERS["cuda"], _CUDA_OPTIONS))
+    if device == "tensorrt":
+        side = spec.tiling.patch
+        most = max(1, PIXELS_PER_RUN // side**2)
+        shapes = {
+            f"trt_profile_{name}_shapes": f"image:{count}x3x{side}x{side},roi:{count}x1x{side}x{side}"
+            for name, count in (("min", 1), ("opt", most), ("max", most))
+        }
+        providers.insert(0, (_PROVIDERS["tensorrt"], shapes))
+    return providers
+
+
+def _open_session(runtime: Any, path: Path, options: Any, providers: list[tuple[str, dict[str, str]]]) -> Any:
+    if not path.is_file():
+        raise ModelError(f"{path}: no such model file")
+    asked = providers[0][0]
+    if asked != _PROVIDERS["cpu"] and hasattr(runtime, "preload_dlls"):
+        with contextlib.redirect_stdout(sys.stderr):  # it prints what it misses
+            runtime.preload_dlls()  # CUDA's and cuDNN's libraries, where pip installed them
+    try:
+        # Its fallback would take the CPU in silence, now or when a run fails.
+        session = runtime.InferenceSession(str(path), options, providers=providers, enable_fallback=0)
+    except Exception as error:  # ONNX Runtime's exceptions have no public base class
+        if asked != _PROVIDERS["cpu"]:
+            raise EngineError(f"{asked} does not load ({one_line(error)}): {_CUDA_ADVICE}") from None
+        raise ModelError(
+            f"{path}: not an ONNX model that ONNX Runtime can load ({one_line(error)})"
+        ) from None
+    used = session.get_providers()
+    if asked not in used:
+        raise EngineError(f"{asked} was asked for, but ONNX Runtime took {', '.join(used)}: {_CUDA_ADVICE}")
+    return session
+
+
+_CUDA_ADVICE = (
+    "CUDA, cuDNN and driver must be those that this ONNX Runtime was built for: "
+    'pip install "onnxruntime-gpu[cuda,cudnn]", or use device="cpu"'
+)
+
+
+def _described(values: Any) -> set[tuple[str, str, int]]:
+    """Give name, element type and number of dimensions of a session's inputs or outputs."""
+    kinds = {"tensor(float)": "float32"}
+    return {(value.name, kinds.get(value.type, value.type), len(value.shape)) for value in values}

@@ -1,0 +1,1 @@
+"""The adapter for TensorRT and its parts; TensorRT and pycuda are imported at first use alone."""

@@ -1,0 +1,111 @@
+"""TensorRT and TensorRT-RTX on this device: the module, the GPU, and whether an engine fits both."""
+
+import importlib
+import platform
+from typing import Any
+
+from retinagan.runtime.engines.cuda.driver import Gpu, find_gpu
+from retinagan.runtime.errors import EngineError
+from retinagan.runtime.model.spec import EngineBuild
+
+NAMES = {"tensorrt": "TensorRT", "tensorrt_rtx": "TensorRT-RTX"}
+"""What people call the modules."""
+
+OLDEST = {"tensorrt": (8, 6), "tensorrt_rtx": (1, 0)}
+"""The oldest versions with all that is used here."""
+
+_INSTALL = {
+    "tensorrt": 'on a Jetson make the environment by "python3 -m venv --system-site-packages" to see '
+    'JetPack\'s, elsewhere type  pip install "retinagan[tensorrt]"',
+    "tensorrt_rtx": "type  pip install tensorrt-rtx  (x86-64 only)",
+}
+
+
+def import_tensorrt(builder: str) -> Any:
+    """
+    Import TensorRT's or TensorRT-RTX's bindings, which share one interface.
+
+    Parameters
+    ----------
+    builder : {"tensorrt", "tensorrt_rtx"}
+        The module, as `EngineBuild.builder` names it.
+
+    Raises
+    ------
+    EngineError
+        If it cannot be imported or is too old.
+    """
+    name = NAMES[builder]
+    try:
+        module = importlib.import_module(builder)
+        if not hasattr(module, "__version__"):
+            raise ImportError(f"the folder {builder} here is not it")
+    except (ImportError, OSError, RuntimeError) as error:  # its libraries may be missing or unfit
+        reason = " ".join(str(error).split())
+        raise EngineError(f"{name} cannot be imported ({reason}): {_INSTALL[builder]}") from None
+    version = tuple(int(part) for part in module.__version__.split(".")[:2])
+    if version < OLDEST[builder]:
+        oldest = ".".join(map(str, OLDEST[builder]))
+        raise EngineError(f"{name} {module.__version__} is too old; expected {oldest} or newer: update it")
+    return module
+
+
+def this_system() -> str:
+    """Give operating system and processor, such as "linux-aarch64"."""
+    return f"{platform.system()}-{platform.machine()}".lower()
+
+
+def rebuild_command(build: EngineBuild) -> str:
+    """Give the line that builds an engine again on this device, from the ONNX file that it was built from."""
+    engine, batch = build.builder.replace("_", "-"), " ".join(map(str, build.batch))
+    return f"retina-export {build.source} --out . --engine {engine} --batch {batch}"
+
+
+def misfits(build: EngineBuild) -> list[str]:
+    """
+    Say why an engine does not run on this device.
+
+    An engine of TensorRT runs under the version and on the GPU that it was built for. One of TensorRT-RTX
+    runs under its version on every RTX GPU from a compute capability on.
+
+    Parameters
+    ----------
+    build : EngineBuild
+        What the engine was built by and for.
+
+    Returns
+    -------
+    list of str
+        A reason each; empty if it fits.
+    """
+    name, reasons = NAMES[build.builder], []
+    try:
+        version = import_tensorrt(build.builder).__version__
+        if version != build.version:
+            reasons.append(f"it was built by {name} {build.version}; here is {version}")
+    except EngineError as error:
+        reasons.append(str(error))
+    if build.builder == "tensorrt" and build.system != this_system():
+        reasons.append(f"it was built on {build.system}; this is {this_system()}")
+    try:
+        reasons += _gpu_misfits(build, find_gpu())
+    except EngineError as error:
+        reasons.append(str(error))
+    return reasons
+
+
+def _gpu_misfits(build: EngineBuild, gpu: Gpu) -> list[str]:
+    here = f"{gpu.name} with compute capability {gpu.compute_capability}"
+    if build.builder == "tensorrt_rtx":
+        if _number(gpu.compute_capability) >= _number(build.compute_capability):
+            return []
+        return [f"it runs on GPUs from compute capability {build.compute_capability} on; here is {here}"]
+    if (gpu.name, gpu.compute_capability) == (build.gpu, build.compute_capability):
+        return []
+    return [
+        f"it was built for {build.gpu} with compute capability {build.compute_capability}; here is {here}"
+    ]
+
+
+def _number(compute_capability: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in compute_capability.split("."))

@@ -1,0 +1,51 @@
+"""The models that come with this package."""
+
+import os
+from pathlib import Path
+
+from retinagan.runtime.errors import ModelError
+
+DEFAULT_MODEL = "retina-gan"
+"""The bundled model that is taken if none is named."""
+
+_FOLDER = Path(__file__).parents[1] / "models"
+
+
+def bundled_models() -> tuple[str, ...]:
+    """Give the names of the bundled models, sorted."""
+    return tuple(sorted(path.stem for path in _FOLDER.glob("*.onnx")))
+
+
+def bundled_model(name: str = DEFAULT_MODEL) -> Path:
+    """Give the path of a bundled model's ONNX file.
+
+    Raises
+    ------
+    ModelError
+        If no model of that name is bundled; it lists those that are.
+    """
+    if name not in bundled_models():
+        raise ModelError(f'no bundled model is called "{name}"; bundled are: {_listed()}')
+    return _FOLDER / f"{name}.onnx"
+
+
+def find_model(model: str | os.PathLike[str] | None) -> Path:
+    """Give the path of a model: None is the default one, a bundled name that one, else it is a path.
+
+    Raises
+    ------
+    ModelError
+        If it is neither a bundled name nor a file.
+    """
+    if model is None:
+        return bundled_model()
+    if isinstance(model, str) and model in bundled_models():
+        return bundled_model(model)
+    path = Path(model)
+    if not path.is_file():
+        raise ModelError(f'"{model}" is neither a model file nor a bundled model; bundled are: {_listed()}')
+    return path
+
+
+def _listed() -> str:
+    return ", ".join(bundled_models()) or "none"

@@ -1,0 +1,285 @@
+"""The model spec: everything about an artefact that changes its result, and what is known of its worth.
+
+It stands as ``<file>.json`` beside the artefact, with the artefact's SHA-256, and is checked before the
+artefact is loaded. An ONNX file repeats it, without the hash, in its own metadata under `METADATA_KEY`.
+"""
+
+import dataclasses
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NoReturn
+
+from retinagan.runtime.atomic import written_atomically
+from retinagan.runtime.errors import ModelError
+from retinagan.runtime.model.fields import FieldError, check_fields, described, from_mapping, shown
+
+FORMAT = 1
+"""The number of the spec's format; a reader refuses a newer one."""
+
+METADATA_KEY = "retinagan.spec"
+"""The key of an ONNX file's metadata under which its spec stands."""
+
+
+class UnverifiedModelWarning(UserWarning):
+    """A model runs by the spec in its own metadata: no hash says that it is the file that was exported."""
+
+
+@dataclass(frozen=True)
+class Preprocessing:
+    """How an image is brought to the form that the network was trained on."""
+
+    method: str = field(
+        default="ace",
+        metadata=described("equalization of the cropped image", choices=("ace", "clahe", "none")),
+    )
+    alpha: float = field(default=5.0, metadata=described("slope of ACE", low=1.0, high=255.0))
+    working_size: int = field(
+        default=512, metadata=described("side in pixels of the square round the retina", low=32, high=8192)
+    )
+
+    def __post_init__(self) -> None:
+        check_fields(self)
+
+
+@dataclass(frozen=True)
+class NetworkInput:
+    """How pixels become the network's input: ``(rgb / 255 - mean) / std``, a channel each, RGB order."""
+
+    mean: tuple[float, float, float] = field(
+        default=(0.5, 0.5, 0.5),
+        metadata=described("mean of R, G, B on a scale of 0 to 1", low=-10.0, high=10.0),
+    )
+    std: tuple[float, float, float] = field(
+        default=(0.25, 0.25, 0.25),
+        metadata=described("standard deviation of R, G, B on a scale of 0 to 1", low=0.001, high=10.0),
+    )
+    divisor: int = field(
+        default=8, metadata=described("number that divides a patch's height and width", low=1, high=1024)
+    )
+
+    def __post_init__(self) -> None:
+        check_fields(self)
+
+
+@dataclass(frozen=True)
+class Tiling:
+    """How the working square is cut into patches."""
+
+    patch: int = field(default=512, metadata=described("side of a patch in pixels", low=8, high=8192))
+    overlap: float = field(
+        default=0.0,
+        metadata=described("share of a patch's side that it has in common with the next", low=0.0, high=0.9),
+    )
+
+    def __post_init__(self) -> None:
+        check_fields(self)
+
+
+@dataclass(frozen=True)
+class EngineBuild:
+    """What an engine was built by, from and for; it runs nowhere else."""
+
+    builder: str = field(metadata=described("what built the engine", choices=("tensorrt", "tensorrt_rtx")))
+    version: str = field(metadata=described("version of the builder"))
+    gpu: str = field(metadata=described("name of the GPU"))
+    compute_capability: str = field(
+        metadata=described(
+            "the GPU's compute capability, such as 8.7; of a TensorRT-RTX engine the least that it runs on",
+            pattern=r"\d+\.\d+",
+        )
+    )
+    system: str = field(metadata=described("operating system and processor, such as linux-aarch64"))
+    batch: tuple[int, int, int] = field(
+        metadata=described("fewest, usual and most patches at once", low=1, high=65536)
+    )
+    source: str = field(
+        metadata=described("file name of the ONNX model that it was built from", pattern=r"[^/\\]+")
+    )
+
+    def __post_init__(self) -> None:
+        check_fields(self)
+
+
+@dataclass(frozen=True)
+class ModelSpec:
+    """An artefact's spec.
+
+    `training`, `scores` and `proof` are free records: data, terms and command; measured figures; the
+    comparison with the reference. All else changes the result. Values out of range raise `ModelError`.
+    """
+
+    name: str = field(metadata=described("the model's name", pattern=r"\S(.*\S)?"))
+    file: str = field(metadata=described("the artefact's file name, without folder", pattern=r"[^/\\]+"))
+    precision: str = field(
+        metadata=described("number format of the weights", choices=("fp32", "fp16", "bf16", "int8"))
+    )
+    threshold: float = field(
+        metadata=described("probability from which on a pixel is a vessel", low=0.0, high=1.0)
+    )
+    sha256: str = field(
+        default="",
+        metadata=described(
+            "SHA-256 of the artefact, 64 hexadecimal digits", pattern="([0-9a-f]{64})?", required=False
+        ),
+    )
+    preprocessing: Preprocessing = field(
+        default=Preprocessing(),
+        metadata=described("how an image is brought to the form that the network was trained on"),
+    )
+    network_input: NetworkInput = field(
+        default=NetworkInput(), metadata=described("how pixels become the network's input")
+    )
+    tiling: Tiling = field(default=Tiling(), metadata=described("how the working square is cut into patches"))
+    training: Mapping[str, Any] = field(
+        default_factory=dict, metadata=described("how it was trained", required=False)
+    )
+    scores: Mapping[str, Any] = field(
+        default_factory=dict, metadata=described("measured figures", required=False)
+    )
+    proof: Mapping[str, Any] = field(
+        default_factory=dict, metadata=described("comparison with the reference", required=False)
+    )
+    engine: EngineBuild | None = field(
+        default=None, metadata=described("what an engine was built by and for", required=False)
+    )
+
+    def __post_init__(self) -> None:
+        check_fields(self)
+        patch, size, divisor = self.tiling.patch, self.preprocessing.working_size, self.network_input.divisor
+        if patch > size:
+            problem = f"got {patch}; expected at most the working size, {size}"
+            raise FieldError("tiling.patch", problem)
+        if patch % divisor:
+            right = max(divisor, patch - patch % divisor)
+            raise FieldError(
+                "tiling.patch", f"got {patch}; expected a multiple of {divisor}, such as {right}"
+            )
+
+    @classmethod
+    def from_json(cls, text: str | bytes, source: str | os.PathLike[str] = "spec") -> "ModelSpec":
+        """Read a spec from JSON text; `source` names the text in errors.
+
+        Raises
+        ------
+        ModelError
+            If the text is not JSON, is of a newer format, or a key is missing, unknown, ill-typed or out
+            of range.
+        """
+        try:
+            values = json.loads(text, parse_constant=_no_constant, object_pairs_hook=_without_duplicates)
+        except (ValueError, RecursionError) as error:
+            reason = "nested too deeply" if isinstance(error, RecursionError) else str(error)
+            raise ModelError(
+                f"{source}: not a model spec in JSON ({reason}); export the model again"
+            ) from None
+        try:
+            if not isinstance(values, dict):
+                raise FieldError("spec", "expected a JSON object of keys and values")
+            _check_format(values.pop("format", None))
+            return from_mapping(cls, values)
+        except FieldError as error:
+            raise ModelError(f"{source}: {error}") from None
+
+    def to_json(self) -> str:
+        """Give the spec as JSON text; an absent hash or engine is left out.
+
+        Raises
+        ------
+        ModelError
+            If a free record holds what JSON cannot (NaN, arrays, objects).
+        """
+        values = {"format": FORMAT} | dataclasses.asdict(self)
+        if not self.sha256:
+            del values["sha256"]
+        if self.engine is None:
+            del values["engine"]
+        try:
+            return json.dumps(values, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+        except (TypeError, ValueError) as error:
+            raise ModelError(
+                f"{self.name}: the spec's records must be JSON values without NaN ({error})"
+            ) from None
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> "ModelSpec":
+        """Read a spec file (see `spec_path`); raises `ModelError` as `from_json`, or if it cannot be read."""
+        try:
+            content = Path(path).read_bytes()
+        except OSError as error:
+            raise ModelError(f"{path}: cannot read the model's spec ({error.strerror})") from None
+        return cls.from_json(content, path)
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the spec whole or not at all; raises `ModelError` as `to_json`, or OSError."""
+        text = self.to_json()
+        with written_atomically(path) as temporary:
+            temporary.write_text(text, encoding="utf-8")
+
+
+def spec_path(artefact: str | os.PathLike[str]) -> Path:
+    """Give the path of an artefact's spec: ``model.onnx`` has ``model.onnx.json`` beside it."""
+    artefact = Path(artefact)
+    return artefact.with_name(artefact.name + ".json")
+
+
+def sha256_of(path: str | os.PathLike[str]) -> str:
+    """Give a file's SHA-256 in hexadecimal digits, reading a piece at a time.
+
+    Raises
+    ------
+    ModelError
+        If the file cannot be read.
+    """
+    digest = hashlib.sha256()
+    try:
+        with Path(path).open("rb") as file:
+            while piece := file.read(1 << 20):
+                digest.update(piece)
+    except OSError as error:
+        raise ModelError(f"{path}: cannot read the model file ({error.strerror})") from None
+    return digest.hexdigest()
+
+
+def verify(artefact: str | os.PathLike[str], spec: ModelSpec) -> None:
+    """Check that an artefact is the file that its spec describes.
+
+    Raises
+    ------
+    ModelError
+        If the file cannot be read, the spec has no hash, or the hashes differ.
+    """
+    if not spec.sha256:
+        raise ModelError(f"{spec_path(artefact)}: sha256: missing; export the model again")
+    found = sha256_of(artefact)
+    if found != spec.sha256:
+        raise ModelError(
+            f"{artefact}: SHA-256 is {found[:12]}..., its spec says {spec.sha256[:12]}...: "
+            "the file was changed or cut; get model and spec again from one place"
+        )
+
+
+def _check_format(number: object) -> None:
+    if isinstance(number, bool) or not isinstance(number, int) or number < 1:
+        raise FieldError(
+            "format", f"got {shown(number)}; expected the number {FORMAT}: this is no model spec of retinagan"
+        )
+    if number > FORMAT:
+        problem = f"got {shown(number)}, written by a newer version; this one reads {FORMAT}"
+        raise FieldError("format", f"{problem}: pip install --upgrade retinagan")
+
+
+def _no_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not a JSON number")
+
+
+def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    values = dict(pairs)
+    if len(values) < len(pairs):
+        keys = [key for key, _ in pairs]
+        twice = next(key for key in keys if keys.count(key) > 1)
+        raise ValueError(f"key {shown(twice)} stands twice")
+    return values

@@ -1,0 +1,95 @@
+"""Find the retina once, and again only when the picture's margin changes: for cameras that stand still."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from retinagan.runtime.retina.find import Retina, find_retina
+
+LARGEST_CHANGE = 0.01
+"""A retina is found again when a larger share of its area than this has changed sides with the margin."""
+
+_BLOCKS = 128  # at least, along the long side; far smaller shifts show in the levels at the rim
+_SMALLEST_STEP = 12.0  # grey levels from margin to retina; with less, noise would count as change
+
+Gray = NDArray[np.float32]
+
+
+class StillRetina:
+    """Finds the retina as `find_retina` does, and gives the same again while the margin is unchanged.
+
+    Each frame is compared with the one in which the retina was found, not with the last, so that slow
+    drift adds up and is noticed. Compared is where it is as dark as the margin: brightness may change and
+    the retina move inside the camera's field of view. A picture without margin is searched each time.
+    """
+
+    def __init__(self) -> None:
+        self._known: _Found | None = None
+
+    def __call__(self, image: NDArray[np.uint8]) -> Retina:
+        """Give the retina of an (H, W, 3) uint8 RGB image; raises what `find_retina` does."""
+        red, green, blue = cv2.split(_blocks(image))
+        small = cv2.max(cv2.max(red, green), blue).astype(np.float32)
+        if self._known is not None and self._known.still_holds(image.shape, small):
+            return Retina(self._known.retina.mask.copy(), self._known.retina.disc)
+        retina = find_retina(image)
+        self._known = _Found.remember(image.shape, small, retina)
+        return retina
+
+
+@dataclass(frozen=True)
+class _Found:
+    """A retina, and the picture's light and dark where it was found."""
+
+    retina: Retina
+    shape: tuple[int, ...]
+    inside: NDArray[np.bool_]
+    outside: NDArray[np.bool_]
+    light: Gray
+
+    @classmethod
+    def remember(cls, shape: tuple[int, ...], small: Gray, retina: Retina) -> _Found | None:
+        """Give what later frames are compared with, or None if the picture has no margin to compare."""
+        covered = _blocks(retina.mask.view(np.uint8) * np.uint8(255))
+        inside, outside = covered == 255, covered == 0
+        light = _light(small, inside, outside)
+        if light is None:
+            return None
+        kept = Retina(retina.mask.copy(), retina.disc)  # the caller may write to the one that it gets
+        return cls(kept, shape, inside, outside, light)
+
+    def still_holds(self, shape: tuple[int, ...], small: Gray) -> bool:
+        if shape != self.shape:
+            return False
+        light = _light(small, self.inside, self.outside)
+        if light is None:
+            return False
+        changed = float(np.abs(light - self.light).sum())
+        return changed <= LARGEST_CHANGE * float(np.count_nonzero(self.inside))
+
+
+def _blocks(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Give the means of blocks of pixels, 128 to 255 along the image's long side."""
+    while max(image.shape[:2]) >= 2 * _BLOCKS:
+        rows, columns = image.shape[0] // 2, image.shape[1] // 2
+        even = image[: 2 * rows, : 2 * columns]
+        image = np.asarray(cv2.resize(even, (columns, rows), interpolation=cv2.INTER_AREA), np.uint8)
+    return image
+
+
+def _light(small: Gray, inside: NDArray[np.bool_], outside: NDArray[np.bool_]) -> Gray | None:
+    """Give 0 where it is dark as the margin, 1 where bright as the retina; None if they hardly differ.
+
+    Vessels, shadows and the fall-off of light towards the rim stay above the level that counts as retina.
+    """
+    if not inside.any() or np.count_nonzero(outside) < small.shape[0]:
+        return None
+    dark, bright = float(np.median(small[outside])), float(np.median(small[inside]))
+    step = bright - dark
+    if step < _SMALLEST_STEP:
+        return None
+    return np.asarray(np.clip((small - (dark + 0.1 * step)) / (0.4 * step), 0, 1), np.float32)

@@ -1,0 +1,78 @@
+"""From a frame to the equalized working square, the same in training and on the device."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from retinagan.runtime.images.frames import ColorOrder, as_rgb8
+from retinagan.runtime.model.spec import Preprocessing
+from retinagan.runtime.retina.find import Retina, find_retina
+from retinagan.runtime.steps.crop import SquareCrop, square_crop
+from retinagan.runtime.steps.equalize import equalize
+from retinagan.runtime.steps.timing import StageClock
+
+FindRetina = Callable[[NDArray[np.uint8]], Retina]
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A frame brought to the form that the network was trained on; S is the working size.
+
+    Attributes
+    ----------
+    image : (S, S, 3) uint8 array
+        The equalized square, RGB, 0 outside `roi`.
+    roi : (S, S) bool array
+        True inside the retina.
+    crop : SquareCrop
+        Where the square lies in the frame; it brings maps back and cuts other images alike.
+    retina : Retina
+        The retina in the frame, at the frame's size.
+    """
+
+    image: NDArray[np.uint8]
+    roi: NDArray[np.bool_]
+    crop: SquareCrop
+    retina: Retina
+
+
+def prepare(
+    frame: NDArray[Any],
+    options: Preprocessing,
+    color: ColorOrder = "rgb",
+    clock: StageClock | None = None,
+    find: FindRetina = find_retina,
+) -> Prepared:
+    """Find the retina, cut the square round it to the working size, and equalize it.
+
+    Parameters
+    ----------
+    frame : (H, W) or (H, W, 3) array
+        uint8 or uint16 fundus image.
+    options : Preprocessing
+        Working size and equalization.
+    color : {"rgb", "bgr"}
+        The order of the frame's channels.
+    clock : StageClock, optional
+        Counts the stages "roi", "crop" and "equalize".
+    find : callable
+        Finds the retina in an RGB image, as `find_retina` does.
+
+    Raises
+    ------
+    ImageError
+        If the frame's dtype or shape is wrong; `NoRetinaError` if it shows no retina.
+    """
+    clock = clock or StageClock()
+    with clock.stage("roi"):
+        image = as_rgb8(frame, color)
+        retina = find(image)
+    with clock.stage("crop"):
+        crop = square_crop(retina.disc, retina.mask.shape, options.working_size)
+        square, roi = crop.cut(image), crop.cut_mask(retina.mask)
+    with clock.stage("equalize"):
+        equalized = equalize(square, roi, options)
+    return Prepared(equalized, roi, crop, retina)

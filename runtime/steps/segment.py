@@ -1,0 +1,147 @@
+"""A prepared frame's steps round the engine: patches to run it on, and its maps made a segmentation."""
+
+from collections import deque
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from types import MappingProxyType
+
+import numpy as np
+from numpy.typing import NDArray
+
+from retinagan.runtime.model.spec import NetworkInput
+from retinagan.runtime.steps.patches import PatchGrid
+from retinagan.runtime.steps.prepare import Prepared
+from retinagan.runtime.steps.rim import spread_over_rim, with_rim
+from retinagan.runtime.steps.tensors import image_tensor, roi_tensor
+from retinagan.runtime.steps.timing import StageClock
+
+
+@dataclass(frozen=True)
+class Segmentation:
+    """The result for one frame of H x W pixels, at the frame's own size.
+
+    Attributes
+    ----------
+    probability : (H, W) float32 array
+        Probability that a pixel belongs to a vessel, 0 to 1; 0 outside `roi`.
+    vessels : (H, W) bool array
+        Where the probability reaches the threshold, inside `roi`.
+    roi : (H, W) bool array
+        True inside the retina and on its rim.
+    seconds : mapping of str to float
+        Wall time of the stages "roi", "crop", "equalize", "patches", "infer" and "regroup".
+    """
+
+    probability: NDArray[np.float32]
+    vessels: NDArray[np.bool_]
+    roi: NDArray[np.bool_]
+    seconds: Mapping[str, float]
+
+
+class PatchBuffers:
+    """The engine's arrays for one frame, in memory from the start, which may be filled again for another.
+
+    Attributes
+    ----------
+    image : (N, 3, side, side) float32 array
+    roi, probability : (N, 1, side, side) float32 arrays
+        N is the number of patches of the whole grid.
+    """
+
+    def __init__(self, grid: PatchGrid) -> None:
+        count, side = len(grid), grid.side
+        self.image = np.full((count, 3, side, side), 0, np.float32)
+        self.roi = np.full((count, 1, side, side), 0, np.float32)
+        self.probability = np.full((count, 1, side, side), 0, np.float32)
+
+
+class BufferPool:
+    """Buffers that wait for their next frame: as many as there ever were frames at work at once.
+
+    Parameters
+    ----------
+    grid : PatchGrid
+        What the buffers are for.
+    """
+
+    def __init__(self, grid: PatchGrid) -> None:
+        self._grid = grid
+        self._idle: deque[PatchBuffers] = deque()
+
+    def take(self) -> PatchBuffers:
+        """Give buffers that nobody uses, new ones if need be; from any thread."""
+        try:
+            return self._idle.pop()
+        except IndexError:
+            return PatchBuffers(self._grid)
+
+    def give_back(self, buffers: PatchBuffers) -> None:
+        """Keep buffers for another frame."""
+        self._idle.append(buffers)
+
+    @contextmanager
+    def lent(self) -> Iterator[PatchBuffers]:
+        """Give buffers until the block ends."""
+        buffers = self.take()
+        try:
+            yield buffers
+        finally:
+            self.give_back(buffers)
+
+
+@dataclass(frozen=True)
+class PatchBatch:
+    """The patches of one frame that hold retina, as the engine takes them; N of them.
+
+    Attributes
+    ----------
+    indices : (N,) int array
+        Which patches of the grid they are.
+    image : (N, 3, side, side) float32 array
+        Normalised as the spec's `network_input` says.
+    roi : (N, 1, side, side) float32 array
+        1 inside the retina, 0 outside.
+    probability : (N, 1, side, side) float32 array
+        Where the engine's result goes.
+    """
+
+    indices: NDArray[np.intp]
+    image: NDArray[np.float32]
+    roi: NDArray[np.float32]
+    probability: NDArray[np.float32]
+
+
+def cut_patches(
+    prepared: Prepared, grid: PatchGrid, options: NetworkInput, buffers: PatchBuffers, clock: StageClock
+) -> PatchBatch:
+    """Cut the equalized square and its ROI into the engine's patches, which lie in `buffers`.
+
+    Counts the stage "patches".
+    """
+    with clock.stage("patches"):
+        indices = grid.with_roi(prepared.roi)
+        used = slice(len(indices))
+        return PatchBatch(
+            indices,
+            image_tensor(grid.split(prepared.image, indices), options, buffers.image[used]),
+            roi_tensor(grid.split(prepared.roi, indices), buffers.roi[used]),
+            buffers.probability[used],
+        )
+
+
+def regroup(
+    batch: PatchBatch, prepared: Prepared, grid: PatchGrid, threshold: float, clock: StageClock
+) -> Segmentation:
+    """Put the patches' probability back together and in its place in the frame; all arrays are new.
+
+    Counts the stage "regroup".
+    """
+    with clock.stage("regroup"):
+        square = grid.regroup(batch.probability[:, 0], batch.indices)
+        roi = with_rim(prepared.retina, prepared.crop)
+        spread = spread_over_rim(square, prepared.roi, prepared.retina, prepared.crop)
+        probability = prepared.crop.restore(spread)
+        np.copyto(probability, 0, where=~roi)
+        vessels = roi & (probability >= threshold)
+    return Segmentation(probability, vessels, roi, MappingProxyType(clock.seconds))

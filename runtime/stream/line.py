@@ -1,0 +1,224 @@
+"""The threads that take frames through a segmenter, with their counts and times; they know no user."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import threading
+import weakref
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from time import perf_counter
+from types import MappingProxyType
+from typing import Any, Literal, get_args
+
+from numpy.typing import NDArray
+
+from retinagan.runtime.errors import RetinaGanError, StreamError
+from retinagan.runtime.steps.segment import Segmentation
+from retinagan.runtime.stream.stages import FrameSteps, Passing
+from retinagan.runtime.stream.statistics import StatisticsWindow, StreamStatistics
+from retinagan.runtime.stream.threads import StageThreads
+
+Policy = Literal["every", "latest"]
+
+_WINDOW = 1000  # results that the statistics look back on
+SECONDS_FOR_SOURCE = 1.0
+"""How long a closed stream waits for its source: a camera gives a frame sooner, or hangs."""
+
+
+@dataclass(frozen=True)
+class StreamOptions:
+    """How a stream treats its frames.
+
+    Parameters
+    ----------
+    policy : {"every", "latest"}
+        What happens to frames that come faster than they are segmented. "every": whoever brings the next
+        one waits. "latest": those that have waited longest are dropped, and counted.
+    queue : int
+        How many frames may wait, from 1. Besides these, each of the three stages holds one.
+
+    Raises
+    ------
+    StreamError
+        If a value is out of range.
+    """
+
+    policy: Policy = "every"
+    queue: int = 2
+
+    def __post_init__(self) -> None:
+        if self.policy not in get_args(Policy):
+            raise StreamError(f'policy: got {self.policy!r}; expected "every" or "latest"')
+        if isinstance(self.queue, bool) or not isinstance(self.queue, int) or self.queue < 1:
+            raise StreamError(f"queue: got {self.queue!r}; expected a whole number of frames from 1")
+
+
+@dataclass(frozen=True)
+class FrameResult:
+    """What became of one frame.
+
+    Attributes
+    ----------
+    number : int
+        The frame's number in the order of arrival, from 0. Numbers of dropped frames are missing.
+    frame : object
+        The frame as it came in, the same object.
+    segmentation : Segmentation or None
+        None if there is an `error`.
+    error : RetinaGanError or None
+        What was wrong with this frame, such as `ImageError` or `NoRetinaError`; its text says more.
+    seconds : mapping of str to float
+        Wall time by stage, as in `Segmentation`; without the stages that an error left out.
+    latency : float
+        Seconds from the frame's arrival until this result was there, time in queues included.
+    """
+
+    number: int
+    frame: NDArray[Any]
+    segmentation: Segmentation | None
+    error: RetinaGanError | None
+    seconds: Mapping[str, float]
+    latency: float
+
+
+class FrameLine:
+    """The threads of one stream. They refer to this object, and it refers to nobody who uses it.
+
+    Parameters
+    ----------
+    steps : FrameSteps
+        What is done with a frame.
+    options : StreamOptions
+    changed : callable, optional
+        As for `StageThreads`.
+    """
+
+    def __init__(
+        self, steps: FrameSteps, options: StreamOptions, changed: Callable[[], None] | None = None
+    ) -> None:
+        self._window = StatisticsWindow(_WINDOW)
+        self._process = os.getpid()
+        self._entrance = threading.Lock()
+        self._steps = steps
+        self._threads: StageThreads[Passing] = StageThreads(
+            [
+                ("retinagan-prepare", steps.prepare),
+                ("retinagan-infer", steps.infer),
+                ("retinagan-regroup", self._finish_frame),
+            ],
+            room=options.queue,
+            drop_oldest=options.policy == "latest",
+            changed=changed,
+        )
+        self._feeder: threading.Thread | None = None
+        self._drawn = False
+        _LINES.add(self)
+
+    @property
+    def ended(self) -> bool:
+        """Whether the stages' threads have done their last work."""
+        return self._threads.ended
+
+    @property
+    def source_ended(self) -> bool:
+        """Whether no thread is in the source any more."""
+        return self._feeder is None or self._drawn
+
+    def draw_from(self, frames: Iterator[NDArray[Any]]) -> None:
+        """Start a thread that brings the frames in."""
+        self._feeder = threading.Thread(
+            target=self._feed, args=(frames,), name="retinagan-frames", daemon=True
+        )
+        self._feeder.start()
+
+    def put(self, frame: NDArray[Any], *, wait: bool = True, arrived: float | None = None) -> int | None:
+        """Bring a frame in and give its number, or None if no more are wanted.
+
+        Raises
+        ------
+        queue.Full
+            If there is no room, and it shall not `wait`.
+        """
+        self._check_process()
+        passing = Passing(frame, perf_counter() if arrived is None else arrived)
+        with self._entrance:  # one at a time, so that numbers are in the order of arrival
+            passing.number = self._threads.received
+            return passing.number if self._threads.put(passing, wait=wait) else None
+
+    def finish(self, failure: BaseException | None = None) -> None:
+        """Take no more frames; after the last result, `get` raises `failure` or gives None."""
+        self._check_process()
+        self._threads.finish(failure)
+
+    def get(self, *, wait: bool = True) -> FrameResult | None:
+        """Give the next result, or None after the last; raises as `StageThreads.get` does."""
+        self._check_process()
+        passing = self._threads.get(wait=wait)
+        if passing is None:
+            return None
+        return FrameResult(
+            passing.number,
+            passing.frame,
+            passing.segmentation,
+            passing.error,
+            MappingProxyType(passing.clock.seconds),
+            passing.latency,
+        )
+
+    def statistics(self) -> StreamStatistics:
+        """Give what became of the frames until now."""
+        return self._window.summary(self._threads)
+
+    def stop(self) -> None:
+        """Drop all frames, and end the threads as soon as their present call does."""
+        if self._is_here():
+            self._threads.stop()
+
+    def close(self, *, wait_for_source: bool = True) -> None:
+        """Stop, and wait until the threads are gone; for one in its source not long, or not at all."""
+        if not self._is_here():
+            return
+        self._threads.stop()
+        self._threads.join()
+        if self._feeder is not None and self._feeder is not threading.current_thread():
+            patience = SECONDS_FOR_SOURCE if wait_for_source else 0.0
+            self._feeder.join(None if self._drawn else patience)
+
+    def _feed(self, frames: Iterator[NDArray[Any]]) -> None:
+        failure = None
+        try:
+            for frame in frames:
+                if self.put(frame) is None:
+                    break
+        except BaseException as error:  # whatever the source raises goes to whoever waits for its frames
+            failure = error
+        self._drawn = True
+        self._threads.finish(failure)
+
+    def _finish_frame(self, passing: Passing) -> None:
+        self._steps.regroup(passing)
+        passing.latency = perf_counter() - passing.arrived
+        self._window.add(passing.latency, passing.clock.seconds, failed=passing.error is not None)
+
+    def _is_here(self) -> bool:
+        """Whether this is the threads' process: a fork has none, but a copy of their locks, held or not."""
+        return os.getpid() == self._process
+
+    def _check_process(self) -> None:
+        if not self._is_here():
+            raise StreamError(
+                f"this stream was opened in process {self._process}, and its threads stayed there; "
+                f"open segmenter and stream in this process, {os.getpid()}"
+            )
+
+
+_LINES: weakref.WeakSet[FrameLine] = weakref.WeakSet()
+
+
+@atexit.register
+def _close_all() -> None:
+    """End the threads of streams that were left open: an engine taken down under one would crash."""
+    for line in list(_LINES):
+        line.close()

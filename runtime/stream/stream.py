@@ -1,0 +1,113 @@
+"""Frames of a camera through a segmenter, for weeks: stages overlap, memory is bounded, in order."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Iterable
+from types import TracebackType
+from typing import Any
+
+from numpy.typing import NDArray
+
+from retinagan.runtime.errors import StreamError
+from retinagan.runtime.stream.line import FrameLine, FrameResult, Policy, StreamOptions
+from retinagan.runtime.stream.stages import FrameSteps
+from retinagan.runtime.stream.statistics import StreamStatistics
+
+__all__ = ["FrameResult", "Policy", "Stream", "StreamOptions"]
+
+
+class Stream:
+    """Results of frames in the order of arrival; made by `Segmenter.stream` and `Segmenter.open_stream`.
+
+    An iterator of `FrameResult`, and a context manager. Its threads end when the last result was fetched,
+    at `close`, when the block ends that entered it, when an exception passes through it (Ctrl-C too), and
+    when nobody refers to it any more, as after ``break``.
+    """
+
+    def __init__(
+        self, steps: FrameSteps, options: StreamOptions, frames: Iterable[NDArray[Any]] | None = None
+    ) -> None:
+        source = None if frames is None else iter(frames)  # before any thread starts: it may raise
+        self._line = FrameLine(steps, options)
+        self._close = weakref.finalize(self, self._line.close)
+        self._close.atexit = False  # the line closes itself then
+        if source is not None:
+            self._line.draw_from(source)
+
+    def put(self, frame: NDArray[Any]) -> int:
+        """Bring a frame in, from any thread, such as a camera's callback.
+
+        With the policy "every" this waits while there is no room, so results must be fetched in another
+        thread; with "latest" it never waits.
+
+        Parameters
+        ----------
+        frame : (H, W, 3) or (H, W) array
+            As for `Segmenter.__call__`. It must not be written to before its result is there: give a copy
+            if the camera uses its buffer again.
+
+        Returns
+        -------
+        int
+            The number that the frame's result will have.
+
+        Raises
+        ------
+        StreamError
+            If the stream has ended.
+        """
+        number = self._line.put(frame)
+        if number is None:
+            raise StreamError("the stream has ended and takes no more frames; open a new one")
+        return number
+
+    def finish(self) -> None:
+        """Say that no more frames will come: the iteration ends after the last result."""
+        self._line.finish()
+
+    def statistics(self) -> StreamStatistics:
+        """Give counts, rate, and times by stage until now; from any thread, also after the end."""
+        return self._line.statistics()
+
+    def close(self) -> None:
+        """End all threads at once, and wait until what they are doing is done; later calls do nothing.
+
+        Frames under way are lost, and the iteration ends. A source that hangs in its ``next`` keeps its
+        own thread until it gives a frame.
+        """
+        self._close()
+
+    def __iter__(self) -> Stream:
+        return self
+
+    def __next__(self) -> FrameResult:
+        """Give the next result.
+
+        Raises
+        ------
+        EngineError
+            If the segmenter was closed, or the engine failed on several frames in a row.
+        Exception
+            What the source of the frames raised, after the results of those before.
+        """
+        try:
+            result = self._line.get()
+        except BaseException:
+            self.close()
+            raise
+        if result is None:
+            self.close()
+            raise StopIteration
+        return result
+
+    def __enter__(self) -> Stream:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()

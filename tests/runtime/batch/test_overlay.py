@@ -1,0 +1,56 @@
+import numpy as np
+import pytest
+
+from retinagan.runtime.batch.overlay import RIM_COLOR, VESSEL_COLOR, draw_overlay
+
+
+@pytest.fixture
+def scene():
+    """A grey image with a disc, and in it a vessel 9 pixels wide."""
+    rows, columns = np.mgrid[:120, :160]
+    roi = np.hypot(rows - 60, columns - 80) < 50
+    vessels = roi & (np.abs(rows - 60) <= 4) & (np.abs(columns - 80) < 30)
+    return np.full((120, 160, 3), 100, np.uint8), vessels, roi
+
+
+def nearness(drawn, image, color):
+    """How far each pixel went from the image's colour to another: 0 to 1, for the strongest channel."""
+    way = np.array(color, float) - image
+    return ((drawn - image.astype(float)) * way).sum(-1) / (way**2).sum(-1)
+
+
+def test_vessels_are_outlined_and_tinted_and_nothing_else_is_touched(scene):
+    image, vessels, roi = scene
+    drawn = draw_overlay(image, vessels, roi)
+    share = nearness(drawn, image, VESSEL_COLOR)
+    assert share[56, 80] == pytest.approx(0.75, abs=0.01)  # the vessel's edge
+    assert share[60, 80] == pytest.approx(0.35, abs=0.01)  # its middle
+    rows, columns = np.mgrid[:120, :160]
+    inner = (np.hypot(rows - 60, columns - 80) < 48) & ~vessels
+    np.testing.assert_array_equal(drawn[inner], image[inner])
+    np.testing.assert_array_equal(drawn[~roi], image[~roi])
+
+
+def test_the_rim_is_drawn_all_round_and_at_the_frames_edge(scene):
+    image, vessels, roi = scene
+    drawn = draw_overlay(image, np.zeros_like(vessels), roi)
+    changed = (drawn != image).any(-1)
+    assert nearness(drawn, image, RIM_COLOR)[changed] == pytest.approx(0.6, abs=0.01)
+    assert changed[60, 31]
+    assert changed[11, 80]
+    whole = draw_overlay(image, np.zeros_like(vessels), np.ones_like(roi))
+    assert (whole != image).any(-1).sum() == 2 * (120 + 160) - 4
+
+
+def test_lines_grow_with_the_image(scene):
+    image, vessels, roi = (array.repeat(20, axis=0).repeat(20, axis=1) for array in scene)
+    changed = (draw_overlay(image, np.zeros_like(vessels), roi) != image).any(-1)
+    row = changed[60 * 20, : 80 * 20]
+    assert row.sum() == round(160 * 20 / 700)
+
+
+def test_the_image_is_not_changed(scene):
+    image, vessels, roi = scene
+    before = image.copy()
+    draw_overlay(image, vessels, roi)
+    np.testing.assert_array_equal(image, before)

@@ -1,0 +1,222 @@
+import csv
+import os
+from pathlib import Path
+
+import pytest
+
+from retinagan.runtime.batch.outputs import OutputError, OutputFolder
+from retinagan.runtime.batch.report import COLUMNS, DONE, FAILED, STAGES, Report, Row, Settings, Stamp
+from retinagan.runtime.model.spec import ModelSpec, Tiling
+
+SETTINGS = Settings("ONNX Runtime 1, CPU", "tiny", "ab" * 32, 0.4, 0.25, "0.1.0", "0123456789abcdef")
+STAMP = Stamp("1000", "1700000000.000000001", SETTINGS.model_sha256, SETTINGS.digest)
+
+
+def row(path: str, status: str = DONE, **changes) -> Row:
+    return Row(**({"path": path, "status": status, "message": "", "output": path, "stamp": STAMP} | changes))
+
+
+@pytest.fixture
+def folder(tmp_path):
+    with OutputFolder(tmp_path) as folder:
+        yield folder
+
+
+def write(folder: OutputFolder, *rows: Row) -> Path:
+    with Report(folder, SETTINGS) as report:
+        for one in rows:
+            report.append(one)
+    return report.path
+
+
+def read(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="", encoding="utf-8", errors="surrogateescape") as file:
+        return list(csv.DictReader(file))
+
+
+def test_a_row_tells_all(folder):
+    full = row(
+        "sub/a.png",
+        output="sub/a",
+        width=565,
+        height=584,
+        roi_share=0.6912345,
+        vessel_density=0.125,
+        seconds=dict.fromkeys(STAGES, 0.5),
+    )
+    (found,) = read(write(folder, full))
+    assert found == {
+        "path": "sub/a.png",
+        "status": "done",
+        "message": "",
+        "width": "565",
+        "height": "584",
+        "roi_share": "0.69123",
+        "vessel_density": "0.12500",
+        **{f"seconds_{stage}": "0.50000" for stage in STAGES},
+        "seconds_total": "4.00000",
+        "engine": "ONNX Runtime 1, CPU",
+        "model": "tiny",
+        "model_sha256": "ab" * 32,
+        "threshold": "0.4",
+        "overlap": "0.25",
+        "version": "0.1.0",
+        "output": "sub/a",
+        "input_bytes": "1000",
+        "input_modified": "1700000000.000000001",
+        "settings": "0123456789abcdef",
+    }
+
+
+def test_what_a_failed_image_has_not_is_empty(folder):
+    (found,) = read(write(folder, row("a.png", FAILED, message="the file is empty", seconds={"read": 0.25})))
+    assert found["message"] == "the file is empty"
+    assert found["seconds_read"] == found["seconds_total"] == "0.25000"
+    assert {found[name] for name in ("width", "height", "roi_share", "vessel_density", "seconds_infer")} == {
+        ""
+    }
+
+
+def test_a_row_is_in_the_file_as_soon_as_it_is_appended(folder):
+    with Report(folder, SETTINGS) as report:
+        assert read(report.path) == []
+        report.append(row("a.png"))
+        assert [found["path"] for found in read(report.path)] == ["a.png"]
+
+
+def test_a_later_run_knows_what_is_done(folder):
+    write(folder, row("a.png", output="a"), row("b.png", FAILED))
+    with Report(folder, SETTINGS) as report:
+        assert report.is_done("a.png", "a", STAMP)
+        assert not report.is_done("b.png", "b.png", STAMP)
+        assert not report.is_done("c.png", "c.png", STAMP)
+        assert not report.is_done("a.png", "a.png", STAMP)
+        for name in Stamp._fields:
+            assert not report.is_done("a.png", "a", STAMP._replace(**{name: "other"}))
+
+
+def test_an_images_last_row_counts_and_the_others_go(folder):
+    path = write(folder, row("a.png", FAILED), row("b.png"), row("a.png", DONE))
+    assert [(found["path"], found["status"]) for found in read(path)] == [
+        ("b.png", "done"),
+        ("a.png", "done"),
+    ]
+    with Report(folder, SETTINGS) as report:
+        assert report.is_done("a.png", "a.png", STAMP)
+
+
+def test_rows_of_images_of_other_runs_stay(folder):
+    write(folder, row("a.png"))
+    assert [found["path"] for found in read(write(folder, row("b.png")))] == ["a.png", "b.png"]
+
+
+def test_wherever_a_row_is_cut_short_the_rest_is_kept(folder):
+    path = write(folder, row("a.png"), row('b\n,".png', message='it said, "no"'))
+    whole = path.read_bytes()
+    for length in range(whole.index(b'"b'), len(whole) - 1):
+        path.write_bytes(whole[:length])
+        found = read(write(folder, row("c.png")))
+        assert [one["path"] for one in found] == ["a.png", "c.png"], whole[:length]
+
+
+def test_a_row_without_the_end_of_its_line_is_whole(folder):
+    path = write(folder, row("a.png"))
+    path.write_bytes(path.read_bytes()[:-1])
+    assert [found["path"] for found in read(write(folder, row("b.png")))] == ["a.png", "b.png"]
+
+
+def test_zeros_that_a_power_cut_left_are_no_rows(folder):
+    path = write(folder, row("a.png"))
+    with path.open("ab") as file:
+        file.write(bytes(1000))
+    assert [found["path"] for found in read(write(folder, row("b.png")))] == ["a.png", "b.png"]
+
+
+@pytest.mark.parametrize(
+    "name", ["two words", "grün", "new\nline", "a,b", 'a"b', "-dash", "=1", "@x", "./=x"]
+)
+def test_odd_names_come_back(folder, name):
+    path = write(folder, row(name, output=name))
+    (cells,) = read(path)
+    assert not cells["path"].startswith(("=", "+", "-", "@"))
+    assert not cells["output"].startswith(("=", "+", "-", "@"))
+    assert os.path.normpath(cells["path"]) == os.path.normpath(name)
+    with Report(folder, SETTINGS) as report:
+        assert report.is_done(os.path.normpath(name), os.path.normpath(name), STAMP)
+
+
+def test_a_name_that_is_no_text_keeps_its_bytes(folder):
+    name = os.fsdecode(b"caf\xe9.png")
+    path = write(folder, row(name))
+    assert b"\ncaf\xe9.png,done" in path.read_bytes()
+    with Report(folder, SETTINGS) as report:
+        assert report.is_done(name, name, STAMP)
+
+
+@pytest.mark.parametrize("content", ["path,score\na.png,1\n", "nonsense", "path,status\n"])
+def test_another_programs_file_is_not_replaced(folder, content):
+    path = folder.path / "run.csv"
+    path.write_text(content)
+    with pytest.raises(OutputError, match=r"'.*run.csv' has other columns than this version .* --overwrite"):
+        Report(folder, SETTINGS).__enter__()
+    assert path.read_text() == content
+    with Report(folder, SETTINGS, fresh=True) as report:
+        report.append(row("a.png"))
+    assert [found["path"] for found in read(path)] == ["a.png"]
+
+
+def test_an_empty_file_is_a_new_one(folder):
+    (folder.path / "run.csv").touch()
+    assert [found["path"] for found in read(write(folder, row("a.png")))] == ["a.png"]
+
+
+def test_a_file_that_cannot_be_written(folder, monkeypatch):
+    def full(file, content):
+        raise OSError(28, "No space left on device")
+
+    with Report(folder, SETTINGS) as report:
+        monkeypatch.setattr(os, "write", full)
+        with pytest.raises(OutputError, match=r"cannot write '.*run.csv' \(No space left on device\)"):
+            report.append(row("a.png"))
+    monkeypatch.undo()
+    report.path.unlink()
+    report.path.mkdir()
+    with pytest.raises(OutputError, match=r"cannot write '.*run.csv' \(Is a directory\)"):
+        Report(folder, SETTINGS).__enter__()
+
+
+def test_a_row_is_written_to_its_end_where_the_system_takes_it_in_pieces(folder, monkeypatch):
+    write_some = os.write
+    monkeypatch.setattr(os, "write", lambda file, content: write_some(file, content[:7]))
+    assert [found["path"] for found in read(write(folder, row("a.png"), row("b.png")))] == ["a.png", "b.png"]
+
+
+def test_the_settings_digest_follows_all_that_changes_a_result():
+    spec = ModelSpec("tiny", "tiny.onnx", "fp32", 0.5, sha256="cd" * 32)
+    settings = Settings.of(spec, "ONNX Runtime 1, CPU")
+    assert (settings.model, settings.model_sha256, settings.threshold) == ("tiny", "cd" * 32, 0.5)
+    assert settings == Settings.of(spec, "ONNX Runtime 1, CPU")
+    values = vars(spec)
+    digests = {
+        settings.digest,
+        Settings.of(spec, "ONNX Runtime 2, CPU").digest,
+        Settings.of(ModelSpec(**(values | {"threshold": 0.6})), settings.engine).digest,
+        Settings.of(ModelSpec(**(values | {"tiling": Tiling(512, 0.5)})), settings.engine).digest,
+        Settings.of(ModelSpec(**(values | {"precision": "int8"})), settings.engine).digest,
+    }
+    assert len(digests) == 5
+    assert {len(digest) for digest in digests} == {16}
+    told = ModelSpec(**(values | {"scores": {"dice": 0.8}, "training": {"data": "none"}}))
+    assert Settings.of(told, settings.engine).digest == settings.digest
+
+
+def test_a_stamp_follows_size_and_time(tmp_path):
+    path = tmp_path / "a.png"
+    path.write_bytes(b"1234")
+    os.utime(path, ns=(5_000_000_007, 5_000_000_007))
+    assert SETTINGS.stamp(path.stat()) == Stamp("4", "5.000000007", "ab" * 32, "0123456789abcdef")
+    assert SETTINGS.stamp(None) == Stamp("", "", "ab" * 32, "0123456789abcdef")
+
+
+def test_the_last_column_has_a_fixed_length():
+    assert COLUMNS[-1] == "settings"

@@ -1,0 +1,284 @@
+import importlib.metadata
+import os
+import re
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+from adapter_contract import AdapterContract, patches
+from onnx import helper
+from tiny_model import tiny_graph, tiny_spec, write_tiny_model
+
+from retinagan.runtime.engines import OnnxRuntimeAdapter
+from retinagan.runtime.engines.cuda import driver as cuda_driver
+from retinagan.runtime.engines.cuda.driver import find_gpu
+from retinagan.runtime.errors import EngineError, ModelError
+from retinagan.runtime.model.spec import (
+    ModelSpec,
+    NetworkInput,
+    UnverifiedModelWarning,
+    sha256_of,
+    spec_path,
+)
+
+
+class TestOnnxRuntime(AdapterContract):
+    def open(self, model, spec):
+        return OnnxRuntimeAdapter(model, spec, threads=1)
+
+
+@pytest.mark.gpu
+class TestOnnxRuntimeOnAGpu(AdapterContract):
+    tolerance = 1e-4
+
+    def open(self, model, spec):
+        try:
+            find_gpu()
+        except EngineError as error:
+            pytest.skip(str(error))
+        if "CUDAExecutionProvider" not in onnxruntime.get_available_providers():
+            pytest.skip("this ONNX Runtime was built without CUDA")
+        return OnnxRuntimeAdapter(model, spec, "cuda")
+
+
+@pytest.fixture
+def model(tmp_path) -> Path:
+    return write_tiny_model(tmp_path)
+
+
+@pytest.fixture
+def spec(model) -> ModelSpec:
+    return ModelSpec.load(spec_path(model))
+
+
+def test_it_says_what_runs(model, spec):
+    with OnnxRuntimeAdapter(model, spec, threads=2) as adapter:
+        assert adapter.description == f"ONNX Runtime {onnxruntime.__version__}, CPUExecutionProvider"
+
+
+def test_a_lone_file_runs_by_its_own_spec_with_one_warning(model):
+    spec_path(model).unlink()
+    with pytest.warns(
+        UnverifiedModelWarning, match=r"tiny\.onnx is not verified: tiny\.onnx\.json"
+    ) as caught:
+        adapter = OnnxRuntimeAdapter(model, None)
+    assert len(caught) == 1
+    assert adapter.spec == replace(tiny_spec(), sha256=sha256_of(model))
+    adapter.infer(*patches(1))
+
+
+def test_a_lone_file_without_a_spec(tmp_path):
+    path = tmp_path / "foreign.onnx"
+    onnx.save(tiny_graph(), path)
+    message = "foreign.onnx: no spec, neither foreign.onnx.json beside it nor in the file: .*retina-export"
+    with pytest.raises(ModelError, match=message):
+        OnnxRuntimeAdapter(path, None)
+
+
+def test_a_lone_file_whose_spec_is_ill(tmp_path):
+    path = write_tiny_model(tmp_path, metadata='{"format": 1}')
+    with pytest.raises(ModelError, match=r"tiny\.onnx, metadata: name: missing"):
+        OnnxRuntimeAdapter(path, None)
+
+
+@pytest.mark.parametrize("content", [b"", b"not a model", None], ids=["empty", "text", "truncated"])
+def test_a_broken_file_is_one_line_and_quiet(model, content, capfd):
+    model.write_bytes(model.read_bytes()[:-100] if content is None else content)
+    spec = replace(tiny_spec(), sha256=sha256_of(model))
+    with pytest.raises(
+        ModelError, match=r"tiny\.onnx: not an ONNX model that ONNX Runtime can load"
+    ) as raised:
+        OnnxRuntimeAdapter(model, spec)
+    assert "\n" not in str(raised.value)
+    assert capfd.readouterr() == ("", "")
+
+
+def test_a_graph_that_is_no_vessel_model(tmp_path):
+    value = helper.make_tensor_value_info("x", onnx.TensorProto.FLOAT, ["n", 3])
+    result = helper.make_tensor_value_info("y", onnx.TensorProto.FLOAT, ["n", 3])
+    graph = helper.make_graph([helper.make_node("Relu", ["x"], ["y"])], "g", [value], [result])
+    path = tmp_path / "relu.onnx"
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), path)
+    with pytest.raises(ModelError, match=r"relu\.onnx: its inputs are x; a vessel model has image and roi"):
+        OnnxRuntimeAdapter(path, replace(tiny_spec(), sha256=sha256_of(path)))
+
+
+@pytest.mark.parametrize("device", ["tpu", ""])
+def test_an_unknown_device(model, spec, device):
+    message = f'device "{device}" is unknown to ONNX Runtime; known are "cpu", "cuda", "tensorrt"'
+    with pytest.raises(EngineError, match=message):
+        OnnxRuntimeAdapter(model, spec, device)
+
+
+@pytest.mark.parametrize(
+    ("device", "provider"), [("cuda", "CUDAExecutionProvider"), ("tensorrt", "TensorrtExecutionProvider")]
+)
+def test_a_provider_that_is_not_there(model, spec, device, provider, monkeypatch):
+    monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: ["CPUExecutionProvider"])
+    message = (
+        rf'device "{device}" needs {provider}; ONNX Runtime .* here has CPUExecutionProvider: .*'
+        r'pip install "retinagan\[gpu\]", or use device="cpu"'
+    )
+    with pytest.raises(EngineError, match=message):
+        OnnxRuntimeAdapter(model, spec, device)
+
+
+class GpuBuild:
+    """Makes this ONNX Runtime look like one for GPUs; `asked` is what a session was opened with."""
+
+    PROVIDERS = ("TensorrtExecutionProvider", "CUDAExecutionProvider", "CPUExecutionProvider")
+
+    def __init__(self, monkeypatch):
+        self.asked = self.preloaded = None
+        self.error = None
+        self.used = self.PROVIDERS
+        real = onnxruntime.InferenceSession
+
+        def open_session(path, options, providers, enable_fallback):
+            assert enable_fallback == 0
+            self.asked = dict(providers)
+            if self.error is not None:
+                raise self.error
+            session = real(path, options, providers=["CPUExecutionProvider"])
+            session.get_providers = lambda: list(self.used)
+            return session
+
+        monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: list(self.PROVIDERS))
+        monkeypatch.setattr(onnxruntime, "InferenceSession", open_session)
+        monkeypatch.setattr(onnxruntime, "preload_dlls", self.preload, raising=False)
+        monkeypatch.setattr("retinagan.runtime.engines.onnx_runtime.find_gpu", lambda: None)
+
+    def preload(self):
+        self.preloaded = True
+        print("Failed to load libcublas.so")
+
+
+@pytest.fixture
+def gpu_build(monkeypatch) -> GpuBuild:
+    return GpuBuild(monkeypatch)
+
+
+def test_the_gpu_by_name(model, spec, gpu_build, capsys):
+    with OnnxRuntimeAdapter(model, spec, "cuda") as adapter:
+        assert adapter.description.endswith(", CUDAExecutionProvider")
+    assert list(gpu_build.asked) == ["CUDAExecutionProvider", "CPUExecutionProvider"]
+    assert gpu_build.asked["CUDAExecutionProvider"]["use_tf32"] == "0"
+    assert gpu_build.preloaded
+    assert capsys.readouterr() == ("", "Failed to load libcublas.so\n")
+
+
+def test_tensorrt_by_name_is_given_the_specs_patches(model, spec, gpu_build):
+    with OnnxRuntimeAdapter(model, spec, "tensorrt") as adapter:
+        assert adapter.description.endswith(", TensorrtExecutionProvider")
+    assert list(gpu_build.asked) == list(GpuBuild.PROVIDERS)
+    assert gpu_build.asked["TensorrtExecutionProvider"] == {
+        "trt_profile_min_shapes": "image:1x3x64x64,roi:1x1x64x64",
+        "trt_profile_opt_shapes": "image:64x3x64x64,roi:64x1x64x64",
+        "trt_profile_max_shapes": "image:64x3x64x64,roi:64x1x64x64",
+    }
+
+
+def test_a_provider_that_is_listed_but_not_taken(model, spec, gpu_build):
+    gpu_build.used = ["CPUExecutionProvider"]
+    message = (
+        "CUDAExecutionProvider was asked for, but ONNX Runtime took CPUExecutionProvider: .*"
+        r'pip install "onnxruntime-gpu\[cuda,cudnn\]", or use device="cpu"'
+    )
+    with pytest.raises(EngineError, match=message):
+        OnnxRuntimeAdapter(model, spec, "cuda")
+
+
+def test_a_provider_that_does_not_load(model, spec, gpu_build):
+    gpu_build.error = RuntimeError("libcudnn.so.9: cannot open\nshared object file")
+    message = r"CUDAExecutionProvider does not load \(libcudnn\.so\.9: cannot open shared object file\): CUDA"
+    with pytest.raises(EngineError, match=message):
+        OnnxRuntimeAdapter(model, spec, "cuda")
+
+
+def test_a_provider_without_a_driver(model, spec, monkeypatch):
+    monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: list(GpuBuild.PROVIDERS))
+    monkeypatch.setattr(cuda_driver, "LIBRARY", "libnosuchcuda.so.1")
+    with pytest.raises(EngineError, match=r"no NVIDIA driver \(libnosuchcuda\.so\.1 is not found\)"):
+        OnnxRuntimeAdapter(model, spec, "cuda")
+
+
+@pytest.mark.parametrize("threads", [0, -1, 1.5, True, "2"])
+def test_a_wrong_number_of_threads(model, spec, threads):
+    message = (
+        f"threads: got {re.escape(repr(threads))}; expected a whole number from 1; leave it out for all cores"
+    )
+    with pytest.raises(EngineError, match=message):
+        OnnxRuntimeAdapter(model, spec, threads=threads)
+
+
+def test_no_onnx_runtime(model, spec, monkeypatch):
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    with pytest.raises(
+        EngineError, match=r'ONNX Runtime cannot be imported .*pip install "retinagan\[cpu\]"'
+    ):
+        OnnxRuntimeAdapter(model, spec)
+
+
+def test_both_wheels_of_onnx_runtime(model, spec, monkeypatch):
+    monkeypatch.setattr(importlib.metadata, "version", lambda name: "1.31.1")
+    with pytest.warns(RuntimeWarning, match="onnxruntime and onnxruntime-gpu are both installed"):
+        OnnxRuntimeAdapter(model, spec)
+
+
+def test_a_failing_run_is_an_engine_error_and_quiet(tmp_path, capfd):
+    # The spec promises sizes that the network's pooling cannot join again.
+    model = write_tiny_model(tmp_path, tiny_spec(network_input=NetworkInput(divisor=1)))
+    with OnnxRuntimeAdapter(model, ModelSpec.load(spec_path(model))) as adapter:
+        with pytest.raises(EngineError, match=r"ONNX Runtime .* failed on \(1, 3, 5, 5\)") as raised:
+            adapter.infer(*patches(1, 5, 5))
+        adapter.infer(*patches(1, 6, 6))
+    assert "\n" not in str(raised.value)
+    assert capfd.readouterr() == ("", "")
+
+
+GROWTH = """
+import sys
+from pathlib import Path
+
+from adapter_contract import patches
+
+from retinagan.runtime.engines import OnnxRuntimeAdapter
+from retinagan.runtime.model.spec import ModelSpec, spec_path
+
+
+def resident_mib():
+    return int(Path("/proc/self/statm").read_text().split()[1]) * 4096 / 2**20
+
+
+model = Path(sys.argv[1])
+with OnnxRuntimeAdapter(model, ModelSpec.load(spec_path(model)), threads=1) as adapter:
+    largest = patches(1, 512, 512)
+    adapter.infer(*largest)
+    before = resident_mib()
+    adapter.infer(*largest)
+    for count in range(1, 13):
+        adapter.infer(*patches(count, 128, 128))
+        adapter.infer(*patches(1, 8 * count, 512))
+    print(resident_mib() - before)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads resident memory from /proc")
+def test_memory_stays_flat_while_the_shape_changes(tmp_path):
+    """In a process of its own: what earlier tests freed and left would be counted in."""
+    model = write_tiny_model(tmp_path, width=32)
+    command = [sys.executable, "-c", GROWTH, str(model)]
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    printed = subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout
+    assert float(printed) < 16
+
+
+def test_results_do_not_depend_on_the_number_of_threads(model, spec):
+    image, roi = patches(3)
+    with OnnxRuntimeAdapter(model, spec, threads=1) as one, OnnxRuntimeAdapter(model, spec, threads=2) as two:
+        np.testing.assert_allclose(one.infer(image, roi), two.infer(image, roi), atol=1e-6)

@@ -1,0 +1,50 @@
+import subprocess
+import sys
+
+import pytest
+
+from retinagan.train.commands import evaluate as cli_evaluate
+from retinagan.train.commands import reproduce as cli_reproduce
+from retinagan.train.commands import train as cli_train
+
+COMMANDS = {
+    "retina-train": cli_train.main,
+    "retina-eval": cli_evaluate.main,
+    "retina-reproduce": cli_reproduce.main,
+}
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_missing_packages_are_one_line(command, capsys, monkeypatch):
+    for name in ("torch", "kornia"):
+        monkeypatch.setitem(sys.modules, name, None)
+    assert COMMANDS[command](["--help"]) == 2
+    assert capsys.readouterr().err == (
+        f'{command}: not installed: torch, kornia; type  pip install "retinagan[train]"\n'
+    )
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_with_all_packages_the_command_runs(command, capsys):
+    with pytest.raises(SystemExit) as caught:
+        COMMANDS[command](["--version"])
+    assert caught.value.code == 0
+    assert capsys.readouterr().out.startswith(f"{command} ")
+
+
+def test_only_the_tables_cannot_do_without_figures(capsys, monkeypatch):
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    assert cli_reproduce.main([]) == 2
+    assert capsys.readouterr().err.startswith("retina-reproduce: not installed: matplotlib; type")
+
+
+@pytest.mark.parametrize("module", ["train", "evaluate", "reproduce"])
+def test_a_command_is_found_without_the_packages(module):
+    code = (
+        "import sys; sys.modules.update(dict.fromkeys(('torch', 'kornia', 'sklearn'), None))\n"
+        f"from retinagan.train.commands.{module} import main; sys.exit(main([]))"
+    )
+    finished = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert finished.returncode == 2
+    assert "not installed: torch, kornia, sklearn" in finished.stderr
+    assert "Traceback" not in finished.stderr

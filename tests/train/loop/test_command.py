@@ -1,0 +1,258 @@
+import csv
+import json
+import os
+import signal
+
+import pytest
+import torch
+from processes import torchrun
+from small_dataset import write_dataset
+
+from retinagan.train.loop import command as train_command
+from retinagan.train.loop import devices
+from retinagan.train.loop.command import main
+from retinagan.train.nets.checkpoint import load_checkpoint
+
+
+@pytest.fixture(autouse=True)
+def plain_cpu(monkeypatch):
+    """One that does not compute in bfloat16, whatever the tests run on."""
+    monkeypatch.setattr(devices, "_cpu_flags", frozenset)
+
+
+@pytest.fixture
+def data(tmp_path):
+    return write_dataset(tmp_path / "drawn")
+
+
+@pytest.fixture(autouse=True)
+def same_threads():
+    before = torch.get_num_threads()
+    yield
+    torch.set_num_threads(before)
+
+
+def arguments(data, out, *more):
+    small = ["--iterations", "2", "--batch", "2", "--working-size", "128", "--patch", "32", "--widths", "4,8"]
+    return ["--data", str(data), "--out", str(out), *small, "--threads", "1", "--device", "cpu", *more]
+
+
+def test_a_run_leaves_a_model_that_can_be_used(data, tmp_path, capsys):
+    out = tmp_path / "run"
+    assert main(arguments(data, out, "--adversarial-iterations", "1", "--terms", "free to use")) == 0
+    model = load_checkpoint(out / "model.pt")
+    assert 0.0 < model.threshold < 1.0
+    assert model.resume is None
+    assert model.generator.config.widths == (4, 8)
+    assert model.record["data"] == "drawn"
+    assert model.record["terms"] == "free to use"
+    assert model.record["training_images"] == ["21_training", "22_training", "23_training"]
+    assert model.record["threshold_from"] == "3 training images"
+    assert model.record["iterations"] == 3
+    assert model.record["command"] == (
+        "retina-train --data drawn --working-size 128 --patch 32 --widths 4,8 --iterations 2 "
+        "--adversarial-iterations 1 --batch 2 --terms 'free to use'"
+    )
+    assert (out / "patches.pt").is_file()
+    assert json.loads((out / "options.json").read_text())["adversarial"]["iterations"] == 1
+    with (out / "log.csv").open(newline="") as file:
+        assert [row["stage"] for row in csv.DictReader(file)] == ["patches", "patches", "adversarial"]
+    printed = capsys.readouterr().out
+    assert "parameters, 3 images, 0 held out, 1 threads, fp32" in printed
+    assert "on 3 training images, inside the FOV: AUC" in printed
+
+
+def test_held_out_images_choose_the_threshold(data, tmp_path, capsys):
+    assert main(arguments(data, tmp_path / "run", "--validation", "1", "--model", "unet")) == 0
+    model = load_checkpoint(tmp_path / "run" / "model.pt")
+    assert model.record["held_out_images"] == ["21_training"]
+    assert model.record["threshold_from"] == "1 held-out images"
+    printed = capsys.readouterr().out
+    assert "2 images, 1 held out" in printed
+    assert "validation 2/2  inside the FOV: AUC" in printed
+
+
+def test_scores_of_held_out_images_on_the_way_are_gone_on_with(data, tmp_path, monkeypatch):
+    more = ["--validation", "1", "--validation-every", "2", "--iterations", "5"]
+    whole, parts = tmp_path / "whole", tmp_path / "parts"
+    assert main(arguments(data, whole, *more)) == 0
+    original = train_command.Trainer.step
+
+    def step_then_stop(trainer):
+        losses = original(trainer)
+        if trainer.iteration == 3:
+            os.kill(os.getpid(), signal.SIGTERM)
+        return losses
+
+    with monkeypatch.context() as patch:
+        patch.setattr(train_command.Trainer, "step", step_then_stop)
+        assert main(arguments(data, parts, *more)) == 143
+    assert main(arguments(data, parts, *more)) == 0
+    first, second = ((folder / "validation.csv").read_text() for folder in (whole, parts))
+    assert first == second
+    assert [line.split(",")[0] for line in first.splitlines()] == ["iteration", "2", "4", "5"]
+    without = tmp_path / "without"
+    assert main(arguments(data, without, *more, "--validation-every", "1000")) == 0
+    states = [
+        load_checkpoint(folder / "model.pt").generator.state_dict() for folder in (whole, parts, without)
+    ]
+    for name, value in states[0].items():
+        assert torch.equal(states[1][name], value)
+        assert torch.equal(states[2][name], value), "scoring leaves the training alone"
+
+
+def test_a_bad_held_out_image_is_named_before_the_first_step(data, tmp_path, capsys):
+    (data / "training" / "1st_manual" / "21_manual1.png").write_bytes(b"broken")
+    assert main(arguments(data, tmp_path / "run", "--validation", "1")) == 2
+    assert "21_training.png" in capsys.readouterr().err
+    assert not (tmp_path / "run" / "log.csv").exists()
+
+
+def test_files_that_do_not_fit_are_warned_of(data, tmp_path, capsys):
+    (data / "training" / "mask" / "22_training_mask.png").unlink()
+    assert main(arguments(data, tmp_path / "run")) == 0
+    error = capsys.readouterr().err
+    assert error.startswith("retina-train: warning: ")
+    assert "22_training.png: no mask of it" in error
+    assert len(error.splitlines()) == 1
+
+
+def test_a_folder_that_is_no_dataset_is_told_the_layouts(tmp_path, capsys):
+    assert main(arguments(tmp_path, tmp_path / "run")) == 2
+    error = capsys.readouterr().err
+    assert all(name in error for name in ("DRIVE", "CHASE_DB1", "STARE", "HRF", "plain"))
+
+
+def test_a_stopped_run_says_how_it_goes_on(data, tmp_path, capsys, monkeypatch):
+    def stopped(trainer, journal, release, *, folder, stop, **_):
+        trainer.step()
+        trainer.checkpoint().save(folder / "checkpoint.pt")
+        stop.number = 15
+
+    command = arguments(data, tmp_path / "run")
+    with monkeypatch.context() as patch:
+        patch.setattr(train_command, "run", stopped)
+        assert main(command) == 143
+    assert "stopped at iteration 1; the same command goes on from" in capsys.readouterr().out
+    assert main(command) == 0
+    assert "going on at iteration 1 of 2" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        (["--validation", "1", "--validation-every", "0"], "--validation-every 0: expected a whole number"),
+        (["--validation", "3"], "--validation 3: expected 0 to 2, for 3 images"),
+        (["--model", "unet", "--adversarial-iterations", "5"], "unet has no discriminator"),
+        (["--colour-jitter", "-1"], "colour jitter -1: expected 0 (none) to 3"),
+        (["--scale", "2,1"], "scale 2,1: expected the smallest and the largest"),
+        (["--seed", "-1"], "--seed -1: expected a number from 0 on"),
+        (["--seed", str(2**63)], "expected 0 to 2**63 - 1, which is what generators take"),
+        (["--learning-rate", "nan"], "--learning-rate nan: expected a number from 0 on"),
+        (["--dice-weight", "-1"], "--dice-weight -1.0: expected a number from 0 on"),
+        (["--snapshots", "-1"], "--snapshots -1: expected a number from 0 on"),
+        (["--warped", "1.5"], "share of warped patches 1.5: expected 0 to 1"),
+        (["--patch", "100"], "patches of 100 pixels: expected a multiple of 2"),
+        (["--preprocess", "magic"], "magic"),
+        (["--device", "cuda"], "finds 0 CUDA devices"),
+        (["--accumulate", "3"], "--accumulate 3: expected a number that divides --batch 2"),
+        (["--threads", "-3"], "--threads -3: expected a whole number from 1"),
+        (["--iterations", "-1", "--adversarial-iterations", "3"], "expected 0 or more of each"),
+        (["--init", "nowhere.pt"], '"nowhere.pt" is neither a checkpoint file nor a bundled one'),
+    ],
+)
+def test_wrong_use_is_one_line(data, tmp_path, capsys, monkeypatch, more, message):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    assert main(arguments(data, tmp_path / "run", *more)) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("retina-train: ")
+    assert message in error
+    assert len(error.splitlines()) == 1
+
+
+def test_bad_data_is_named_before_the_first_step(data, tmp_path, capsys):
+    (data / "training" / "images" / "21_training.png").write_bytes(b"broken")
+    (data / "training" / "1st_manual" / "23_manual1.png").write_bytes(b"broken")
+    assert main(arguments(data, tmp_path / "run")) == 2
+    error = capsys.readouterr().err
+    assert "21_training.png" in error
+    assert "23_training.png" in error
+    assert not (tmp_path / "run" / "log.csv").exists()
+
+
+def test_a_folder_of_another_run_is_not_overwritten(data, tmp_path, capsys):
+    out = tmp_path / "run"
+    assert main(arguments(data, out)) == 0
+    before = (out / "model.pt").read_bytes()
+    assert main(arguments(data, out, "--seed", "7")) == 2
+    assert "seed: 0 there, 7 asked for): give the same ones, or another --out" in capsys.readouterr().err
+    assert (out / "model.pt").read_bytes() == before
+
+
+def test_a_finished_run_is_left_as_it_is(data, tmp_path):
+    out = tmp_path / "run"
+    assert main(arguments(data, out)) == 0
+    before = load_checkpoint(out / "model.pt")
+    assert main(arguments(data, out)) == 0
+    after = load_checkpoint(out / "model.pt")
+    assert after.threshold == before.threshold
+    for name, value in before.generator.state_dict().items():
+        assert torch.equal(after.generator.state_dict()[name], value)
+
+
+def test_an_interrupt_while_reading_is_one_line(data, tmp_path, capsys, monkeypatch):
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(train_command, "load_training_images", interrupted)
+    assert main(arguments(data, tmp_path / "run")) == 130
+    assert capsys.readouterr().err.startswith("retina-train: interrupted before it could save")
+
+
+def test_augmentation_is_chosen_and_recorded(data, tmp_path):
+    more = ["--colour-jitter", "0.5", "--scale", "0.9,1.2", "--warped", "0.25"]
+    assert main(arguments(data, tmp_path / "run", *more)) == 0
+    record = load_checkpoint(tmp_path / "run" / "model.pt").record
+    assert record["options"]["colour"]["brightness"] == 0.125
+    assert record["options"]["geometry"] == {"warped": 0.25, "scale": [0.9, 1.2]}
+    assert record["command"].endswith("--colour-jitter 0.5 --warped 0.25 --scale 0.9,1.2")
+
+
+def test_a_run_may_be_computed_in_parts_and_half_precision(data, tmp_path):
+    more = ["--accumulate", "2", "--precision", "bf16", "--tensorboard"]
+    assert main(arguments(data, tmp_path / "run", *more)) == 0
+    record = load_checkpoint(tmp_path / "run" / "model.pt").record
+    assert record["options"]["accumulate"] == 2
+    assert record["options"]["precision"] == "bf16"
+    assert record["command"].endswith("--batch 2 --accumulate 2 --precision bf16")
+    assert len(list((tmp_path / "run" / "tensorboard").iterdir())) == 1
+
+
+def test_a_run_does_not_go_on_with_other_images(data, tmp_path, capsys):
+    out = tmp_path / "run"
+    assert main(arguments(data, out)) == 0
+    model = (out / "model.pt").read_bytes()
+    assert main(arguments(data, out, "--split", "all")) == 2
+    error = capsys.readouterr().err
+    assert "the run there learns from 3 other images (21_training, ...), asked for are 5" in error
+    assert "give the same --data, or another --out" in error
+    assert (out / "model.pt").read_bytes() == model
+
+
+def test_no_autocast_is_fp32(data, tmp_path):
+    assert main(arguments(data, tmp_path / "run", "--no-autocast")) == 0
+    record = load_checkpoint(tmp_path / "run" / "model.pt").record
+    assert record["options"]["precision"] == "fp32"
+    assert record["command"].endswith("--batch 2 --precision fp32")
+
+
+def test_two_processes_train_one_model(data, tmp_path):
+    together = torchrun("-m", "retinagan.train.commands.train", *arguments(data, tmp_path / "two"))
+    assert together.returncode == 0, together.stderr[-3000:]
+    assert together.stdout.count("threshold") == 1, "one process speaks"
+    assert "fp32, 2 processes" in together.stdout
+    assert main(arguments(data, tmp_path / "one", "--accumulate", "2")) == 0
+    two, one = (load_checkpoint(tmp_path / name / "model.pt") for name in ("two", "one"))
+    assert two.record["command"] == one.record["command"]
+    for name, value in one.generator.state_dict().items():
+        torch.testing.assert_close(two.generator.state_dict()[name], value, rtol=1e-4, atol=1e-6)

@@ -1,0 +1,66 @@
+import pytest
+
+from retinagan.runtime.errors import ModelError
+from retinagan.train.loop.options import TrainingOptions
+from retinagan.train.loop.parser import build_parser, command_of, options_of
+
+
+def parsed(*words):
+    return build_parser().parse_args(["--data", "somewhere/mine", *words])
+
+
+def test_without_options_the_standard_training_is_meant():
+    assert options_of(parsed()) == TrainingOptions()
+    assert command_of(parsed(), TrainingOptions()) == "retina-train --data mine"
+
+
+def test_the_command_names_what_decides_and_no_place_on_this_machine():
+    arguments = parsed("--out", "/here", "--seed", "3", "--threads", "2", "--split", "all", "--tensorboard")
+    assert command_of(arguments, options_of(arguments)) == "retina-train --data mine --split all --seed 3"
+
+
+def test_the_command_gives_the_same_options_again():
+    first = parsed("--scale", "0.5,2", "--widths", "8,16", "--colour-jitter", "0", "--working-size", "640")
+    words = command_of(first, options_of(first)).split()[1:]
+    assert options_of(build_parser().parse_args(words)) == options_of(first)
+
+
+@pytest.mark.parametrize(
+    ("name", "widths"), [("retina-gan", (16, 32, 64, 128)), ("retina-gan-small", (8, 16, 32, 60))]
+)
+def test_a_bundled_model_decides_what_is_trained_on_from_it(name, widths):
+    options = options_of(parsed("--init", name))
+    assert options.widths == widths
+    assert (options.preprocessing.working_size, options.patch) == (608, 152)
+    assert command_of(parsed("--init", name), options) == f"retina-train --data mine --init {name}"
+
+
+def test_what_is_given_goes_before_what_the_model_to_start_from_decides():
+    given = "--working-size 512 --patch 256 --preprocess none --steps 3 --layers 2 --widths 4,8"
+    options = options_of(parsed("--init", "retina-gan", *given.split()))
+    assert (options.preprocessing.working_size, options.preprocessing.method) == (512, "none")
+    assert (options.patch, options.steps, options.layers, options.widths) == (256, 3, 2, (4, 8))
+
+
+def test_the_papers_sixteen_patches_follow_the_working_size():
+    assert options_of(parsed("--working-size", "608")).patch == 152
+
+
+def test_a_model_to_start_from_that_is_not_there_is_named():
+    with pytest.raises(ModelError, match=r"retina-gan-tiny.*bundled are: retina-gan, retina-gan-small"):
+        options_of(parsed("--init", "retina-gan-tiny"))
+
+
+@pytest.mark.parametrize(
+    ("flag", "value", "message"),
+    [
+        ("--widths", "wide", "got 'wide', expected channels such as 16,32,64"),
+        ("--scale", "1", "got '1', expected two factors such as 0.75,1.6"),
+        ("--scale", "1,b", "got '1,b', expected two factors such as 0.75,1.6"),
+    ],
+)
+def test_what_is_no_number_is_explained(capsys, flag, value, message):
+    with pytest.raises(SystemExit) as caught:
+        parsed(flag, value)
+    assert caught.value.code == 2
+    assert message in capsys.readouterr().err

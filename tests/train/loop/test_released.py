@@ -1,0 +1,37 @@
+"""The checkpoints that come with the package."""
+
+import pytest
+import torch
+
+from retinagan.train.checkpoints import bundled_checkpoints, find_checkpoint
+from retinagan.train.nets.checkpoint import load_checkpoint
+from retinagan.train.nets.generator import GeneratorConfig, parameter_count
+
+
+@pytest.fixture(scope="module", params=bundled_checkpoints())
+def released(request):
+    return load_checkpoint(find_checkpoint(request.param))
+
+
+def test_the_default_is_the_papers_system():
+    released = load_checkpoint(find_checkpoint("retina-gan"))
+    assert released.generator.config == GeneratorConfig()
+    assert parameter_count(released.generator) < 1.1e6
+    assert released.discriminator is not None
+
+
+def test_the_small_one_has_a_quarter_of_its_weights():
+    released = load_checkpoint(find_checkpoint("retina-gan-small"))
+    assert parameter_count(released.generator) < 0.15e6
+    assert released.record["options"]["teacher"] == "retina-gan"
+
+
+def test_it_says_what_it_learned_from(released):
+    record = released.record
+    assert record["training_images"] == [f"{number}_training" for number in range(21, 41)]
+    assert "research and education" in record["terms"]
+    assert record["command"].startswith("retina-train --data DRIVE ")
+    assert record["threshold_from"] == "20 training images"
+    assert "/" not in record["data"]
+    assert released.resume is None
+    assert all(torch.isfinite(value).all() for value in released.generator.state_dict().values())

@@ -1,0 +1,52 @@
+"""The bundled models' scores through `Segmenter`, as they ship, held to what the documents claim."""
+
+import pytest
+
+from retinagan.train.data.files import find_samples
+from retinagan.train.data.images import load_labelled
+from retinagan.train.scores.evaluation import FOV, POOLED, WHOLE, measure, score
+from retinagan.train.scores.prediction import open_predictor
+
+
+def scores_of(model, drive):
+    predictor = open_predictor(model, threads=2)
+    with predictor.resources:
+        measured = list(
+            measure(
+                predictor.predict,
+                (load_labelled(sample) for sample in find_samples(drive, "test")),
+                predictor.threshold,
+            )
+        )
+    rows = score(measured)
+    return {row.region: row.scores for row in rows if (row.map, row.image) == ("model", POOLED)}
+
+
+@pytest.fixture(scope="module")
+def scores(drive):
+    return scores_of("retina-gan", drive)
+
+
+@pytest.fixture(scope="module")
+def small(drive):
+    return scores_of("retina-gan-small", drive)
+
+
+def test_inside_the_fov(scores):
+    inside = scores[FOV]
+    assert inside.auc >= 0.980
+    assert inside.dice >= 0.828
+    assert inside.cldice >= 0.83
+
+
+def test_over_the_whole_image(scores):
+    whole = scores[WHOLE]
+    assert whole.accuracy >= 0.969
+    assert whole.sensitivity >= 0.84
+    assert whole.specificity >= 0.981
+
+
+def test_the_small_one_is_not_far_behind(scores, small):
+    assert small[FOV].auc >= scores[FOV].auc - 0.003
+    assert small[FOV].dice >= 0.82
+    assert small[WHOLE].accuracy >= 0.968

@@ -1,0 +1,228 @@
+"""The files of a dataset: which belong to which image, which images are wanted, and what does not fit.
+
+A dataset is one folder of a layout (`layouts`), or has the folders `training` and `test`, each one of
+its own. Of a single folder, the layout's rule says which images are for testing.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from retinagan.runtime.errors import RetinaGanError
+from retinagan.runtime.images.reading import SUFFIXES
+from retinagan.train.data.layouts import LAYOUTS, Layout, Role, layout_of
+
+TRAINING, TEST, ALL = SPLITS = ("training", "test", "all")
+"""What may be asked for of a dataset."""
+
+_COMPRESSED = ".ppm.gz"
+
+
+class DataError(RetinaGanError, ValueError):
+    """A dataset folder cannot be used; the text has a line for each file that is wrong."""
+
+
+class NoneLeftError(DataError):
+    """A dataset is too small for its layout's rule to leave images of the wanted kind."""
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Where the files of one image are."""
+
+    name: str
+    image: Path
+    truth: Path
+    fov: Path | None = None
+    second: Path | None = None
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """What was found in a folder.
+
+    Attributes
+    ----------
+    layout : str
+        The layout's name.
+    part : str
+        Which of the folder's images these are, for people.
+    samples : list of Sample
+        In the order of their names.
+    notes : list of str
+        One line for each file that does not fit, with what is done about it.
+    """
+
+    layout: str
+    part: str
+    samples: list[Sample]
+    notes: list[str]
+
+    @property
+    def description(self) -> str:
+        """Which images these are, in one line."""
+        names = [sample.name for sample in self.samples]
+        listed = names[0] if len(names) == 1 else f"{names[0]} to {names[-1]}"
+        return f"{listed} ({self.layout} layout, {self.part})"
+
+
+def print_notes(command: str, dataset: Dataset) -> None:
+    """Print a dataset's notes as a command's warnings, on stderr."""
+    for note in dataset.notes:
+        print(f"{command}: warning: {note}", file=sys.stderr)
+
+
+def find_samples(folder: str | Path, split: str) -> list[Sample]:
+    """List a dataset's images with their maps and masks: the samples of `find_dataset`."""
+    return find_dataset(folder, split).samples
+
+
+def find_dataset(folder: str | Path, split: str) -> Dataset:
+    """Find a dataset's images with their maps and masks.
+
+    Parameters
+    ----------
+    folder : path
+        The dataset's folder.
+    split : {"training", "test", "all"}
+        The images wanted.
+
+    Raises
+    ------
+    DataError
+        If no layout fits, an image lacks its map, two files are one image's, or no image is left.
+    """
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise DataError(f"{folder} is no folder: give the dataset's folder, e.g. --data DRIVE")
+    halves = [half for half in (TRAINING, TEST) if (folder / half).is_dir()]
+    if not halves:
+        return _part(folder, split)
+    wanted = halves if split == ALL else [split]
+    if not set(wanted) <= set(halves):
+        raise DataError(f"{folder} has a folder {halves[0]} and none named {split}: expected both")
+    found = [_part(folder / half, ALL) for half in wanted]
+    return Dataset(
+        found[0].layout,
+        f"folder {' and '.join(wanted)}",
+        [sample for half in found for sample in half.samples],
+        [note for half in found for note in half.notes],
+    )
+
+
+def _part(root: Path, split: str) -> Dataset:
+    layout = layout_of(root)
+    if layout is None:
+        raise _unknown(root)
+    matching = _Matching(root, layout)
+    samples = matching.samples()
+    if split == ALL or layout.is_test is None:
+        return Dataset(layout.name, "all images", list(samples.values()), matching.notes)
+    wanted = split == TEST
+    chosen = [
+        sample
+        for position, (key, sample) in enumerate(samples.items())
+        if layout.is_test(position, key, len(samples)) == wanted
+    ]
+    if not chosen:
+        raise NoneLeftError(
+            f"{root}: none of its {len(samples)} images is for {split} ({layout.rule}): give --split all, "
+            "or put the images into folders training and test"
+        )
+    return Dataset(layout.name, f"{split} images: {layout.rule}", chosen, matching.notes)
+
+
+def _unknown(root: Path) -> DataError:
+    known = "\n".join(f"  {layout.name}: {layout.told}" for layout in LAYOUTS)
+    return DataError(
+        f"{root} holds no dataset of a known layout, at its top or in folders training and test:\n{known}"
+    )
+
+
+@dataclass
+class _Matching:
+    """The files of one folder, sorted out by a layout."""
+
+    root: Path
+    layout: Layout
+    notes: list[str] = field(default_factory=list)
+
+    def samples(self) -> dict[str, Sample]:
+        """Give samples by key, in the order of keys; `notes` then has the lines on what does not fit."""
+        found = self._by_role()
+        images, maps = found["image"], found["truth"]
+        if not images:
+            raise DataError(
+                f"{self._place(self.layout.image)} holds no image of {self.layout.name}'s layout "
+                f"({self.layout.told})"
+            )
+        missing = [
+            f"{path}: no vessel map of it in {self._place(self.layout.truth)}; add it, or take the image away"
+            for key, path in images.items()
+            if key not in maps
+        ]
+        if missing:
+            raise DataError("\n".join(missing))
+        for name, files in found.items():
+            strays = [path for key, path in files.items() if key not in images and name != "image"]
+            self.notes += [f"{path}: no image of it; left out" for path in strays]
+        self._note_missing_masks(images, found.get("fov"))
+        others = [found.get(name, {}) for name in ("fov", "second")]
+        return {
+            key: Sample(path.stem, path, maps[key], *(other.get(key) for other in others))
+            for key, path in sorted(images.items())
+        }
+
+    def _by_role(self) -> dict[str, dict[str, Path]]:
+        roles = self.layout.roles
+        found: dict[str, dict[str, Path]] = {name: {} for name in roles}
+        for folder in dict.fromkeys(name for role in roles.values() for name in role.folders):
+            for path in _files(self.root / folder):
+                match = self._match(path, folder)
+                if match is None:
+                    self.notes.append(
+                        f"{path}: fits nothing in {self.layout.name}'s layout ({self.layout.told}); left out"
+                    )
+                    continue
+                name, key = match
+                if key in found[name]:
+                    raise DataError(f"{path} and {found[name][key]} both belong to image {key}: keep one")
+                found[name][key] = path
+        return found
+
+    def _match(self, path: Path, folder: str) -> tuple[str, str] | None:
+        if path.suffix.lower() not in SUFFIXES:
+            return None
+        for name, role in self.layout.roles.items():
+            match = re.fullmatch(role.stem, path.stem)
+            if folder in role.folders and match:
+                return name, match.group(1)
+        return None
+
+    def _note_missing_masks(self, images: dict[str, Path], masks: dict[str, Path] | None) -> None:
+        if masks is None or self.layout.fov is None:
+            return
+        place, instead = self._place(self.layout.fov), "the retina found in the image is taken instead"
+        if not masks:
+            self.notes.append(f"{place}: no masks of the field of view there; {instead}")
+            return
+        self.notes += [f"{path}: no mask of it in {place}; {instead}" for key, path in images.items()
+                       if key not in masks]  # fmt: skip
+
+    def _place(self, role: Role) -> Path:
+        places = [self.root / name for name in role.folders]
+        return next((place for place in places if place.is_dir()), places[0])
+
+
+def _files(folder: Path) -> list[Path]:
+    """Files of a folder that are not hidden, by name; compressed images are refused."""
+    if not folder.is_dir():
+        return []
+    files = sorted(path for path in folder.iterdir() if path.is_file() and not path.name.startswith("."))
+    compressed = sum(path.name.lower().endswith(_COMPRESSED) for path in files)
+    if compressed:
+        raise DataError(f"{folder}: {compressed} images are compressed; type  gunzip {folder}/*.gz")
+    return files

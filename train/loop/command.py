@@ -1,0 +1,142 @@
+"""What `retina-train` does."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from pathlib import Path
+
+import torch
+
+from retinagan.runtime.atomic import written_atomically
+from retinagan.runtime.errors import RetinaGanError
+from retinagan.train.data.files import find_dataset, print_notes
+from retinagan.train.data.images import load_training_images
+from retinagan.train.loop.board import Board
+from retinagan.train.loop.devices import choose_device
+from retinagan.train.loop.journal import Journal
+from retinagan.train.loop.options import TrainingOptions
+from retinagan.train.loop.parser import build_parser, command_of, options_of
+from retinagan.train.loop.release import TrainingData, folder_name, with_threshold
+from retinagan.train.loop.run import CHECKPOINT, StopSignal, catching_signals, follow, resume, run
+from retinagan.train.loop.trainer import Trainer
+from retinagan.train.loop.validation import Validation
+from retinagan.train.loop.workers import Workers, joined, told_by_torchrun
+from retinagan.train.nets.generator import parameter_count
+from retinagan.train.scores.prediction import use_threads
+
+
+def train(arguments: argparse.Namespace) -> int:
+    """Run a training from parsed arguments; the exit code is 128 + the signal's number after one."""
+    workers = told_by_torchrun()
+    device = choose_device(arguments.device, workers.local_rank)
+    options = options_of(arguments, device, workers.count)
+    folder = Path(arguments.out)
+    if folder.exists() and not folder.is_dir():
+        raise ValueError(f"--out {folder}: expected a folder; there is a file of this name")
+    folder.mkdir(parents=True, exist_ok=True)
+    use_threads(arguments.threads or max((os.cpu_count() or 1) // workers.local_count, 1))
+    data = _training_data(arguments, options, workers)
+    images = load_training_images(data.kept, options.preprocessing.working_size)
+    trainer = Trainer(images, options, device, workers)
+    resume(trainer, folder)
+    validation = None
+    if data.held_out and workers.first:
+        preprocessing, every = options.preprocessing, arguments.validation_every
+        validation = Validation(data.held_out, preprocessing, trainer.network_input, every)
+    with joined(workers, device), catching_signals() as stop:
+        workers.refuse_disagreement("iteration to go on from", trainer.iteration, device)
+        if workers.first:
+            _lead(arguments, trainer, data, validation, folder, stop)
+        else:
+            follow(trainer, stop)
+    stopped = stop.number is not None and not trainer.finished
+    return 128 + (stop.number or 0) if stopped else 0
+
+
+def _lead(
+    arguments: argparse.Namespace,
+    trainer: Trainer,
+    data: TrainingData,
+    validation: Validation | None,
+    folder: Path,
+    stop: StopSignal,
+) -> None:
+    """Train as the process that writes the run's files and says how it goes."""
+    options = trainer.options
+    with written_atomically(folder / "options.json") as temporary:
+        temporary.write_text(json.dumps(options.to_plain(), indent=2) + "\n", encoding="utf-8")
+    board = Board(folder, trainer.iteration) if arguments.tensorboard else None
+    journal = Journal(folder, options.iterations, trainer.iteration, sys.stdout, board=board)
+
+    def release(name: str) -> None:
+        released, line = with_threshold(trainer.checkpoint(), data)
+        released.save(folder / f"{name}.pt")
+        journal.say(f"{folder / f'{name}.pt'}: {line}")
+
+    journal.say(
+        f"{options.model}, {parameter_count(trainer.generator):,} parameters, {len(data.kept)} images, "
+        f"{len(data.held_out)} held out, {_where(trainer.device, options.precision, trainer.workers)}"
+    )
+    if trainer.iteration:
+        journal.say(f"going on at iteration {trainer.iteration} of {options.iterations}")
+    try:
+        run(
+            trainer,
+            journal,
+            release,
+            folder=folder,
+            minutes=arguments.checkpoint_minutes,
+            stop=stop,
+            snapshots=arguments.snapshots,
+            validation=validation,
+        )
+    finally:
+        journal.close()
+    if stop.number is not None and not trainer.finished:
+        place = folder / CHECKPOINT
+        journal.say(f"stopped at iteration {trainer.iteration}; the same command goes on from {place}")
+
+
+def _where(device: torch.device, precision: str, workers: Workers) -> str:
+    where = (
+        f"{torch.get_num_threads()} threads" if device.type == "cpu" else torch.cuda.get_device_name(device)
+    )
+    processes = f", {workers.count} processes" if workers.count > 1 else ""
+    return f"{where}, {precision}{processes}"
+
+
+def _training_data(arguments: argparse.Namespace, options: TrainingOptions, workers: Workers) -> TrainingData:
+    held_out = options.validation
+    dataset = find_dataset(arguments.data, arguments.split)
+    samples = dataset.samples
+    if workers.first:
+        print_notes("retina-train", dataset)
+    if not 0 <= held_out < len(samples):
+        raise ValueError(
+            f"--validation {held_out}: expected 0 to {len(samples) - 1}, for {len(samples)} images"
+        )
+    kept, held = samples[held_out:], samples[:held_out]
+    command = command_of(arguments, options)
+    return TrainingData(folder_name(arguments.data), kept, held, arguments.terms, command)
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run `retina-train`.
+
+    Returns
+    -------
+    int
+        The exit code: 0 done, 2 wrong use or data, 130 or 143 stopped by a signal.
+    """
+    arguments = build_parser().parse_args(argv)
+    try:
+        return train(arguments)
+    except (RetinaGanError, ValueError, OSError) as error:
+        print(f"retina-train: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("retina-train: interrupted before it could save; the last checkpoint stands", file=sys.stderr)
+        return 130

@@ -1,0 +1,57 @@
+"""Whether a run may go on from a checkpoint: only with the options and images that it was begun with."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+from retinagan.train.loop.options import TrainingOptions
+from retinagan.train.loop.parts import TrainingError
+from retinagan.train.nets.checkpoint import Checkpoint
+
+
+def resumed_state(checkpoint: Checkpoint, options: TrainingOptions, images: list[str]) -> dict[str, Any]:
+    """Give the trainer's state that a checkpoint holds, for these options and names of training images.
+
+    Raises
+    ------
+    TrainingError
+        If the checkpoint was released without that state, or the run's options or images are not these.
+    """
+    if checkpoint.resume is None:
+        raise TrainingError("this checkpoint was released without the trainer's state: it cannot be resumed")
+    try:
+        theirs = TrainingOptions.from_plain(checkpoint.record["options"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise TrainingError(f"the run there was written by another version ({error})") from None
+    if int(checkpoint.resume["iteration"]) <= options.patches.iterations:
+        # The adversarial stage has not begun: what it is to be like does not matter yet.
+        theirs = dataclasses.replace(theirs, adversarial=options.adversarial)
+    if theirs != options:
+        raise TrainingError(
+            f"the run there has other options ({_difference(theirs, options)}): "
+            "give the same ones, or another --out"
+        )
+    seen = checkpoint.record.get("training_images", images)  # older checkpoints do not say
+    if seen != images:
+        raise TrainingError(
+            f"the run there learns from {len(seen)} other images ({seen[0]}, ...), asked for are "
+            f"{len(images)} ({images[0]}, ...): give the same --data, or another --out"
+        )
+    return dict(checkpoint.resume)
+
+
+def _difference(theirs: TrainingOptions, ours: TrainingOptions) -> str:
+    pairs = zip(_flat(theirs), _flat(ours), strict=True)
+    return ", ".join(f"{name}: {old} there, {new} asked for" for (name, old), (_, new) in pairs if old != new)
+
+
+def _flat(options: Any, prefix: str = "") -> list[tuple[str, Any]]:
+    found = []
+    for item in dataclasses.fields(options):
+        value = getattr(options, item.name)
+        if dataclasses.is_dataclass(value):
+            found += _flat(value, f"{prefix}{item.name}.")
+        else:
+            found.append((prefix + item.name, value))
+    return found

@@ -1,0 +1,133 @@
+"""A training run in a folder: checkpoint as it goes, stop at a signal, go on where it stopped."""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+
+from retinagan.train.loop.journal import Journal
+from retinagan.train.loop.trainer import Trainer
+from retinagan.train.loop.validation import Validation
+from retinagan.train.nets.checkpoint import load_checkpoint
+
+CHECKPOINT = "checkpoint.pt"
+"""Name of the checkpoint in a run's folder."""
+
+
+def snapshot_name(iteration: int) -> str:
+    """Give the name of the model that a run keeps of an iteration on the way."""
+    return f"iteration-{iteration}.pt"
+
+
+class StopSignal:
+    """Whether Ctrl-C or SIGTERM came; a second one of either kind interrupts at once."""
+
+    def __init__(self) -> None:
+        self.number: int | None = None
+
+    def __call__(self, number: int, frame: FrameType | None) -> None:
+        """Take note of a signal."""
+        if self.number is not None:
+            raise KeyboardInterrupt
+        self.number = number
+
+
+@contextmanager
+def catching_signals() -> Iterator[StopSignal]:
+    """Catch Ctrl-C and SIGTERM for the block, so that a run can save itself first."""
+    stop = StopSignal()
+    kinds = (signal.SIGINT, signal.SIGTERM)
+    before = [signal.signal(kind, stop) for kind in kinds]
+    try:
+        yield stop
+    finally:
+        for kind, handler in zip(kinds, before, strict=True):
+            signal.signal(kind, handler)
+
+
+def resume(trainer: Trainer, folder: Path) -> bool:
+    """Load the folder's checkpoint into the trainer, if there is one.
+
+    Raises
+    ------
+    ModelError, TrainingError
+        If the checkpoint cannot be read, or is of a run with other options.
+    """
+    path = folder / CHECKPOINT
+    if not path.is_file():
+        return False
+    trainer.load(load_checkpoint(path))
+    return True
+
+
+def _agreed(trainer: Trainer, stop: StopSignal) -> bool:
+    """Whether any process was told to stop; then all stop at this iteration."""
+    stop.number = trainer.workers.largest(stop.number or 0, trainer.device) or None
+    return stop.number is not None
+
+
+def follow(trainer: Trainer, stop: StopSignal) -> None:
+    """Train as `run` does in the first process, in one that writes nothing."""
+    while not trainer.finished and not _agreed(trainer, stop):
+        trainer.step()
+
+
+def run(
+    trainer: Trainer,
+    journal: Journal,
+    release: Callable[[str], None],
+    *,
+    folder: Path,
+    minutes: float,
+    stop: StopSignal,
+    snapshots: int = 0,
+    validation: Validation | None = None,
+) -> None:
+    """Train until finished or stopped, with a checkpoint every so many minutes and at the end.
+
+    Parameters
+    ----------
+    trainer : Trainer
+        Fresh, or resumed.
+    journal : Journal
+        Told of each iteration.
+    release : callable
+        Called with the stage's name when one ends that has another after it, and with "model" at the end.
+    folder : Path
+        Where `checkpoint.pt` is written; it must exist.
+    minutes : float
+        Time between checkpoints.
+    stop : StopSignal
+        Looked at after each iteration, in all processes that train together.
+    snapshots : int
+        Iterations between models that are kept as `iteration-N.pt`, for looking at; 0 keeps none.
+    validation : Validation, optional
+        Scores the averaged weights when it is due.
+    """
+    saved = time.monotonic()
+    while not trainer.finished and not _agreed(trainer, stop):
+        stage = trainer.stage
+        journal.add(stage, trainer.step())
+        if validation is not None and validation.is_due(trainer.iteration, trainer.finished):
+            journal.add_validation(validation.scores(trainer.average.net))
+        if snapshots and trainer.iteration % snapshots == 0:
+            trainer.checkpoint().released().save(folder / snapshot_name(trainer.iteration))
+        stage_ends = not trainer.finished and trainer.stage != stage
+        if stage_ends or time.monotonic() - saved >= minutes * 60.0:
+            save(trainer, folder, journal)
+            saved = time.monotonic()
+        if stage_ends:
+            release(stage)
+    save(trainer, folder, journal)
+    if trainer.finished:
+        release("model")
+
+
+def save(trainer: Trainer, folder: Path, journal: Journal) -> None:
+    """Write the run's checkpoint and the log so far."""
+    journal.flush()
+    trainer.checkpoint().save(folder / CHECKPOINT)

@@ -1,0 +1,235 @@
+"""The trainer: a stage on patches, then the paper's adversarial loop on regrouped images.
+
+`Trainer.step` is one iteration. Batches, learning rates and all random draws are functions of the seed and
+the iteration's number, so a trainer that loads a saved state goes on bit for bit.
+"""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+
+from retinagan.runtime.model.spec import NetworkInput, Tiling
+from retinagan.train.checkpoints import find_checkpoint
+from retinagan.train.data.images import TrainingImage
+from retinagan.train.loop.accumulation import Step
+from retinagan.train.loop.adversarial_step import AdversarialStep
+from retinagan.train.loop.batches import Batches
+from retinagan.train.loop.options import TrainingOptions
+from retinagan.train.loop.parts import PartWork, TrainingError
+from retinagan.train.loop.pixel_step import PixelStep
+from retinagan.train.loop.resuming import resumed_state
+from retinagan.train.loop.schedule import rate_factor
+from retinagan.train.loop.teacher import Teacher
+from retinagan.train.loop.workers import ALONE, Workers
+from retinagan.train.nets.averaging import WeightAverage
+from retinagan.train.nets.checkpoint import Checkpoint, load_checkpoint
+from retinagan.train.nets.discriminator import Discriminator
+from retinagan.train.nets.generator import MODELS, Generator, GeneratorConfig, generator_config
+from retinagan.train.nets.memory import laid_out
+
+
+class Trainer:
+    """Generator, discriminator, optimizers and the number of the next iteration.
+
+    Parameters
+    ----------
+    images : list of TrainingImage
+        What to learn from.
+    options : TrainingOptions
+        Everything else. The weights' start depends on its seed alone.
+    device : torch.device
+        Where to compute.
+    workers : Workers
+        The processes that train together; each has a trainer of the same images and options.
+    """
+
+    def __init__(
+        self,
+        images: list[TrainingImage],
+        options: TrainingOptions,
+        device: torch.device | str = "cpu",
+        workers: Workers = ALONE,
+    ) -> None:
+        if options.accumulate % workers.count:
+            raise ValueError(
+                f"--accumulate {options.accumulate}: {workers.count} processes share a batch's parts evenly; "
+                f"expected a multiple of {workers.count}"
+            )
+        self.options = options
+        self.device, self.workers = torch.device(device), workers
+        self.iteration = 0
+        config = options.generator
+        self.network_input = NetworkInput(divisor=config.divisor)
+        self._batches = Batches(images, options, self.network_input)
+        torch.manual_seed(options.seed)
+        self.generator = laid_out(Generator(config), options.precision)
+        self.discriminator: Discriminator | None = None
+        if options.has_discriminator:
+            self.discriminator = laid_out(Discriminator(), options.precision)
+        self._origins: dict[str, Any] = {"training_images": [image.name for image in images]}
+        if options.init:
+            self._start_from(load_checkpoint(find_checkpoint(options.init)))
+        self._teacher: Teacher | None = None
+        if options.teacher:
+            checkpoint = load_checkpoint(find_checkpoint(options.teacher))
+            self._origins["taught_by"] = dict(checkpoint.record)
+            self._teacher = Teacher(
+                checkpoint, options.teacher_weight, options.preprocessing, options.patch, self.device
+            )
+        self.generator.to(self.device)
+        if self.discriminator is not None:
+            self.discriminator.to(self.device)
+        self.average = WeightAverage(self.generator, options.ema)
+        self._steps = self._make_steps()
+        self._work = PartWork(options, self.device, workers)
+
+    def _start_from(self, checkpoint: Checkpoint) -> None:
+        self._origins["started_from"] = dict(checkpoint.record)
+        theirs = checkpoint.generator.config
+        if theirs != self.generator.config:
+            differing = theirs.differing(self.generator.config)
+            raise TrainingError(
+                f"{self.options.init} is another net than --model {self.options.model} ({differing}): "
+                f"{self._advice(theirs)}"
+            )
+        self.generator.load_state_dict(checkpoint.generator.state_dict())
+        if self.discriminator is not None and checkpoint.discriminator is not None:
+            self.discriminator.load_state_dict(checkpoint.discriminator.state_dict())
+
+    def _advice(self, theirs: GeneratorConfig) -> str:
+        """Say by which options a net has that shape."""
+
+        def shaped(config: GeneratorConfig) -> GeneratorConfig:
+            return dataclasses.replace(config, widths=theirs.widths, steps=theirs.steps, layers=theirs.layers)
+
+        fitting = [name for name in MODELS if shaped(generator_config(name)) == theirs]
+        advice = []
+        if not fitting:
+            return "no --model has that shape, so it cannot be trained further here"
+        if self.options.model not in fitting:
+            advice.append(f"choose --model {' or '.join(fitting)}")
+        if shaped(self.generator.config) != self.generator.config:
+            advice.append("leave --widths, --steps and --layers out")
+        return "; ".join(advice)
+
+    def _make_steps(self) -> dict[str, Step]:
+        options, adversarial = self.options, self.options.adversarial
+        parts, workers, scaled = options.accumulate, self.workers, options.precision == "fp16"
+        optimizer: torch.optim.Optimizer = torch.optim.AdamW(
+            self.generator.parameters(), options.patches.learning_rate, weight_decay=options.weight_decay
+        )
+        steps = {"patches": Step(self.generator, optimizer, parts, workers, scaled)}
+        if self.discriminator is not None or adversarial.iterations:
+            optimizer = torch.optim.Adam(self.generator.parameters(), adversarial.learning_rate)
+            steps["generator"] = Step(self.generator, optimizer, parts, workers, scaled)
+        if self.discriminator is not None:
+            optimizer = torch.optim.Adam(
+                self.discriminator.parameters(), adversarial.discriminator_learning_rate
+            )
+            steps["discriminator"] = Step(self.discriminator, optimizer, parts, workers, scaled)
+        return steps
+
+    @property
+    def finished(self) -> bool:
+        """Whether all iterations of both stages are done."""
+        return self.iteration >= self.options.iterations
+
+    @property
+    def stage(self) -> str:
+        """Stage of the next iteration: "patches", then "adversarial", or "images" without discriminator."""
+        if self.iteration < self.options.patches.iterations:
+            return "patches"
+        return "images" if self.discriminator is None else "adversarial"
+
+    def step(self) -> dict[str, float]:
+        """Do one iteration of the stage it belongs to.
+
+        Returns
+        -------
+        dict of str to float
+            "loss" (the generator's), its terms "pixel" and "adversarial", "discriminator", and D's mean
+            answers "d_expert" = D(x), "d_generated" = D(G(z)) where there is a discriminator; "vessels" and
+            "predicted", the share of vessel in the truth and in the generator's answer, inside the retina;
+            "learning_rate", the generator's.
+
+        Raises
+        ------
+        TrainingError
+            If a loss is not finite; the weights are those before the step.
+        """
+        # One image's statistics are poor ones: a net that patches have trained keeps those that it has.
+        trained = bool(self.options.patches.iterations or self.options.init)
+        self.generator.train(self.stage == "patches" or not trained)
+        losses = self._patch_step() if self.stage == "patches" else self._image_step()
+        self.average.update(self.generator, self.iteration)
+        self.iteration += 1
+        return losses
+
+    def _patch_step(self) -> dict[str, float]:
+        stage, work = self.options.patches, self._work
+        step = PixelStep(
+            "patches", self.generator, self._steps["patches"], stage.dice_weight, work, self._teacher
+        )
+        rate = stage.learning_rate * rate_factor(self.iteration, stage.iterations)
+        return step.on_patches(self._batches.patches(self.iteration), rate, self.iteration)
+
+    def _image_step(self) -> dict[str, float]:
+        """Step on whole images: against the discriminator, or without one by the pixel loss alone."""
+        stage, generator, steps = self.options.adversarial, self.generator, self._steps
+        position = self.iteration - self.options.patches.iterations
+        batch, factor = self._batches.images(position), rate_factor(position, stage.iterations)
+        if self.discriminator is None:
+            pixel = PixelStep("generator", generator, steps["generator"], stage.dice_weight, self._work)
+            return pixel.on_images(batch, stage.learning_rate * factor, self.iteration)
+        step = AdversarialStep(
+            generator, self.discriminator, steps["generator"], steps["discriminator"], self._work
+        )
+        return step.on_images(batch, factor, self.iteration)
+
+    def checkpoint(
+        self, record: Mapping[str, Any] | None = None, threshold: float | None = None
+    ) -> Checkpoint:
+        """Everything so far, with the averaged generator as the one to use."""
+        return Checkpoint(
+            generator=copy.deepcopy(self.average.net).cpu(),
+            discriminator=self.discriminator,
+            preprocessing=self.options.preprocessing,
+            network_input=self.network_input,
+            tiling=Tiling(patch=self.options.preprocessing.working_size),
+            threshold=threshold,
+            record={
+                "options": self.options.to_plain(),
+                "iterations": self.iteration,
+                **self._origins,
+                **(record or {}),
+            },
+            resume={
+                "iteration": self.iteration,
+                "generator": self.generator.state_dict(),
+                "optimizers": {name: step.optimizer_state() for name, step in self._steps.items()},
+                "scalers": {name: step.scaler_state() for name, step in self._steps.items()},
+            },
+        )
+
+    def load(self, checkpoint: Checkpoint) -> None:
+        """Go on from a checkpoint of the same options and images.
+
+        Raises
+        ------
+        TrainingError
+            If the checkpoint was released without the trainer's state, or its options or images differ.
+        """
+        state = resumed_state(checkpoint, self.options, self._origins["training_images"])
+        self.iteration = int(state["iteration"])
+        self.generator.load_state_dict(state["generator"])
+        self.average.net.load_state_dict(checkpoint.generator.state_dict())
+        if self.discriminator is not None and checkpoint.discriminator is not None:
+            self.discriminator.load_state_dict(checkpoint.discriminator.state_dict())
+        scalers = state.get("scalers", {})
+        for name, optimizer in state["optimizers"].items():
+            self._steps[name].load(optimizer, scalers.get(name, {}))

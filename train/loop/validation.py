@@ -1,0 +1,107 @@
+"""How the averaged weights do on images held out of the training, while it goes on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from retinagan.runtime.errors import ImageError
+from retinagan.runtime.model.spec import NetworkInput, Preprocessing
+from retinagan.runtime.steps.patches import PatchGrid
+from retinagan.runtime.steps.prepare import Prepared, prepare
+from retinagan.runtime.steps.segment import PatchBuffers, cut_patches, regroup
+from retinagan.runtime.steps.timing import StageClock
+from retinagan.train.data.files import DataError, Sample
+from retinagan.train.data.images import LabelledImage, crop_for_training, load_labelled
+from retinagan.train.loop.losses import pixel_loss
+from retinagan.train.nets.generator import Generator
+from retinagan.train.scores.metrics import Histogram
+
+SCORES = ("auc", "dice", "threshold", "pixel")
+"""What is told: of all pixels inside the FOV pooled, at native size, the AUC, and the largest Dice with its
+threshold; and the mean pixel loss, as in training, of whole images without augmentation."""
+
+
+@dataclass(frozen=True)
+class _HeldOut:
+    labelled: LabelledImage
+    prepared: Prepared
+    truth: Tensor  # (1, 1, S, S) float32: soft, at working size
+
+
+class Validation:
+    """Held-out images, equalized once.
+
+    Nothing here draws a random number or changes a weight: a run is the same with and without.
+
+    Parameters
+    ----------
+    samples : list of Sample
+        At least one.
+    preprocessing : Preprocessing
+        As the run's.
+    network_input : NetworkInput
+        As the run's.
+    every : int
+        Iterations between two scorings.
+
+    Raises
+    ------
+    DataError
+        With a line for each sample that cannot be used.
+    """
+
+    def __init__(
+        self, samples: list[Sample], preprocessing: Preprocessing, network_input: NetworkInput, every: int
+    ) -> None:
+        if every < 1:
+            raise ValueError(f"--validation-every {every}: expected a whole number from 1")
+        self._every, self._network_input = every, network_input
+        self._grid = PatchGrid(preprocessing.working_size, preprocessing.working_size)
+        images, faults = [], []
+        for sample in samples:
+            try:
+                images.append(_held_out(sample, preprocessing))
+            except (DataError, ImageError) as error:
+                faults.append(str(error))
+        if faults:
+            raise DataError("\n".join(faults))
+        self._images = images
+
+    def is_due(self, iteration: int, last: bool) -> bool:
+        """Whether to score after so many iterations; always after the last."""
+        return last or iteration % self._every == 0
+
+    @torch.inference_mode()
+    def scores(self, net: Generator) -> dict[str, float]:
+        """Score a net in evaluation mode, wherever it computes; gives `SCORES` by name."""
+        losses, histograms = [], []
+        for image in self._images:
+            loss, histogram = self._score(net, image)
+            losses.append(loss)
+            histograms.append(histogram)
+        pooled = Histogram.pooled(histograms)
+        threshold = pooled.best_threshold()
+        scores = pooled.scores(threshold)
+        values = (scores.auc, scores.dice, threshold, sum(losses) / len(losses))
+        return dict(zip(SCORES, values, strict=True))
+
+    def _score(self, net: Generator, image: _HeldOut) -> tuple[float, Histogram]:
+        clock, device = StageClock(), next(net.parameters()).device
+        batch = cut_patches(image.prepared, self._grid, self._network_input, PatchBuffers(self._grid), clock)
+        roi = torch.from_numpy(batch.roi).to(device)
+        logits = net(torch.from_numpy(batch.image).to(device), roi)
+        loss = pixel_loss(logits, image.truth.to(device), roi)
+        batch.probability[:] = torch.sigmoid(logits.float()).cpu().numpy()
+        found = regroup(batch, image.prepared, self._grid, 0.5, clock).probability
+        return float(loss), Histogram.of(found, image.labelled.truth, image.labelled.fov)
+
+
+def _held_out(sample: Sample, preprocessing: Preprocessing) -> _HeldOut:
+    labelled = load_labelled(sample)
+    truth = crop_for_training(labelled, preprocessing.working_size).truth
+    return _HeldOut(
+        labelled, prepare(labelled.image, preprocessing), torch.from_numpy(truth)[None, None].contiguous()
+    )

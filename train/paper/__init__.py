@@ -1,0 +1,1 @@
+"""The paper's tables, its systems trained and scored alike: `retina-reproduce`."""

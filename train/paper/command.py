@@ -1,0 +1,223 @@
+"""What `retina-reproduce` does."""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+import sys
+from pathlib import Path
+
+import torch
+
+from retinagan.runtime import __version__
+from retinagan.runtime.atomic import written_atomically
+from retinagan.runtime.doctor.machine import describe_cpu
+from retinagan.runtime.errors import RetinaGanError
+from retinagan.train.data.files import ALL, TRAINING, Sample, find_samples
+from retinagan.train.data.images import load_labelled
+from retinagan.train.loop import command as train_command
+from retinagan.train.loop import parser as train_parser
+from retinagan.train.loop.release import folder_name
+from retinagan.train.paper.page import Facts, results_page
+from retinagan.train.paper.printed import SYSTEMS, System
+from retinagan.train.paper.reproduction import (
+    PROGRESS_OF,
+    Result,
+    is_trained,
+    measure_system,
+    progress_models,
+    training_arguments,
+)
+from retinagan.train.scores.files import write_csv
+
+ITERATIONS = 2000
+SHOWN = 2
+"""Images that figure 8 shows."""
+
+EPILOG = """\
+Every other option is retina-train's and holds for all systems, such as --seed, --widths, --threads. Each
+system has a folder in --out, such as gan-ace; one that is trained is not trained again, one that was
+interrupted goes on. Figures 7 and 8 show images, and a dataset's may not be given away: those of --data go to
+panels/ in --out, those of --synthetic onto the page (examples/synthetic_fundus.py --count 2 --out DIR).
+"""
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Build the command's parser; what it does not know is for `retina-train`."""
+    parser = argparse.ArgumentParser(
+        prog="retina-reproduce",
+        description="Train the systems of the paper's tables under one budget, and set the paper's figures "
+        "beside theirs.",
+        epilog=EPILOG,
+        allow_abbrev=False,
+    )
+    add = parser.add_argument
+    add("--data", required=True, metavar="DIR", help="DRIVE, or another dataset with training/ and test/")
+    add(
+        "--out", default="runs/reproduction", metavar="DIR", help="where it is trained (default: %(default)s)"
+    )
+    add("--page", metavar="DIR", help="where results.md and its images/ go (default: --out)")
+    add("--iterations", type=int, default=ITERATIONS, metavar="N",
+        help="budget of each system, in steps of one whole image (default: %(default)s)")  # fmt: skip
+    add("--synthetic", metavar="DIR", help="dataset of drawn images to show in figures 7 and 8 of the page")
+    add("--no-training", action="store_true", help="score what is trained, leave out what is not")
+    add("--version", action="version", version=f"%(prog)s {__version__}")
+    return parser
+
+
+def reproduce(arguments: argparse.Namespace, more: list[str]) -> int:
+    """Train what is missing, score all, write the page; the exit code, that of a training that stopped."""
+    _check(arguments, more)
+    out = Path(arguments.out)
+    samples = find_samples(arguments.data, "test")
+    plans = {
+        system: training_arguments(system, arguments.iterations, arguments.data, out / system.name, more)
+        for system in SYSTEMS
+    }
+    for plan in plans.values():
+        _check_plan(plan)
+        train_parser.options_of(plan)  # refuses what cannot work now, not after the first system
+    for number, (system, plan) in enumerate(plans.items(), 1):
+        if arguments.no_training or is_trained(plan):
+            continue
+        print(f"[{number}/{len(plans)}] {system.title}", flush=True)
+        code = train_command.train(plan)
+        if code:
+            return code
+    results = []
+    for system, plan in plans.items():
+        if is_trained(plan):
+            print(f"scoring {system.title} on {len(samples)} images", flush=True)
+            results.append(measure_system(system, out / system.name, samples))
+            write_csv(results[-1].rows, out / system.name / "scores.csv")
+    if not results:
+        raise ValueError(f"{out}: no system of this budget is trained; leave --no-training out")
+    _write(arguments, more, results, samples)
+    return 0
+
+
+def _check(arguments: argparse.Namespace, more: list[str]) -> None:
+    if arguments.iterations < 1:
+        raise ValueError(f"--iterations {arguments.iterations}: expected 1 or more")
+    ours = ("--model", "--preprocess", "--adversarial-iterations", "--adversarial-weight", "--snapshots")
+    for word in more:
+        if word.split("=")[0] in ours:
+            raise ValueError(f"{word}: every system of the paper has its own; leave it out")
+    if not all((Path(arguments.data) / split).is_dir() for split in ("training", "test")):
+        raise ValueError(
+            f"{arguments.data}: expected a dataset with folders training and test, as DRIVE has, so that "
+            "no image is on both sides"
+        )
+    if arguments.synthetic and not Path(arguments.synthetic).is_dir():
+        raise ValueError(
+            f"--synthetic {arguments.synthetic}: no such folder; examples/synthetic_fundus.py draws one"
+        )
+    if arguments.synthetic:
+        find_samples(arguments.synthetic, ALL)
+    for option, folder in (("--out", arguments.out), ("--page", arguments.page)):
+        try:
+            Path(folder or ".").mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise ValueError(
+                f"{option} {folder}: expected a folder to write to ({error.strerror})"
+            ) from error
+
+
+def _check_plan(plan: argparse.Namespace) -> None:
+    """Refuse what would make the systems' scores no comparison, however the option was written."""
+    if plan.split != TRAINING:
+        raise ValueError(f"--split {plan.split}: the test images score the systems; leave --split out")
+    if plan.init:
+        raise ValueError(f"--init {plan.init}: no checkpoint fits all of the paper's systems; leave it out")
+
+
+def _write(
+    arguments: argparse.Namespace, more: list[str], results: list[Result], samples: list[Sample]
+) -> None:
+    """Draw the figures and write the page."""
+    from retinagan.train.paper.figures import draw_line_figures  # imports matplotlib, wanted here alone
+
+    out, page = Path(arguments.out), Path(arguments.page or arguments.out)
+    (page / "images").mkdir(parents=True, exist_ok=True)
+    draw_line_figures(results, [sample.name for sample in samples], page / "images")
+    drawn: list[Sample] = []
+    if {PROGRESS_OF, System("ru-net", "ace")} <= {result.system for result in results}:
+        (out / "panels").mkdir(exist_ok=True)
+        _draw_panels(samples, arguments, out / "panels")
+        if arguments.synthetic:
+            drawn = find_samples(arguments.synthetic, ALL)
+            _draw_panels(drawn, arguments, page / "images")
+    facts = _facts(arguments, more, results, len(samples), synthetic=bool(drawn))
+    with written_atomically(page / "results.md") as temporary:
+        temporary.write_text(results_page(results, facts), encoding="utf-8")
+    print(f"written: {page / 'results.md'}")
+
+
+def _draw_panels(samples: list[Sample], arguments: argparse.Namespace, folder: Path) -> None:
+    """Draw figures 7 and 8 from a dataset's first images."""
+    from retinagan.train.paper.figures import draw_comparison, draw_progress
+
+    out = Path(arguments.out)
+    images = [load_labelled(sample) for sample in samples[:SHOWN]]
+    models = progress_models(out / PROGRESS_OF.name, arguments.iterations)
+    draw_progress(images[0], models, folder / "figure-7.png")
+    draw_comparison(images, out, folder / "figure-8.png")
+
+
+def _facts(
+    arguments: argparse.Namespace, more: list[str], results: list[Result], images: int, synthetic: bool
+) -> Facts:
+    out, page = Path(arguments.out), Path(arguments.page or arguments.out)
+    training = train_parser.build_parser("retina-reproduce").parse_args(["--data", arguments.data, *more])
+    precisions = {result.precision for result in results}
+    if len(precisions) == 1:
+        (training.precision,) = precisions  # what they were trained in, whatever this machine would choose
+    options = train_parser.options_of(training)
+    words = ["retina-reproduce", "--data", folder_name(arguments.data)]
+    words += ["--iterations", str(arguments.iterations), *train_parser.deciding(training, options)]
+    if synthetic:
+        words += ["--synthetic", folder_name(arguments.synthetic)]
+    return Facts(
+        command=shlex.join(words),
+        data=folder_name(arguments.data),
+        images=images,
+        iterations=arguments.iterations,
+        batch=options.images,
+        patches=(options.preprocessing.working_size // options.patch) ** 2,
+        models=_place(out, page),
+        machine=f"torch {torch.__version__}, {describe_cpu()}",
+        progress=tuple(progress_models(out / PROGRESS_OF.name, arguments.iterations)),
+        synthetic=synthetic,
+    )
+
+
+def _place(out: Path, page: Path) -> str:
+    """Link the runs' folder where it lies beneath the page's, else name the option alone."""
+    if out != page and out.resolve().is_relative_to(page.resolve()):
+        name = out.resolve().relative_to(page.resolve()).as_posix()
+        return f"[{name}]({name})"
+    return "the folders of `--out`"
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run `retina-reproduce`.
+
+    Returns
+    -------
+    int
+        The exit code: 0 done, 2 wrong use or data, 130 or 143 stopped by a signal.
+    """
+    parser = build_parser()
+    arguments, more = parser.parse_known_args(argv)
+    training = train_parser.build_parser(parser.prog)
+    unknown = training.parse_known_args(["--data", arguments.data, *more])[1]
+    if unknown:
+        parser.error(f"neither this command nor retina-train knows: {' '.join(unknown)}")
+    try:
+        return reproduce(arguments, more)
+    except (RetinaGanError, ValueError, OSError) as error:
+        print(f"retina-reproduce: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("retina-reproduce: interrupted; the same command goes on", file=sys.stderr)
+        return 130

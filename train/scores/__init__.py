@@ -1,0 +1,1 @@
+"""What a model's maps are worth: predictions, measures, intervals, figures: `retina-eval`."""

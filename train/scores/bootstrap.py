@@ -1,0 +1,139 @@
+"""Bootstrap over images: how far scores would move, had other images of the same kind been taken.
+
+All resamples are scored from the images' own counts, without going back to their pixels, and exactly.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from retinagan.train.scores.counts import MapCounts
+from retinagan.train.scores.metrics import SPECIFICITY, Histogram, Scores, level_of
+
+RESAMPLES = 20_000
+SEED = 0
+LEVEL = 0.95
+"""Share of the resamples inside an interval."""
+TAILS = ((1 - LEVEL) / 2, (1 + LEVEL) / 2)
+"""Shares of the resamples below an interval's two ends."""
+
+Values = NDArray[np.float64]
+
+
+def resample(counts: list[MapCounts], resamples: int = RESAMPLES, seed: int = SEED) -> dict[str, Values]:
+    """Score resamples of the images, drawn with replacement, each one's pixels pooled.
+
+    Systems scored on the same images with the same seed are scored on the same resamples, so that they can
+    be compared pair by pair.
+
+    Parameters
+    ----------
+    counts : list of MapCounts
+        One for each image, all at the same threshold.
+    resamples, seed : int
+        How many, and where the draws start.
+
+    Returns
+    -------
+    dict of str to (resamples,) float64
+        For each field of `Scores`; NaN where a resample has nothing to count.
+    """
+    weights = _weights(len(counts), resamples, seed)
+    scores = _histogram_scores(weights, [one.histogram for one in counts], counts[0].threshold)
+    return {**scores, "cldice": _cldice(weights, counts)}
+
+
+def resample_histograms(
+    histograms: list[Histogram], threshold: float, resamples: int = RESAMPLES, seed: int = SEED
+) -> dict[str, Values]:
+    """Score resamples as `resample` does, of images whose centrelines were not counted."""
+    return _histogram_scores(_weights(len(histograms), resamples, seed), histograms, threshold)
+
+
+def _weights(number: int, resamples: int, seed: int) -> Values:
+    """Draw how often each of so many images is in each resample; (B, n)."""
+    random = np.random.default_rng(seed)
+    return random.multinomial(number, np.full(number, 1.0 / number), resamples).astype(np.float64)
+
+
+def _histogram_scores(weights: Values, histograms: list[Histogram], threshold: float) -> dict[str, Values]:
+    # From here on: B resamples, n images, L levels.
+    vessels = np.stack([one.vessels for one in histograms]).astype(np.float64)  # (n, L)
+    background = np.stack([one.background for one in histograms]).astype(np.float64)
+    level = level_of(threshold)
+    positive, negative = weights @ vessels.sum(axis=1), weights @ background.sum(axis=1)  # (B,)
+    true_positive = weights @ vessels[:, level:].sum(axis=1)
+    false_positive = weights @ background[:, level:].sum(axis=1)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return {
+            "accuracy": (true_positive + negative - false_positive) / (positive + negative),
+            "sensitivity": true_positive / positive,
+            "specificity": (negative - false_positive) / negative,
+            "dice": 2 * true_positive / (true_positive + false_positive + positive),
+            "auc": _auc(weights, vessels, background) / (positive * negative),
+            "sensitivity_at_98": _true_positive_at(weights, vessels, background) / positive,
+        }
+
+
+def _auc(weights: Values, vessels: Values, background: Values) -> Values:
+    """Give how many pairs of a vessel and another pixel are in the right order, ties half; (B,).
+
+    The number is bilinear in the images' weights, so one n x n matrix serves all resamples.
+    """
+    above = vessels[:, ::-1].cumsum(axis=1)[:, ::-1] - 0.5 * vessels
+    pairs = background @ above.T
+    result: Values = np.einsum("bi,bi->b", weights @ pairs, weights)
+    return result
+
+
+def _true_positive_at(weights: Values, vessels: Values, background: Values) -> Values:
+    """Give the vessel pixels found at the lowest threshold that keeps the specificity; (B,).
+
+    All resamples search their level at once by halving.
+    """
+    false_from, true_from = _from_level(background), _from_level(vessels)  # (n, L + 1)
+    allowed = (1.0 - SPECIFICITY) * (weights @ false_from[:, 0])
+    low = np.zeros(len(weights), np.intp)
+    high = np.full(len(weights), false_from.shape[1] - 1)  # nothing is found there
+    while (low < high).any():
+        middle = (low + high) // 2
+        kept = _weighted_at(weights, false_from, middle) <= allowed
+        low, high = np.where(kept, low, middle + 1), np.where(kept, middle, high)
+    return _weighted_at(weights, true_from, high)
+
+
+def _from_level(counts: Values) -> Values:
+    """Give how many pixels have each level or a higher one, and at the end 0."""
+    return np.pad(counts[:, ::-1].cumsum(axis=1)[:, ::-1], ((0, 0), (0, 1)))
+
+
+def _weighted_at(weights: Values, table: Values, levels: NDArray[np.intp]) -> Values:
+    result: Values = np.einsum("bi,ib->b", weights, table[:, levels])
+    return result
+
+
+def _cldice(weights: Values, counts: list[MapCounts]) -> Values:
+    lines = [one.centreline for one in counts]
+    table = np.array([(one.found, one.found_right, one.drawn, one.drawn_found) for one in lines], np.float64)
+    found, found_right, drawn, drawn_found = (weights @ table).T
+    precision, sensitivity = found_right / np.maximum(found, 1), drawn_found / np.maximum(drawn, 1)
+    nothing = np.where(found + drawn > 0, 0.0, np.nan)
+    both = precision + sensitivity
+    return np.where(both > 0, 2 * precision * sensitivity / np.where(both > 0, both, 1), nothing)
+
+
+def interval(values: dict[str, Values]) -> tuple[Scores, Scores]:
+    """Give the lower and the upper end of each score's interval; NaN where a score has no value."""
+    pairs = [ends(values[name]) for name in values]
+    low, high = (dict(zip(values, side, strict=True)) for side in zip(*pairs, strict=True))
+    return Scores(**low), Scores(**high)
+
+
+def ends(values: Values) -> tuple[float, float]:
+    """Give the lower and the upper end of one score's interval; NaN where it has no value."""
+    known = values[~np.isnan(values)]
+    if not known.size:
+        return float("nan"), float("nan")
+    low, high = np.quantile(known, TAILS)
+    return float(low), float(high)

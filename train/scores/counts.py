@@ -1,0 +1,59 @@
+"""What scores of a vessel map are computed from: its probabilities and its centrelines, counted."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from retinagan.train.scores.centreline import Centreline
+from retinagan.train.scores.metrics import LEVELS, Histogram, Scores, level_of
+
+
+@dataclass(frozen=True)
+class MapCounts:
+    """All that scores need of one map, or of several pooled, in one region.
+
+    Attributes
+    ----------
+    histogram : Histogram
+        Of the probabilities.
+    threshold : float
+        Probability from which on a pixel is a vessel.
+    centreline : Centreline
+        Of the map cut at the threshold.
+    """
+
+    histogram: Histogram
+    threshold: float
+    centreline: Centreline
+
+    @classmethod
+    def of(
+        cls,
+        probability: NDArray[np.float32],
+        truth: NDArray[np.bool_],
+        threshold: float,
+        region: NDArray[np.bool_] | None = None,
+    ) -> MapCounts:
+        """Count one map against an expert's, inside a region if given; all arrays (H, W)."""
+        histogram = Histogram.of(probability, truth, region)
+        vessels = np.rint(probability.astype(np.float64) * LEVELS) >= level_of(threshold)
+        if region is not None:
+            vessels, truth = vessels & region, truth & region
+        return cls(histogram, threshold, Centreline.of(vessels, truth))
+
+    @classmethod
+    def pooled(cls, counts: list[MapCounts]) -> MapCounts:
+        """All pixels of several maps cut at the same threshold."""
+        return cls(
+            Histogram.pooled(one.histogram for one in counts),
+            counts[0].threshold,
+            Centreline.pooled(one.centreline for one in counts),
+        )
+
+    def scores(self) -> Scores:
+        """Score the map."""
+        return dataclasses.replace(self.histogram.scores(self.threshold), cldice=self.centreline.cldice())

@@ -1,0 +1,179 @@
+"""Where vessel maps to be scored come from: a model file, a checkpoint, or a folder of maps."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field
+from glob import escape
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from retinagan.runtime.errors import ImageError, ModelError
+from retinagan.runtime.images.reading import SUFFIXES, read_image
+from retinagan.runtime.segmenter import Segmenter
+from retinagan.runtime.steps.patches import PatchGrid
+from retinagan.runtime.steps.prepare import prepare
+from retinagan.runtime.steps.segment import PatchBuffers, cut_patches, regroup
+from retinagan.runtime.steps.timing import StageClock
+from retinagan.train.data.images import LabelledImage
+from retinagan.train.nets.checkpoint import Checkpoint, load_checkpoint
+
+MAP_SUFFIXES = ("_probability", "_vessels", "")
+"""Endings of a map's stem after its image's, in order of preference; the first two are `retina-run`'s."""
+
+Predict = Callable[[LabelledImage], NDArray[np.float32]]
+"""From an image to its probability map (H, W), in [0, 1]."""
+
+
+@dataclass(frozen=True)
+class Predictor:
+    """A source of probability maps.
+
+    Attributes
+    ----------
+    predict : callable
+        From a `LabelledImage` to its probability map.
+    threshold : float or None
+        The source's own operating threshold, if it has one.
+    description : str
+        For people.
+    resources : context manager
+        Frees what the source holds.
+    record : mapping
+        What the source says of its training, if anything.
+    """
+
+    predict: Predict
+    threshold: float | None
+    description: str
+    resources: AbstractContextManager[object]
+    record: Mapping[str, Any] = field(default_factory=dict)
+
+    def trained_on(self, data: str, name: str) -> bool:
+        """Whether the source says that an image of a dataset, each by its name, was among its training's."""
+        names = [*self.record.get("training_images", ()), *self.record.get("held_out_images", ())]
+        return self.record.get("data") == data and name in names
+
+
+def open_predictor(source: str | Path, threads: int | None = None) -> Predictor:
+    """Open a source of maps by what it is.
+
+    Parameters
+    ----------
+    source : str or path
+        A folder of maps, a checkpoint (`.pt`), or what `Segmenter` takes: an ONNX file or a bundled name.
+    threads : int, optional
+        CPU threads; all if left out.
+
+    Raises
+    ------
+    ModelError, EngineError
+        If the model cannot be loaded.
+    """
+    path = Path(source)
+    if path.is_dir():
+        return Predictor(lambda image: read_map(path, image), None, f"maps in {path}", nullcontext())
+    if path.suffix == ".pt":
+        return checkpoint_predictor(load_checkpoint(path), str(path), threads)
+    segmenter = Segmenter(str(source), threads=threads)
+    return Predictor(
+        lambda image: segmenter(image.image).probability,
+        segmenter.spec.threshold,
+        f"{source}, {segmenter.engine}",
+        segmenter,
+        segmenter.spec.training,
+    )
+
+
+def use_threads(threads: int) -> None:
+    """Let torch use that many CPU threads.
+
+    Raises
+    ------
+    ValueError
+        If the number is below 1, which torch refuses with an error of no kind that a command expects.
+    """
+    if threads < 1:
+        raise ValueError(f"--threads {threads}: expected a whole number from 1")
+    torch.set_num_threads(threads)
+
+
+def checkpoint_predictor(checkpoint: Checkpoint, name: str, threads: int | None = None) -> Predictor:
+    """Predict with a checkpoint's generator in torch, without exporting it."""
+    if threads is not None:
+        use_threads(threads)
+    return Predictor(
+        lambda image: probability_map(checkpoint, image.image),
+        checkpoint.threshold,
+        f"{name}, torch {torch.__version__}",
+        nullcontext(),
+        checkpoint.record,
+    )
+
+
+@torch.inference_mode()
+def probability_map(checkpoint: Checkpoint, image: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Probability of vessel at native size, (H, W) float32, 0 outside the ROI, in `Segmenter`'s steps.
+
+    Parameters
+    ----------
+    checkpoint : Checkpoint
+        Generator, preprocessing and tiling.
+    image : (H, W, 3) uint8
+        RGB.
+
+    Raises
+    ------
+    NoRetinaError
+        If the image shows no retina.
+    """
+    prepared = prepare(image, checkpoint.preprocessing)
+    grid = PatchGrid(
+        checkpoint.preprocessing.working_size, checkpoint.tiling.patch, checkpoint.tiling.overlap
+    )
+    clock = StageClock()
+    batch = cut_patches(prepared, grid, checkpoint.network_input, PatchBuffers(grid), clock)
+    logits = checkpoint.generator(torch.from_numpy(batch.image), torch.from_numpy(batch.roi))
+    batch.probability[:] = torch.sigmoid(logits).numpy()
+    return regroup(batch, prepared, grid, 0.5, clock).probability
+
+
+def read_map(folder: Path, image: LabelledImage) -> NDArray[np.float32]:
+    """Read the map of an image from a folder: `<name>_probability.png`, `<name>_vessels.png` or `<name>.png`.
+
+    Returns
+    -------
+    (H, W) float32
+        In [0, 1]: 16-bit files over 65535, 8-bit ones over 255.
+
+    Raises
+    ------
+    ModelError
+        If there is no map, it cannot be read, or its size is not the image's.
+    """
+    names = [f"{image.name}{ending}" for ending in MAP_SUFFIXES]
+    found = [path for name in names for path in sorted(folder.glob(f"{escape(name)}.*")) if _is_image(path)]
+    if not found:
+        raise ModelError(f"{folder}: no map of {image.name}; expected one of {', '.join(names)} as .png")
+    try:
+        pixels = read_image(found[0])
+    except ImageError as error:
+        raise ModelError(f"{found[0]}: {error}") from error
+    if pixels.ndim == 3:
+        pixels = pixels[..., 1]
+    if pixels.shape != image.truth.shape:
+        raise ModelError(
+            f"{found[0]}: {pixels.shape[1]}x{pixels.shape[0]} pixels, but {image.name} "
+            f"has {image.truth.shape[1]}x{image.truth.shape[0]}"
+        )
+    values: NDArray[np.float32] = pixels.astype(np.float32) / np.float32(np.iinfo(pixels.dtype).max)
+    return values
+
+
+def _is_image(path: Path) -> bool:
+    return path.suffix.lower() in SUFFIXES
