@@ -119,10 +119,9 @@ def cut_otherwise(path: Path, folder: Path, side: int) -> Path:
 def engine_alone(adapter: EngineAdapter, frame: np.ndarray) -> Callable[[], object]:
     """Give a function that runs the engine on a frame's patches and does nothing else."""
     spec = adapter.spec
-    grid = PatchGrid(spec.preprocessing.working_size, spec.tiling.patch, spec.tiling.overlap)
-    batch = cut_patches(
-        prepare(frame, spec.preprocessing), grid, spec.network_input, PatchBuffers(grid), StageClock()
-    )
+    prepared = prepare(frame, spec.preprocessing)
+    buffers = PatchBuffers(PatchGrid.of(len(prepared.roi), spec.tiling))
+    batch = cut_patches(prepared, spec.network_input, buffers, StageClock())
     return lambda: adapter.infer(batch.image, batch.roi, batch.probability)
 
 

@@ -101,12 +101,13 @@ def _purpose(spec: ModelSpec) -> str:
 
 
 def _input(spec: ModelSpec) -> str:
-    tiling, size = spec.tiling, spec.preprocessing.working_size
+    tiling, before = spec.tiling, spec.preprocessing
     overlap = f", {tiling.overlap:.0%} overlapping" if tiling.overlap else ""
-    return (
-        f"the retina at {size} x {size} pixels in patches of {tiling.patch}{overlap}; "
-        f"a vessel from probability {spec.threshold:.3f} on"
-    )
+    scale = f"{before.working_size} x {before.working_size} pixels"
+    if before.pixels_per_degree is not None:
+        scale = f"{before.pixels_per_degree:g} pixels per degree ({before.field_of_view:g} degrees assumed)"
+    patches = "as one patch" if tiling.patch is None else f"in patches of {tiling.patch}"
+    return f"the retina at {scale} {patches}{overlap}; a vessel from probability {spec.threshold:.3f} on"
 
 
 def _proof_lines(spec: ModelSpec) -> list[tuple[str, str]]:

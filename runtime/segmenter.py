@@ -19,6 +19,7 @@ from retinagan.runtime.retina.find import find_retina
 from retinagan.runtime.retina.still import StillRetina
 from retinagan.runtime.steps.patches import PatchGrid
 from retinagan.runtime.steps.prepare import prepare
+from retinagan.runtime.steps.scale import check_field_of_view
 from retinagan.runtime.steps.segment import BufferPool, Segmentation, cut_patches, regroup
 from retinagan.runtime.steps.timing import StageClock
 from retinagan.runtime.stream.stages import FrameSteps
@@ -51,6 +52,9 @@ class Segmenter:
         Probability from which on a pixel is a vessel, 0 to 1, instead of the spec's.
     overlap : float, optional
         Share of a patch's side that it has in common with the next, 0 to 0.9, instead of the spec's.
+    field_of_view : float, optional
+        The camera's angle in degrees, 10 to 220, by which the working square is found; the spec's assumption
+        if left out. A call may give another for its frame. A model of a fixed working size does not use it.
 
     Attributes
     ----------
@@ -60,7 +64,7 @@ class Segmenter:
     Raises
     ------
     ImageError
-        If the colour order is unknown.
+        If the colour order is unknown, or the field of view out of range.
     ModelError
         If the model is unknown, broken or not what its spec says, or an option is out of range.
     EngineError
@@ -77,7 +81,10 @@ class Segmenter:
         threads: int | None = None,
         threshold: float | None = None,
         overlap: float | None = None,
+        field_of_view: float | None = None,
     ) -> None:
+        if field_of_view is not None:
+            check_field_of_view(field_of_view)
         spare_opencv_threads()
         as_rgb8(np.zeros((1, 1), np.uint8), color)  # refuses an unknown order now, not at the first frame
         path = find_model(model)
@@ -89,9 +96,8 @@ class Segmenter:
         except ModelError:
             self._adapter.close()
             raise
-        tiling = self.spec.tiling
-        self._grid = PatchGrid(self.spec.preprocessing.working_size, tiling.patch, tiling.overlap)
-        self._buffers = BufferPool(self._grid)
+        self._field_of_view = field_of_view
+        self._buffers = BufferPool()
 
     @property
     def engine(self) -> str:
@@ -103,13 +109,15 @@ class Segmenter:
         """Why "auto" took this engine and no better one, in one line; empty if it was asked for by name."""
         return self._adapter.selection
 
-    def __call__(self, frame: NDArray[Any]) -> Segmentation:
+    def __call__(self, frame: NDArray[Any], field_of_view: float | None = None) -> Segmentation:
         """Segment one frame.
 
         Parameters
         ----------
         frame : (H, W, 3) or (H, W) array
             uint8 or uint16 fundus image, in the segmenter's colour order or grey.
+        field_of_view : float, optional
+            The camera's angle in degrees for this frame; the segmenter's own if left out.
 
         Returns
         -------
@@ -125,12 +133,14 @@ class Segmenter:
         self._adapter.check_open()
         clock = StageClock()
         # RGB, ROI mask, square round the retina's disc, working size, equalization
-        prepared = prepare(frame, self.spec.preprocessing, self._color, clock)
-        with self._buffers.lent() as buffers:
-            batch = cut_patches(prepared, self._grid, self.spec.network_input, buffers, clock)
+        angle = self._field_of_view if field_of_view is None else field_of_view
+        prepared = prepare(frame, self.spec.preprocessing, self._color, clock, field_of_view=angle)
+        grid = PatchGrid.of(len(prepared.roi), self.spec.tiling)
+        with self._buffers.lent(grid) as buffers:
+            batch = cut_patches(prepared, self.spec.network_input, buffers, clock)
             with clock.stage("infer"):
                 self._adapter.infer(batch.image, batch.roi, batch.probability)
-            return regroup(batch, prepared, self._grid, self.spec.threshold, clock)
+            return regroup(batch, prepared, self.spec.threshold, clock)
 
     def stream(
         self,
@@ -200,8 +210,12 @@ class Segmenter:
 
     def warmup(self) -> None:
         """Run the engine once on empty patches, so that the first frame takes no longer than the rest."""
-        side = self.spec.tiling.patch
-        shape = (len(self._grid), 1, side, side)
+        spec, angle = self.spec, self._field_of_view
+        preprocessing = spec.preprocessing
+        if angle is not None:
+            preprocessing = replace(preprocessing, field_of_view=angle)
+        grid = PatchGrid.of(preprocessing.usual_size, spec.tiling)
+        shape, side = (len(grid), 1, grid.side, grid.side), grid.side
         self._adapter.infer(np.zeros((shape[0], 3, side, side), np.float32), np.ones(shape, np.float32))
 
     def close(self) -> None:
@@ -212,7 +226,7 @@ class Segmenter:
         self._adapter.check_open()
         options = StreamOptions(policy, queue)
         find = StillRetina() if reuse_roi else find_retina
-        return FrameSteps(self._adapter, self.spec, self._grid, self._color, find), options
+        return FrameSteps(self._adapter, self.spec, self._color, find, self._field_of_view), options
 
     def __enter__(self) -> "Segmenter":
         return self

@@ -3,12 +3,11 @@
 import threading
 
 import numpy as np
-from tiny_model import PATCH, WORKING_SIZE, tiny_spec
+from tiny_model import tiny_spec
 
 from retinagan.runtime.engines.base import EngineAdapter
 from retinagan.runtime.errors import EngineError
 from retinagan.runtime.retina.find import Disc, Retina
-from retinagan.runtime.steps.patches import PatchGrid
 from retinagan.runtime.stream.stages import FrameSteps
 
 PATIENCE = 20.0  # seconds after which a test that waits for another thread has failed
@@ -60,7 +59,7 @@ def whole_frame(image: np.ndarray) -> Retina:
 
 
 def gated_steps(engine: EngineAdapter, find=whole_frame) -> FrameSteps:
-    return FrameSteps(engine, engine.spec, PatchGrid(WORKING_SIZE, PATCH), "rgb", find)
+    return FrameSteps(engine, engine.spec, "rgb", find)
 
 
 def numbered_frame(number: int, side: int = 48) -> np.ndarray:

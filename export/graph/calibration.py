@@ -188,7 +188,7 @@ def _patches(session: Any, spec: ModelSpec, path: Path) -> Iterator[_Patch]:
 def _side(spec: ModelSpec) -> int:
     """Give the side of calibration's patches: a quarter of the working square, as the paper cuts it."""
     divisor = spec.network_input.divisor
-    return max(divisor, spec.preprocessing.working_size // 4 // divisor * divisor)
+    return max(divisor, spec.preprocessing.usual_size // 4 // divisor * divisor)
 
 
 def _cache_path(key: dict[str, Any]) -> Path:

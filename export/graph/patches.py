@@ -37,7 +37,7 @@ def patches_of(
     """
     prepared = prepare(frame, spec.preprocessing)
     tiling = spec.tiling if side is None else Tiling(side, 0.0)
-    grid = PatchGrid(spec.preprocessing.working_size, tiling.patch, tiling.overlap)
+    grid = PatchGrid.of(len(prepared.roi), tiling)
     indices = grid.with_roi(prepared.roi)
     image = image_tensor(grid.split(prepared.image, indices), spec.network_input)
     return Patches(image, roi_tensor(grid.split(prepared.roi, indices)))

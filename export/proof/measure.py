@@ -15,11 +15,9 @@ from retinagan.export.proof.images import ProofImage, named
 from retinagan.runtime.engines import EngineAdapter
 from retinagan.runtime.errors import ImageError
 from retinagan.runtime.model.spec import ModelSpec
-from retinagan.runtime.steps.patches import PatchGrid
 from retinagan.runtime.steps.prepare import Prepared, prepare
 from retinagan.runtime.steps.rim import with_rim
-from retinagan.runtime.steps.segment import PatchBuffers, cut_patches, regroup
-from retinagan.runtime.steps.timing import StageClock
+from retinagan.runtime.steps.segment import Network, segment_square
 
 if TYPE_CHECKING:
     from retinagan.train.scores.metrics import Histogram
@@ -94,11 +92,7 @@ def measure(
 
 def probability_map(adapter: EngineAdapter, prepared: Prepared, spec: ModelSpec) -> NDArray[np.float32]:
     """Give the probability of a prepared frame at its own size, (H, W), as `Segmenter` gives it."""
-    clock = StageClock()
-    grid = PatchGrid(spec.preprocessing.working_size, spec.tiling.patch, spec.tiling.overlap)
-    batch = cut_patches(prepared, grid, spec.network_input, PatchBuffers(grid), clock)
-    adapter.infer(batch.image, batch.roi, batch.probability)
-    return regroup(batch, prepared, grid, spec.threshold, clock).probability
+    return segment_square(prepared, spec.tiling, Network(adapter.infer, spec.network_input)).probability
 
 
 def record_of(

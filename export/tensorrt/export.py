@@ -122,7 +122,7 @@ def export_engine(
     build = _engine_build(options, trt, gpu, spec, source)
     with steps.step(f"build by {options.engine} {build.version}") as results:
         plan = EnginePlan(
-            source, spec.precision, build.batch, spec.tiling.patch, timing_cache_path(build, options)
+            source, spec.precision, build.batch, spec.usual_patch, timing_cache_path(build, options)
         )
         content = build_engine(trt, plan, lambda share, phase: steps.update(f"{share:4.0%} {phase}"))
         results.append(f"{len(content) / 1e6:.2f} MB")
@@ -223,9 +223,8 @@ def _engine_build(
 
 def default_batch(spec: ModelSpec) -> tuple[int, int, int]:
     """Give the batches that one image makes: patches without retina are left out, so from one patch on."""
-    tiling = spec.tiling
-    patches = len(PatchGrid(spec.preprocessing.working_size, tiling.patch, tiling.overlap))
-    most = min(patches, max(1, PIXELS_PER_RUN // tiling.patch**2))
+    patches = len(PatchGrid.of(spec.preprocessing.usual_size, spec.tiling))
+    most = min(patches, max(1, PIXELS_PER_RUN // spec.usual_patch**2))
     return (1, most, most)
 
 

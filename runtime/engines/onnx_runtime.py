@@ -145,7 +145,7 @@ def _provider_options(device: str, spec: ModelSpec) -> list[tuple[str, dict[str,
     if device != "cpu":
         providers.insert(0, (_PROVIDERS["cuda"], _CUDA_OPTIONS))
     if device == "tensorrt":
-        side = spec.tiling.patch
+        side = spec.usual_patch
         most = max(1, PIXELS_PER_RUN // side**2)
         shapes = {
             f"trt_profile_{name}_shapes": f"image:{count}x3x{side}x{side},roi:{count}x1x{side}x{side}"

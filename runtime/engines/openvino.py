@@ -122,8 +122,8 @@ class _Compiled:
 
 def _only_shape(spec: ModelSpec) -> Shape | None:
     """Give the shape that all images of a frame have if one patch holds the whole square, else None."""
-    side = spec.tiling.patch
-    return (1, 3, side, side) if side == spec.preprocessing.working_size else None
+    side = spec.usual_patch
+    return (1, 3, side, side) if side == spec.preprocessing.usual_size else None
 
 
 def _import_openvino() -> Any:

@@ -7,6 +7,7 @@ artefact is loaded. An ONNX file repeats it, without the hash, in its own metada
 import dataclasses
 import hashlib
 import json
+import math
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -17,11 +18,17 @@ from retinagan.runtime.atomic import written_atomically
 from retinagan.runtime.errors import ModelError
 from retinagan.runtime.model.fields import FieldError, check_fields, described, from_mapping, shown
 
-FORMAT = 1
-"""The number of the spec's format; a reader refuses a newer one."""
+FORMAT = 2
+"""The number of the spec's format; a reader takes earlier ones, and refuses a newer one.
+
+Format 1 knows a fixed working size alone.
+"""
 
 METADATA_KEY = "retinagan.spec"
 """The key of an ONNX file's metadata under which its spec stands."""
+
+
+_WORKING_SIZE = 512
 
 
 class UnverifiedModelWarning(UserWarning):
@@ -30,19 +37,83 @@ class UnverifiedModelWarning(UserWarning):
 
 @dataclass(frozen=True)
 class Preprocessing:
-    """How an image is brought to the form that the network was trained on."""
+    """How an image is brought to the form that the network was trained on.
+
+    The working scale is one of two: `pixels_per_degree`, from which the square follows by the camera's field
+    of view, or `working_size`, the square's side whatever the camera.
+    """
 
     method: str = field(
         default="ace",
         metadata=described("equalization of the cropped image", choices=("ace", "clahe", "none")),
     )
     alpha: float = field(default=5.0, metadata=described("slope of ACE", low=1.0, high=255.0))
-    working_size: int = field(
-        default=512, metadata=described("side in pixels of the square round the retina", low=32, high=8192)
+    working_size: int | None = field(
+        default=None,
+        metadata=described(
+            "side in pixels of the square round the retina; 512 unless pixels_per_degree says it",
+            low=32,
+            high=8192,
+        ),
+    )
+    pixels_per_degree: float | None = field(
+        default=None,
+        metadata=described(
+            "density of the square in pixels per degree of the field of view",
+            low=1.0,
+            high=200.0,
+            required=False,
+        ),
+    )
+    field_of_view: float = field(
+        default=45.0,
+        metadata=described(
+            "degrees assumed for the retina's disc where the camera's angle is not known",
+            low=10.0,
+            high=220.0,
+            required=False,
+        ),
+    )
+    size_multiple: int = field(
+        default=32,
+        metadata=described(
+            "number that divides the side of a square of pixels_per_degree", low=1, high=1024, required=False
+        ),
     )
 
     def __post_init__(self) -> None:
         check_fields(self)
+        if self.pixels_per_degree is None:
+            object.__setattr__(self, "working_size", self.working_size or _WORKING_SIZE)
+        elif self.working_size is not None:
+            raise FieldError(
+                "working_size",
+                f"got {self.working_size} beside pixels_per_degree {self.pixels_per_degree:g}; "
+                "expected one of the two",
+            )
+
+    @property
+    def fixed_size(self) -> int:
+        """The fixed working size in pixels.
+
+        Raises
+        ------
+        ModelError
+            If the size follows from the camera's field of view.
+        """
+        if self.working_size is None:
+            raise ModelError(
+                f"the working size is {self.pixels_per_degree:g} pixels per degree, not one fixed number"
+            )
+        return self.working_size
+
+    @property
+    def usual_size(self) -> int:
+        """The working size at the assumed field of view, in pixels: the fixed one where there is one."""
+        if self.pixels_per_degree is None:
+            return self.fixed_size
+        side = self.pixels_per_degree * self.field_of_view
+        return math.ceil(side / self.size_multiple) * self.size_multiple
 
 
 @dataclass(frozen=True)
@@ -69,7 +140,10 @@ class NetworkInput:
 class Tiling:
     """How the working square is cut into patches."""
 
-    patch: int = field(default=512, metadata=described("side of a patch in pixels", low=8, high=8192))
+    patch: int | None = field(
+        default=512,
+        metadata=described("side of a patch in pixels; null for the whole square", low=8, high=8192),
+    )
     overlap: float = field(
         default=0.0,
         metadata=described("share of a patch's side that it has in common with the next", low=0.0, high=0.9),
@@ -150,7 +224,14 @@ class ModelSpec:
     def __post_init__(self) -> None:
         check_fields(self)
         patch, size, divisor = self.tiling.patch, self.preprocessing.working_size, self.network_input.divisor
-        if patch > size:
+        multiple = self.preprocessing.size_multiple
+        if size is None and multiple % divisor:
+            raise FieldError(
+                "preprocessing.size_multiple", f"got {multiple}; expected a multiple of {divisor}"
+            )
+        if patch is None:
+            return
+        if size is not None and patch > size:
             problem = f"got {patch}; expected at most the working size, {size}"
             raise FieldError("tiling.patch", problem)
         if patch % divisor:
@@ -158,6 +239,11 @@ class ModelSpec:
             raise FieldError(
                 "tiling.patch", f"got {patch}; expected a multiple of {divisor}, such as {right}"
             )
+
+    @property
+    def usual_patch(self) -> int:
+        """Side of a patch in pixels; that of the whole square at the assumed field of view if none is set."""
+        return self.tiling.patch or self.preprocessing.usual_size
 
     @classmethod
     def from_json(cls, text: str | bytes, source: str | os.PathLike[str] = "spec") -> "ModelSpec":
@@ -265,10 +351,11 @@ def verify(artefact: str | os.PathLike[str], spec: ModelSpec) -> None:
 def _check_format(number: object) -> None:
     if isinstance(number, bool) or not isinstance(number, int) or number < 1:
         raise FieldError(
-            "format", f"got {shown(number)}; expected the number {FORMAT}: this is no model spec of retinagan"
+            "format",
+            f"got {shown(number)}; expected a number up to {FORMAT}: this is no model spec of retinagan",
         )
     if number > FORMAT:
-        problem = f"got {shown(number)}, written by a newer version; this one reads {FORMAT}"
+        problem = f"got {shown(number)}, written by a newer version; this one reads up to {FORMAT}"
         raise FieldError("format", f"{problem}: pip install --upgrade retinagan")
 
 

@@ -65,6 +65,8 @@ class SquareCrop:
         else:
             square = np.zeros((self.side, self.side, *image.shape[2:]), image.dtype)
             square[in_square] = image[in_image]
+        if self.side == self.working_size:
+            return np.ascontiguousarray(square)
         method = cv2.INTER_AREA if self.side > self.working_size else cv2.INTER_CUBIC
         size = (self.working_size, self.working_size)
         return np.asarray(cv2.resize(square, size, interpolation=method), image.dtype)
@@ -112,7 +114,7 @@ class SquareCrop:
         return in_image, in_square
 
 
-def square_crop(disc: Disc, shape: tuple[int, int], working_size: int) -> SquareCrop:
+def square_crop(disc: Disc, shape: tuple[int, int], working_size: int, side: int | None = None) -> SquareCrop:
     """Return the square round a disc.
 
     Parameters
@@ -123,6 +125,8 @@ def square_crop(disc: Disc, shape: tuple[int, int], working_size: int) -> Square
         The image's size, in pixels.
     working_size : int
         Side of the square after resizing, in pixels.
+    side : int, optional
+        Side of the square in the image's pixels; the disc's diameter if left out.
 
     Raises
     ------
@@ -130,7 +134,7 @@ def square_crop(disc: Disc, shape: tuple[int, int], working_size: int) -> Square
         If the disc lies outside the frame, or is wider than twice the frame's diagonal.
     """
     height, width = shape
-    side = int(np.ceil(2 * disc.radius)) + 1
+    side = int(np.ceil(2 * disc.radius)) + 1 if side is None else side
     left = round(disc.center_x - (side - 1) / 2)
     top = round(disc.center_y - (side - 1) / 2)
     if disc.radius > np.hypot(height, width):

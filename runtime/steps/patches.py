@@ -1,5 +1,7 @@
 """Cutting the working square into patches and regrouping it, blended where they overlap."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -8,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from retinagan.runtime.errors import ModelError
+from retinagan.runtime.model.spec import Tiling
 
 
 @dataclass(frozen=True)
@@ -22,7 +25,7 @@ class PatchGrid:
     size : int
         Side of the square in pixels.
     side : int
-        Side of a patch in pixels, at most `size`.
+        Side of a patch in pixels. A patch wider than the square is filled up with 0.
     overlap : float
         Share of a patch's side that it has in common with the next one, 0 to 0.9.
 
@@ -37,20 +40,29 @@ class PatchGrid:
     overlap: float = 0.0
 
     def __post_init__(self) -> None:
-        if not 1 <= self.side <= self.size:
-            raise ModelError(
-                f"patch side {self.side} does not fit; expected 1 to the square's side, {self.size}"
-            )
+        if self.side < 1:
+            raise ModelError(f"patch side {self.side}; expected a whole number from 1")
         if not 0.0 <= self.overlap <= 0.9:
             raise ModelError(
                 f"patch overlap {self.overlap} is out of range; expected 0 to 0.9 of a patch's side"
             )
 
+    @classmethod
+    def of(cls, size: int, tiling: Tiling) -> PatchGrid:
+        """Give the grid of a square as a spec tiles it; without a patch of its own the square is the patch.
+
+        Raises
+        ------
+        ModelError
+            If the overlap is out of range.
+        """
+        return cls(size, tiling.patch or size, tiling.overlap)
+
     @cached_property
     def starts(self) -> NDArray[np.intp]:
         """First pixels of the patches along one axis, ascending; the grid is the same in both axes."""
         step = max(1, round(self.side * (1.0 - self.overlap)))
-        last = self.size - self.side
+        last = max(self.size - self.side, 0)
         return np.array([*range(0, last, step), last], dtype=np.intp)
 
     @cached_property
@@ -103,6 +115,9 @@ class PatchGrid:
         if array.shape[:2] != (self.size, self.size):
             raise ValueError(f"got an array of shape {array.shape}; the grid cuts ({self.size}, {self.size})")
         side, origins = self.side, self.origins if indices is None else self.origins[indices]
+        if side > self.size:
+            missing = side - self.size
+            array = np.pad(array, [(0, missing), (0, missing)] + [(0, 0)] * (array.ndim - 2))
         patches = np.empty((len(origins), side, side, *array.shape[2:]), array.dtype)
         for patch, (top, left) in zip(patches, origins, strict=True):
             patch[...] = array[top : top + side, left : left + side]
@@ -137,8 +152,10 @@ class PatchGrid:
         if patches.shape != expected:
             raise ValueError(f"got patches of shape {patches.shape}; the grid regroups {expected}")
         across = len(self.starts)
-        if across * self.side == self.size:  # no pixel in two patches: nothing to blend
-            whole = np.zeros((self.size, self.size), np.float32)
+        if across * self.side == max(self.size, self.side):  # no pixel in two patches: nothing to blend
+            if across == 1:
+                return patches[0, : self.size, : self.size].copy() if len(patches) else self._nothing()
+            whole = self._nothing()
             for patch, (top, left) in zip(patches, self.origins[chosen], strict=True):
                 whole[top : top + self.side, left : left + self.side] = patch
             return whole
@@ -148,3 +165,6 @@ class PatchGrid:
             weight = np.outer(self.weights[index // across], self.weights[index % across])
             square[top : top + self.side, left : left + self.side] += weight * patch
         return square.astype(np.float32)
+
+    def _nothing(self) -> NDArray[np.float32]:
+        return np.zeros((self.size, self.size), np.float32)

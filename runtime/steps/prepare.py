@@ -12,6 +12,7 @@ from retinagan.runtime.model.spec import Preprocessing
 from retinagan.runtime.retina.find import Retina, find_retina
 from retinagan.runtime.steps.crop import SquareCrop, square_crop
 from retinagan.runtime.steps.equalize import equalize
+from retinagan.runtime.steps.scale import working_square
 from retinagan.runtime.steps.timing import StageClock
 
 FindRetina = Callable[[NDArray[np.uint8]], Retina]
@@ -31,12 +32,15 @@ class Prepared:
         Where the square lies in the frame; it brings maps back and cuts other images alike.
     retina : Retina
         The retina in the frame, at the frame's size.
+    field_of_view : float or None
+        Degrees that the disc was taken for; None where the working size is fixed.
     """
 
     image: NDArray[np.uint8]
     roi: NDArray[np.bool_]
     crop: SquareCrop
     retina: Retina
+    field_of_view: float | None = None
 
 
 def prepare(
@@ -45,6 +49,7 @@ def prepare(
     color: ColorOrder = "rgb",
     clock: StageClock | None = None,
     find: FindRetina = find_retina,
+    field_of_view: float | None = None,
 ) -> Prepared:
     """Find the retina, cut the square round it to the working size, and equalize it.
 
@@ -60,19 +65,23 @@ def prepare(
         Counts the stages "roi", "crop" and "equalize".
     find : callable
         Finds the retina in an RGB image, as `find_retina` does.
+    field_of_view : float, optional
+        Degrees of the retina's disc, 10 to 220; what `options` assumes if left out.
 
     Raises
     ------
     ImageError
-        If the frame's dtype or shape is wrong; `NoRetinaError` if it shows no retina.
+        If the frame's dtype or shape is wrong, or the field of view out of range; `NoRetinaError` if it
+        shows no retina.
     """
     clock = clock or StageClock()
     with clock.stage("roi"):
         image = as_rgb8(frame, color)
         retina = find(image)
     with clock.stage("crop"):
-        crop = square_crop(retina.disc, retina.mask.shape, options.working_size)
+        working = working_square(options, retina.disc, field_of_view)
+        crop = square_crop(retina.disc, retina.mask.shape, working.size, working.side)
         square, roi = crop.cut(image), crop.cut_mask(retina.mask)
     with clock.stage("equalize"):
         equalized = equalize(square, roi, options)
-    return Prepared(equalized, roi, crop, retina)
+    return Prepared(equalized, roi, crop, retina, working.field_of_view)

@@ -1,7 +1,7 @@
 """A prepared frame's steps round the engine: patches to run it on, and its maps made a segmentation."""
 
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -9,12 +9,24 @@ from types import MappingProxyType
 import numpy as np
 from numpy.typing import NDArray
 
-from retinagan.runtime.model.spec import NetworkInput
+from retinagan.runtime.model.spec import NetworkInput, Tiling
 from retinagan.runtime.steps.patches import PatchGrid
 from retinagan.runtime.steps.prepare import Prepared
 from retinagan.runtime.steps.rim import spread_over_rim, with_rim
 from retinagan.runtime.steps.tensors import image_tensor, roi_tensor
 from retinagan.runtime.steps.timing import StageClock
+
+Infer = Callable[[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]], object]
+"""Runs a network: takes normalised patches (N, 3, side, side) and their ROI (N, 1, side, side), and writes
+the probability (N, 1, side, side) into its third argument, as `EngineAdapter.infer` does."""
+
+
+@dataclass(frozen=True)
+class Network:
+    """What runs a network, and how the patches that it takes are normalised."""
+
+    infer: Infer
+    input: NetworkInput
 
 
 @dataclass(frozen=True)
@@ -31,12 +43,18 @@ class Segmentation:
         True inside the retina and on its rim.
     seconds : mapping of str to float
         Wall time of the stages "roi", "crop", "equalize", "patches", "infer" and "regroup".
+    field_of_view : float or None
+        Degrees that the retina's disc was taken for; None where the model has a fixed working size.
+    working_size : int
+        Side in pixels of the square that the network saw.
     """
 
     probability: NDArray[np.float32]
     vessels: NDArray[np.bool_]
     roi: NDArray[np.bool_]
     seconds: Mapping[str, float]
+    field_of_view: float | None = None
+    working_size: int = 0
 
 
 class PatchBuffers:
@@ -44,12 +62,15 @@ class PatchBuffers:
 
     Attributes
     ----------
+    grid : PatchGrid
+        What they are for.
     image : (N, 3, side, side) float32 array
     roi, probability : (N, 1, side, side) float32 arrays
         N is the number of patches of the whole grid.
     """
 
     def __init__(self, grid: PatchGrid) -> None:
+        self.grid = grid
         count, side = len(grid), grid.side
         self.image = np.full((count, 3, side, side), 0, np.float32)
         self.roi = np.full((count, 1, side, side), 0, np.float32)
@@ -59,31 +80,29 @@ class PatchBuffers:
 class BufferPool:
     """Buffers that wait for their next frame: as many as there ever were frames at work at once.
 
-    Parameters
-    ----------
-    grid : PatchGrid
-        What the buffers are for.
+    Buffers fit one grid. Where frames differ in their grids, those of the last one wait and others are freed.
     """
 
-    def __init__(self, grid: PatchGrid) -> None:
-        self._grid = grid
+    def __init__(self) -> None:
         self._idle: deque[PatchBuffers] = deque()
 
-    def take(self) -> PatchBuffers:
-        """Give buffers that nobody uses, new ones if need be; from any thread."""
+    def take(self, grid: PatchGrid) -> PatchBuffers:
+        """Give buffers for a grid that nobody uses, new ones if need be; from any thread."""
         try:
-            return self._idle.pop()
+            while (buffers := self._idle.pop()).grid != grid:
+                pass
+            return buffers
         except IndexError:
-            return PatchBuffers(self._grid)
+            return PatchBuffers(grid)
 
     def give_back(self, buffers: PatchBuffers) -> None:
         """Keep buffers for another frame."""
         self._idle.append(buffers)
 
     @contextmanager
-    def lent(self) -> Iterator[PatchBuffers]:
-        """Give buffers until the block ends."""
-        buffers = self.take()
+    def lent(self, grid: PatchGrid) -> Iterator[PatchBuffers]:
+        """Give buffers for a grid until the block ends."""
+        buffers = self.take(grid)
         try:
             yield buffers
         finally:
@@ -96,6 +115,8 @@ class PatchBatch:
 
     Attributes
     ----------
+    grid : PatchGrid
+        How the working square is cut.
     indices : (N,) int array
         Which patches of the grid they are.
     image : (N, 3, side, side) float32 array
@@ -106,6 +127,7 @@ class PatchBatch:
         Where the engine's result goes.
     """
 
+    grid: PatchGrid
     indices: NDArray[np.intp]
     image: NDArray[np.float32]
     roi: NDArray[np.float32]
@@ -113,16 +135,18 @@ class PatchBatch:
 
 
 def cut_patches(
-    prepared: Prepared, grid: PatchGrid, options: NetworkInput, buffers: PatchBuffers, clock: StageClock
+    prepared: Prepared, options: NetworkInput, buffers: PatchBuffers, clock: StageClock
 ) -> PatchBatch:
     """Cut the equalized square and its ROI into the engine's patches, which lie in `buffers`.
 
     Counts the stage "patches".
     """
+    grid = buffers.grid
     with clock.stage("patches"):
         indices = grid.with_roi(prepared.roi)
         used = slice(len(indices))
         return PatchBatch(
+            grid,
             indices,
             image_tensor(grid.split(prepared.image, indices), options, buffers.image[used]),
             roi_tensor(grid.split(prepared.roi, indices), buffers.roi[used]),
@@ -130,18 +154,48 @@ def cut_patches(
         )
 
 
-def regroup(
-    batch: PatchBatch, prepared: Prepared, grid: PatchGrid, threshold: float, clock: StageClock
-) -> Segmentation:
+def regroup(batch: PatchBatch, prepared: Prepared, threshold: float, clock: StageClock) -> Segmentation:
     """Put the patches' probability back together and in its place in the frame; all arrays are new.
 
     Counts the stage "regroup".
     """
     with clock.stage("regroup"):
-        square = grid.regroup(batch.probability[:, 0], batch.indices)
+        square = batch.grid.regroup(batch.probability[:, 0], batch.indices)
         roi = with_rim(prepared.retina, prepared.crop)
         spread = spread_over_rim(square, prepared.roi, prepared.retina, prepared.crop)
         probability = prepared.crop.restore(spread)
         np.copyto(probability, 0, where=~roi)
         vessels = roi & (probability >= threshold)
-    return Segmentation(probability, vessels, roi, MappingProxyType(clock.seconds))
+    size = len(prepared.roi)
+    return Segmentation(
+        probability, vessels, roi, MappingProxyType(clock.seconds), prepared.field_of_view, size
+    )
+
+
+def segment_square(
+    prepared: Prepared,
+    tiling: Tiling,
+    network: Network,
+    threshold: float = 0.5,
+    clock: StageClock | None = None,
+) -> Segmentation:
+    """Cut the prepared square into patches, run the network on them, and regroup its maps in the frame.
+
+    Parameters
+    ----------
+    prepared : Prepared
+        By `prepare`.
+    tiling : Tiling
+        How the square is cut.
+    network : Network
+    threshold : float
+        Pixels at or above this probability count as vessel.
+    clock : StageClock, optional
+        Counts the stages "patches", "infer" and "regroup".
+    """
+    clock = clock or StageClock()
+    buffers = PatchBuffers(PatchGrid.of(len(prepared.roi), tiling))
+    batch = cut_patches(prepared, network.input, buffers, clock)
+    with clock.stage("infer"):
+        network.infer(batch.image, batch.roi, batch.probability)
+    return regroup(batch, prepared, threshold, clock)

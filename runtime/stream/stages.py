@@ -56,40 +56,49 @@ class FrameSteps:
         Where the network runs.
     spec : ModelSpec
         What is done before and after.
-    grid : PatchGrid
-        The spec's patches.
     color : {"rgb", "bgr"}
         The order of the frames' channels.
     find : callable
         Finds the retina, as `find_retina` does.
+    field_of_view : float, optional
+        The camera's angle in degrees; what the spec assumes if left out.
     """
 
     def __init__(
         self,
         adapter: EngineAdapter,
         spec: ModelSpec,
-        grid: PatchGrid,
         color: ColorOrder,
         find: FindRetina,
+        field_of_view: float | None = None,
     ) -> None:
         self._adapter = adapter
         self._spec = spec
-        self._grid = grid
         self._color = color
         self._find = find
-        self._pool = BufferPool(grid)
-        for buffers in [self._pool.take() for _ in range(_STAGES)]:  # now, so that memory stays as it is
-            self._pool.give_back(buffers)
+        self._field_of_view = field_of_view
+        self._pool = BufferPool()
+        if spec.preprocessing.working_size is not None:  # now, so that memory stays as it is
+            grid = PatchGrid.of(spec.preprocessing.working_size, spec.tiling)
+            for buffers in [self._pool.take(grid) for _ in range(_STAGES)]:
+                self._pool.give_back(buffers)
         self._engine_failures = 0
 
     def prepare(self, passing: Passing) -> None:
         """Find the retina, cut its square, equalize it and cut the patches."""
         spec = self._spec
         with _error_noted(passing):
-            prepared = prepare(passing.frame, spec.preprocessing, self._color, passing.clock, self._find)
-            buffers = self._pool.take()
+            prepared = prepare(
+                passing.frame,
+                spec.preprocessing,
+                self._color,
+                passing.clock,
+                self._find,
+                self._field_of_view,
+            )
+            buffers = self._pool.take(PatchGrid.of(len(prepared.roi), spec.tiling))
             passing.prepared, passing.buffers = prepared, buffers
-            passing.batch = cut_patches(prepared, self._grid, spec.network_input, buffers, passing.clock)
+            passing.batch = cut_patches(prepared, spec.network_input, buffers, passing.clock)
 
     def infer(self, passing: Passing) -> None:
         """Run the engine.
@@ -122,9 +131,7 @@ class FrameSteps:
         passing.batch = passing.prepared = passing.buffers = None
         if batch is not None and prepared is not None and passing.error is None:
             with _error_noted(passing):
-                passing.segmentation = regroup(
-                    batch, prepared, self._grid, self._spec.threshold, passing.clock
-                )
+                passing.segmentation = regroup(batch, prepared, self._spec.threshold, passing.clock)
         if buffers is not None:
             self._pool.give_back(buffers)
 

@@ -39,7 +39,7 @@ def train(arguments: argparse.Namespace) -> int:
     folder.mkdir(parents=True, exist_ok=True)
     use_threads(arguments.threads or max((os.cpu_count() or 1) // workers.local_count, 1))
     data = _training_data(arguments, options, workers)
-    images = load_training_images(data.kept, options.preprocessing.working_size)
+    images = load_training_images(data.kept, options.preprocessing.fixed_size)
     trainer = Trainer(images, options, device, workers)
     resume(trainer, folder)
     validation = None

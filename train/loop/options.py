@@ -103,7 +103,7 @@ class TrainingOptions:
         if self.model not in MODELS:
             raise ValueError(f"unknown model {self.model!r}: expected one of {', '.join(MODELS)}")
         object.__setattr__(self, "widths", tuple(self.widths))
-        size, divisor = self.preprocessing.working_size, self.generator.divisor
+        size, divisor = self.preprocessing.fixed_size, self.generator.divisor
         if size % divisor:
             nearest = max(divisor, size - size % divisor)
             raise ValueError(f"--working-size {size}: expected a multiple of {divisor}, such as {nearest}")

@@ -155,7 +155,7 @@ def options_of(
     if arguments.init:
         checkpoint = load_checkpoint(find_checkpoint(arguments.init))
         net, before = checkpoint.generator.config, checkpoint.preprocessing
-    working_size = _given(arguments.working_size, before.working_size)
+    working_size = _given(arguments.working_size, before.fixed_size)
     parts = processes if arguments.accumulate is None else arguments.accumulate
     weights = {"pixel_weight": arguments.pixel_weight, "dice_weight": arguments.dice_weight}
     return TrainingOptions(

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from retinagan.runtime.errors import ImageError
-from retinagan.runtime.model.spec import NetworkInput, Preprocessing
-from retinagan.runtime.steps.patches import PatchGrid
+from retinagan.runtime.model.spec import NetworkInput, Preprocessing, Tiling
 from retinagan.runtime.steps.prepare import Prepared, prepare
-from retinagan.runtime.steps.segment import PatchBuffers, cut_patches, regroup
-from retinagan.runtime.steps.timing import StageClock
+from retinagan.runtime.steps.segment import Network, segment_square
 from retinagan.train.data.files import DataError, Sample
 from retinagan.train.data.images import LabelledImage, crop_for_training, load_labelled
 from retinagan.train.loop.losses import pixel_loss
@@ -22,6 +22,8 @@ from retinagan.train.scores.metrics import Histogram
 SCORES = ("auc", "dice", "threshold", "pixel")
 """What is told: of all pixels inside the FOV pooled, at native size, the AUC, and the largest Dice with its
 threshold; and the mean pixel loss, as in training, of whole images without augmentation."""
+
+_WHOLE = Tiling(patch=None)
 
 
 @dataclass(frozen=True)
@@ -59,7 +61,6 @@ class Validation:
         if every < 1:
             raise ValueError(f"--validation-every {every}: expected a whole number from 1")
         self._every, self._network_input = every, network_input
-        self._grid = PatchGrid(preprocessing.working_size, preprocessing.working_size)
         images, faults = [], []
         for sample in samples:
             try:
@@ -89,19 +90,23 @@ class Validation:
         return dict(zip(SCORES, values, strict=True))
 
     def _score(self, net: Generator, image: _HeldOut) -> tuple[float, Histogram]:
-        clock, device = StageClock(), next(net.parameters()).device
-        batch = cut_patches(image.prepared, self._grid, self._network_input, PatchBuffers(self._grid), clock)
-        roi = torch.from_numpy(batch.roi).to(device)
-        logits = net(torch.from_numpy(batch.image).to(device), roi)
-        loss = pixel_loss(logits, image.truth.to(device), roi)
-        batch.probability[:] = torch.sigmoid(logits.float()).cpu().numpy()
-        found = regroup(batch, image.prepared, self._grid, 0.5, clock).probability
-        return float(loss), Histogram.of(found, image.labelled.truth, image.labelled.fov)
+        device, losses = next(net.parameters()).device, []
+
+        def infer(
+            patches: NDArray[np.float32], inside: NDArray[np.float32], probability: NDArray[np.float32]
+        ) -> None:
+            roi = torch.from_numpy(inside).to(device)
+            logits = net(torch.from_numpy(patches).to(device), roi)
+            losses.append(float(pixel_loss(logits, image.truth.to(device), roi)))
+            probability[:] = torch.sigmoid(logits.float()).cpu().numpy()
+
+        found = segment_square(image.prepared, _WHOLE, Network(infer, self._network_input)).probability
+        return losses[0], Histogram.of(found, image.labelled.truth, image.labelled.fov)
 
 
 def _held_out(sample: Sample, preprocessing: Preprocessing) -> _HeldOut:
     labelled = load_labelled(sample)
-    truth = crop_for_training(labelled, preprocessing.working_size).truth
+    truth = crop_for_training(labelled, preprocessing.fixed_size).truth
     return _HeldOut(
         labelled, prepare(labelled.image, preprocessing), torch.from_numpy(truth)[None, None].contiguous()
     )

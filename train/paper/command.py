@@ -183,7 +183,7 @@ def _facts(
         images=images,
         iterations=arguments.iterations,
         batch=options.images,
-        patches=(options.preprocessing.working_size // options.patch) ** 2,
+        patches=(options.preprocessing.fixed_size // options.patch) ** 2,
         models=_place(out, page),
         machine=f"torch {torch.__version__}, {describe_cpu()}",
         progress=tuple(progress_models(out / PROGRESS_OF.name, arguments.iterations)),

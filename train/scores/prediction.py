@@ -16,10 +16,8 @@ from numpy.typing import NDArray
 from retinagan.runtime.errors import ImageError, ModelError
 from retinagan.runtime.images.reading import SUFFIXES, read_image
 from retinagan.runtime.segmenter import Segmenter
-from retinagan.runtime.steps.patches import PatchGrid
 from retinagan.runtime.steps.prepare import prepare
-from retinagan.runtime.steps.segment import PatchBuffers, cut_patches, regroup
-from retinagan.runtime.steps.timing import StageClock
+from retinagan.runtime.steps.segment import Network, segment_square
 from retinagan.train.data.images import LabelledImage
 from retinagan.train.nets.checkpoint import Checkpoint, load_checkpoint
 
@@ -133,14 +131,16 @@ def probability_map(checkpoint: Checkpoint, image: NDArray[np.uint8]) -> NDArray
         If the image shows no retina.
     """
     prepared = prepare(image, checkpoint.preprocessing)
-    grid = PatchGrid(
-        checkpoint.preprocessing.working_size, checkpoint.tiling.patch, checkpoint.tiling.overlap
-    )
-    clock = StageClock()
-    batch = cut_patches(prepared, grid, checkpoint.network_input, PatchBuffers(grid), clock)
-    logits = checkpoint.generator(torch.from_numpy(batch.image), torch.from_numpy(batch.roi))
-    batch.probability[:] = torch.sigmoid(logits).numpy()
-    return regroup(batch, prepared, grid, 0.5, clock).probability
+
+    def infer(
+        patches: NDArray[np.float32], roi: NDArray[np.float32], probability: NDArray[np.float32]
+    ) -> None:
+        logits = checkpoint.generator(torch.from_numpy(patches), torch.from_numpy(roi))
+        probability[:] = torch.sigmoid(logits).numpy()
+
+    network = Network(infer, checkpoint.network_input)
+
+    return segment_square(prepared, checkpoint.tiling, network).probability
 
 
 def read_map(folder: Path, image: LabelledImage) -> NDArray[np.float32]:

@@ -62,7 +62,7 @@ class TensorRtAdapter(EngineAdapter):
         if reasons := misfits(spec.engine):
             raise EngineError(f"{path} does not run here: {'; '.join(reasons)}. Build it here: {rebuild}")
         trt = import_tensorrt(spec.engine.builder)
-        self._side = spec.tiling.patch
+        self._side = spec.usual_patch
         self._engine = _LoadedEngine(trt, path, self._side, rebuild)
         # Also when the adapter is dropped, or the interpreter ends: CUDA's objects must go in order.
         self._free = weakref.finalize(self, self._engine.close)

@@ -80,8 +80,8 @@ FAULTS = {
     "replaced by another": (replaced_by_another, "the file was changed or cut"),
     "with another's spec": (with_another_spec, "the file was changed or cut"),
     "spec of a newer version": (
-        edited(format=2),
-        "format: got 2, written by a newer version; this one reads 1",
+        edited(format=3),
+        "format: got 3, written by a newer version; this one reads up to 2",
     ),
     "threshold out of range": (edited(threshold=1.5), "threshold: got 1.5; expected a number from 0 to 1"),
     "patch larger than all": (

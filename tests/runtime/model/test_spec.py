@@ -6,6 +6,7 @@ import hypothesis
 import hypothesis.strategies as st
 import numpy as np
 import pytest
+from tiny_model import tiny_spec
 
 from retinagan.runtime.errors import ModelError
 from retinagan.runtime.model.spec import (
@@ -91,7 +92,8 @@ def test_a_spec_cannot_be_changed():
         ({"gamma": 1}, "gamma: unknown key; known are engine, file, name, network_input"),
         (
             {"preprocessing__gamma": 1},
-            "preprocessing.gamma: unknown key; known are alpha, method, working_size",
+            "preprocessing.gamma: unknown key; known are alpha, field_of_view, method, "
+            "pixels_per_degree, size_multiple, working_size",
         ),
         ({"threshold": ...}, "threshold: missing; expected a number from 0 to 1 (probability from which"),
         ({"preprocessing": ...}, "preprocessing: missing; expected an object of keys and values"),
@@ -134,10 +136,13 @@ def test_a_spec_cannot_be_changed():
         ({"training": "DRIVE"}, 'training: got "DRIVE"; expected an object of keys and values'),
         ({"engine": 7}, "engine: got 7; expected an object of keys and values"),
         ({"engine__compute_capability": "new"}, 'engine.compute_capability: got "new"; expected a string'),
-        ({"format": 2}, "format: got 2, written by a newer version; this one reads 1: pip install --upgrade"),
-        ({"format": ...}, "format: got None; expected the number 1: this is no model spec of retinagan"),
-        ({"format": "1"}, 'format: got "1"; expected the number 1'),
-        ({"format": [10**400]}, f"format: got [1{'0' * 55}...; expected the number 1"),
+        (
+            {"format": 3},
+            "format: got 3, written by a newer version; this one reads up to 2: pip",
+        ),
+        ({"format": ...}, "format: got None; expected a number up to 2: this is no model spec of retinagan"),
+        ({"format": "1"}, 'format: got "1"; expected a number up to 2'),
+        ({"format": [10**400]}, f"format: got [1{'0' * 55}...; expected a number up to 2"),
         ({"format": 10**400}, f"format: got 1{'0' * 56}..., written by a newer version"),
         ({"a\nkey" + "!" * 100: 1}, f"a key{'!' * 52}...: unknown key; known are engine"),
         ({"training": {"a": "b" * 200}, "scores": "c" * 200}, 'scores: got "ccc'),
@@ -253,3 +258,37 @@ def test_any_value_for_any_key_is_read_or_refused(key, value):
     except ModelError:
         return
     assert ModelSpec.from_json(spec.to_json()) == spec
+
+
+def test_a_density_takes_the_place_of_the_working_size():
+    dense = Preprocessing(pixels_per_degree=20.0)
+    assert dense.working_size is None
+    assert dense.usual_size == 928  # 20 pixels a degree at 45 degrees, filled up to a multiple of 32
+    with pytest.raises(ModelError, match="the working size is 20 pixels per degree, not one fixed number"):
+        _ = dense.fixed_size
+    with pytest.raises(ModelError, match=r"working_size: got 608 beside pixels_per_degree 20; expected one"):
+        Preprocessing(working_size=608, pixels_per_degree=20.0)
+
+
+def test_a_spec_of_the_first_format_is_read_as_before():
+    values = json.loads(tiny_spec().to_json())
+    values["format"] = 1
+    for key in ("pixels_per_degree", "field_of_view", "size_multiple"):
+        del values["preprocessing"][key]
+    assert ModelSpec.from_json(json.dumps(values)) == tiny_spec()
+
+
+def test_a_density_survives_the_way_through_a_file(tmp_path):
+    dense = replace(tiny_spec(), preprocessing=Preprocessing(pixels_per_degree=20.0), tiling=Tiling(None))
+    dense.save(tmp_path / "spec.json")
+    assert ModelSpec.load(tmp_path / "spec.json") == dense
+    assert dense.usual_patch == 928
+
+
+def test_squares_must_fit_the_net():
+    with pytest.raises(ModelError, match=r"preprocessing\.size_multiple: got 20; expected a multiple of 8"):
+        replace(
+            tiny_spec(),
+            preprocessing=Preprocessing(pixels_per_degree=20.0, size_multiple=20),
+            network_input=NetworkInput(divisor=8),
+        )

@@ -247,11 +247,13 @@ def test_no_autocast_is_fp32(data, tmp_path):
 
 
 def test_two_processes_train_one_model(data, tmp_path):
-    together = torchrun("-m", "retinagan.train.commands.train", *arguments(data, tmp_path / "two"))
+    together = torchrun(
+        "-m", "retinagan.train.commands.train", *arguments(data, tmp_path / "two"), "--precision", "fp32"
+    )
     assert together.returncode == 0, together.stderr[-3000:]
     assert together.stdout.count("threshold") == 1, "one process speaks"
     assert "fp32, 2 processes" in together.stdout
-    assert main(arguments(data, tmp_path / "one", "--accumulate", "2")) == 0
+    assert main(arguments(data, tmp_path / "one", "--precision", "fp32", "--accumulate", "2")) == 0
     two, one = (load_checkpoint(tmp_path / name / "model.pt") for name in ("two", "one"))
     assert two.record["command"] == one.record["command"]
     for name, value in one.generator.state_dict().items():
