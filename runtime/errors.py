@@ -5,6 +5,10 @@ class RetinaGanError(Exception):
     """Base of all errors that this package raises on purpose."""
 
 
+class OptionError(RetinaGanError, ValueError):
+    """An option or argument that the user gave is wrong, or does not go with another."""
+
+
 class ImageError(RetinaGanError, ValueError):
     """An image file or a frame cannot be used: unreadable, too large, wrong dtype or shape."""
 
