@@ -13,12 +13,13 @@ import pytest
 ROOT = Path(__file__).parent.parent
 ROOMS = ("ace_ext", "runtime", "train", "export")
 
-COMMON = "runtime.errors runtime.atomic runtime.forked"
+COMMON = "runtime.errors runtime.warnings runtime.atomic runtime.forked"
 MAY_IMPORT = {
     # The floor of runtime: what every other module may use.
     "ace_ext": "",
-    "runtime": "runtime.errors runtime.model runtime.segmenter",  # the public names, segmenter at first use
+    "runtime": "runtime.errors runtime.warnings runtime.model runtime.segmenter",  # the public names, segmenter at first use
     "runtime.errors": "",
+    "runtime.warnings": "",
     "runtime.atomic": "runtime.errors",
     "runtime.forked": "runtime.errors",
     "runtime.models": "",

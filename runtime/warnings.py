@@ -1,0 +1,52 @@
+"""What the package doubts about an image or its result: a short code for programs, a sentence for people."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+SENTENCES = {
+    # The file
+    "bit-depth-guessed": "the file does not declare how many of its 16 bits are in use",
+    "first-of-several-frames": "the file holds several images; only one of them is segmented",
+    # The picture
+    "several-fields-of-view": "the picture holds more than one retina",
+    "whole-frame-as-retina": "no fundus disc was found; the whole frame is treated as retina",
+    "negative": "vessels are brighter than their surroundings: this looks like a negative or an angiogram",
+    # The result
+    "density-implausible": "the share of vessel pixels is outside what fundus images show",
+    "low-confidence": "the vessel map is likely to be less accurate than this model usually is",
+}
+"""Each warning code with its sentence, used where the place that warns has nothing more exact to say."""
+
+
+@dataclass(frozen=True)
+class ImageWarning:
+    """A doubt about one image; the image is processed all the same.
+
+    Parameters
+    ----------
+    code : str
+        One of `SENTENCES`: lower case, words joined by hyphens. Codes are stable, programs may match them.
+    message : str
+        One sentence for people, with the values found. It does not repeat the image's name.
+        Empty for the sentence that `SENTENCES` has.
+
+    Raises
+    ------
+    ValueError
+        If the code is not in `SENTENCES`.
+    """
+
+    code: str
+    message: str = ""
+
+    def __post_init__(self) -> None:
+        if self.code not in SENTENCES:
+            raise ValueError(
+                f"unknown warning code {self.code!r}; expected one of {', '.join(sorted(SENTENCES))}"
+            )
+        if not self.message:
+            object.__setattr__(self, "message", SENTENCES[self.code])
+
+    def __str__(self) -> str:
+        return f"{self.code}: {self.message}"
