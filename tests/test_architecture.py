@@ -17,7 +17,8 @@ COMMON = "runtime.errors runtime.warnings runtime.atomic runtime.forked"
 MAY_IMPORT = {
     # The floor of runtime: what every other module may use.
     "ace_ext": "",
-    "runtime": "runtime.errors runtime.warnings runtime.model runtime.segmenter",  # the public names, segmenter at first use
+    # The public names; the segmenter at first use.
+    "runtime": "runtime.errors runtime.warnings runtime.model runtime.segmenter",
     "runtime.errors": "",
     "runtime.warnings": "",
     "runtime.atomic": "runtime.errors",
