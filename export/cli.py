@@ -1,24 +1,31 @@
 """The command `retina-export`: a trained model in, files that devices run out, each with its proof."""
 
 import argparse
-import signal
-import sys
-import threading
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from retinagan.export.options import MEANT_FOR, Changes, ExportOptions
-from retinagan.export.plan import Request, choose_engine, device_line, plan_lines, require_possible
+from retinagan.export.plan import Request, device_line, plan_lines, require_possible
 from retinagan.export.progress import Steps
 from retinagan.runtime import __version__
-from retinagan.runtime.errors import ModelError, RetinaGanError
+from retinagan.runtime.console.command import (
+    DONE,
+    CommandParser,
+    complain,
+    concerns_file_or_disk,
+    run_command,
+)
+from retinagan.runtime.errors import OptionError
 from retinagan.runtime.model.bundled import find_model
 
 if TYPE_CHECKING:
     from retinagan.export.tensorrt.export import EngineOptions
 
+_NAME = "retina-export"
+_MISSED = 1
 _DESCRIPTION = """\
 Turn a trained model into the files that devices run, each with the proof that
 it still segments the same vessels."""
@@ -31,7 +38,8 @@ examples:
   retina-export --check exported/retina-gan-int8.onnx --max-drop 0.003
 
 exit code: 0 done; 1 a model misses its bounds or does not fit this device;
-2 unusable input or output; 130 interrupted, nothing half-written is left.
+2 unusable input or output; 70 a defect of this program; 130, 143, 129 stopped
+by Ctrl-C, SIGTERM, SIGHUP, nothing half-written is left.
 """
 
 
@@ -48,38 +56,40 @@ def main(argv: Sequence[str] | None = None) -> int:
     -------
     int
         0 if all was done, 1 if a model misses its bounds or does not fit this device, 2 for unusable input
-        or output, 130 if interrupted.
+        or output, 70 after a defect, 128 + the signal's number if interrupted.
     """
+    return run_command(_NAME, lambda: _run(argv), interrupted="interrupted; nothing half-written is left")
+
+
+def _run(argv: Sequence[str] | None) -> int:
     from retinagan.export.proof.agreement import ParityError
 
+    arguments = _parsed(argv)
+    try:
+        if arguments.check is not None:
+            return _check(arguments)
+        with _output_named(arguments.out):
+            return _make(arguments)
+    except ParityError as error:
+        complain(_NAME, str(error))
+        return _MISSED
+
+
+def _parsed(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = _parser()
     arguments = parser.parse_args(argv)
-    try:
-        with _stopped_alike():
-            return _run(arguments, parser)
-    except KeyboardInterrupt:
-        return _fail("interrupted; nothing half-written is left", 130)
-    except ParityError as error:
-        return _fail(str(error), 1)
-    except RetinaGanError as error:
-        return _fail(str(error), 2)
-    except OSError as error:
-        reason = error.strerror or error
-        return _fail(
-            f"cannot write to the folder {str(arguments.out)!r} ({reason}); choose another with --out", 2
-        )
-
-
-def _run(arguments: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
-    if arguments.check is not None:
-        return _check(arguments)
-    if arguments.source is None or arguments.out is None:
+    if arguments.check is None and (arguments.source is None or arguments.out is None):
         parser.error("give a checkpoint or an ONNX file, and a folder with --out; or a file with --check")
+    return arguments
+
+
+def _make(arguments: argparse.Namespace) -> int:
+    """Export and build what is asked for, or say with ``--plan`` what that would be."""
     request = _request(arguments)
     engine = _engine_options(request, arguments)
     if arguments.plan:
         _print_lines(plan_lines(request))
-        return 0
+        return DONE
     require_possible(request)
     steps = Steps()
     built_from = [request.source]
@@ -87,11 +97,28 @@ def _run(arguments: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
         built_from = _export(request, request.options, steps)
     if engine is not None:
         _build_engines(built_from, request.out, engine, steps)
-    elif request.no_engine:
-        steps.line(f"\nNo engine was built here: {request.no_engine}")
+    elif arguments.engine is None:
         for model in built_from[:1]:
-            steps.line(f"On the device, with the files above:  {device_line(model, arguments.batch)}")
-    return 0
+            steps.line(
+                "\nTo build an engine of TensorRT, take these files to the device and type there:  "
+                + device_line(model, arguments.batch)
+            )
+    return DONE
+
+
+@contextmanager
+def _output_named(out: Path) -> Iterator[None]:
+    """Say of a folder that cannot be written to what to do about it."""
+    try:
+        yield
+    except OSError as error:
+        named = None if error.filename is None else Path(os.fsdecode(error.filename))
+        ours = named is None or named == out or out in named.parents or named in out.parents
+        if not (ours and concerns_file_or_disk(error)):
+            raise
+        raise OptionError(
+            f"cannot write to the folder {str(out)!r} ({error.strerror}); choose another with --out"
+        ) from error
 
 
 def _request(arguments: argparse.Namespace) -> Request:
@@ -99,14 +126,13 @@ def _request(arguments: argparse.Namespace) -> Request:
     name = arguments.source
     source = Path(name) if Path(name).suffix else find_model(name)
     if source.suffix in (".engine", ".plan"):
-        raise ModelError(f"{source}: an engine is exported already; look at it with --check")
-    engine, no_engine = choose_engine(arguments.engine)
+        raise OptionError(f"{source}: an engine is exported already; look at it with --check")
+    engine = arguments.engine or "none"
     precisions = arguments.precision
     if precisions is None and source.suffix == ".onnx":
         if engine == "none":
-            raise ModelError(
+            raise OptionError(
                 f"{source}: nothing to do with an ONNX file without --precision or --engine tensorrt"
-                + (f" (no engine can be built here: {no_engine})" if no_engine else "")
             )
         _refuse_unused(arguments, source)
         return Request(source, arguments.out, None, engine)
@@ -117,7 +143,7 @@ def _request(arguments: argparse.Namespace) -> Request:
         arguments.verify,
         arguments.accept_drop,
     )
-    return Request(source, arguments.out, options, engine, no_engine)
+    return Request(source, arguments.out, options, engine)
 
 
 def _export(request: Request, options: ExportOptions, steps: Steps) -> list[Path]:
@@ -135,7 +161,7 @@ def _refuse_unused(arguments: argparse.Namespace, source: Path) -> None:
     names = ("name", "threshold", "overlap", "calibrate", "verify")
     unused = [f"--{name}" for name in names if getattr(arguments, name) is not None]
     if unused:
-        raise ModelError(
+        raise OptionError(
             f"{', '.join(unused)}: not for an engine, which takes all from {source.name} and is held to its "
             "proof pack; leave out, or write ONNX files too with --precision"
         )
@@ -175,16 +201,11 @@ def _check(arguments: argparse.Namespace) -> int:
     )
     lines, good = check(arguments.check, bounds)
     _print_lines(lines)
-    return 0 if good else 1
+    return DONE if good else _MISSED
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="retina-export",
-        description=_DESCRIPTION,
-        epilog=_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+def _parser() -> CommandParser:
+    parser = CommandParser(_NAME, _DESCRIPTION, _EPILOG)
     add = parser.add_argument
     add(
         "source",
@@ -203,7 +224,7 @@ def _parser() -> argparse.ArgumentParser:
     add(
         "--engine",
         choices=("none", "tensorrt", "tensorrt-rtx"),
-        help="engine to build (default: tensorrt where it and a GPU are found)",
+        help="build an engine too, on the device that is to run it (default: none)",
     )
     add("--calibrate", type=Path, metavar="FOLDER", help="fundus images for INT8, or a dataset's folder")
     add(
@@ -252,24 +273,6 @@ def _print_lines(lines: Sequence[tuple[str, str]]) -> None:
     width = max(len(heading) for heading, _ in lines)
     for heading, text in lines:
         print(f"{heading:{width}}  {text}")
-
-
-@contextmanager
-def _stopped_alike() -> Iterator[None]:
-    """Let SIGTERM stop the command as Ctrl-C does, so that it leaves nothing behind."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
-
-
-def _fail(message: str, code: int) -> int:
-    print(f"retina-export: {message}", file=sys.stderr)
-    return code
 
 
 if __name__ == "__main__":

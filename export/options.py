@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from retinagan.runtime.errors import ModelError
+from retinagan.runtime.errors import OptionError
 from retinagan.runtime.model.spec import Tiling
 
 MEANT_FOR = {
@@ -69,7 +69,7 @@ class ExportOptions:
 
     def __post_init__(self) -> None:
         if self.quantized and self.calibrate is None:
-            raise ModelError(
+            raise OptionError(
                 "INT8 needs images to calibrate with: give a folder of 20 or more fundus images of the "
                 "camera's own with --calibrate"
             )

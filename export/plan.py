@@ -31,28 +31,17 @@ class Request:
         None where no ONNX file is written: an engine is built from the one given.
     engine : str
         "none", "tensorrt" or "tensorrt-rtx".
-    no_engine : str
-        Why no engine is built although none was ruled out; empty otherwise.
     """
 
     source: Path
     out: Path
     options: ExportOptions | None
     engine: str
-    no_engine: str = ""
 
     @property
     def is_onnx(self) -> bool:
         """Whether the source is an ONNX file."""
         return self.source.suffix == ".onnx"
-
-
-def choose_engine(asked: str | None) -> tuple[str, str]:
-    """Give the engine to build, TensorRT where it and a GPU are found, and else why none."""
-    if asked is not None:
-        return asked, ""
-    obstacle = engine_obstacle("tensorrt")
-    return ("none", obstacle) if obstacle else ("tensorrt", "")
 
 
 def engine_obstacle(engine: str) -> str:
@@ -156,13 +145,13 @@ def _export_lines(request: Request, options: ExportOptions) -> list[tuple[str, s
         lines.append(("writes", f"{request.out / f'{name}{suffix}.onnx'}, for {MEANT_FOR[precision]}"))
     if options.calibrate is not None:
         folder = ImageFolder(options.calibrate, "training")
-        count = len(calibration_images(folder) if options.quantized else folder.paths)
+        count = len(calibration_images(folder) if options.quantized else folder.find_paths())
         lines.append(("calibrates", f"with {count} images of {options.calibrate}"))
     proof = f"on {len(list(synthetic_images()))} synthetic images, kept as {request.out / f'{name}-proof'}"
     if options.verify is not None:
         verified = ImageFolder(options.verify, "test")
         truth = "with" if verified.has_truth else "without"
-        proof += f", and on {len(verified.paths)} images of {options.verify} {truth} vessel maps"
+        proof += f", and on {len(verified.find_paths())} images of {options.verify} {truth} vessel maps"
     lines.append(("proves", proof))
     return lines
 
@@ -173,6 +162,4 @@ def _engine_line(request: Request) -> str:
         return f"{request.engine}, but it cannot be built here: {obstacle}"
     if request.engine != "none":
         return f"built by {request.engine} from each portable ONNX file"
-    if request.no_engine:
-        return f"none: {request.no_engine}"
-    return "none, as asked"
+    return "none; --engine builds one"

@@ -13,7 +13,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 ROOMS = ("ace_ext", "runtime", "train", "export")
 
-COMMON = "runtime.errors runtime.warnings runtime.atomic runtime.forked"
+COMMON = "runtime.errors runtime.warnings runtime.faults runtime.atomic runtime.forked"
 MAY_IMPORT = {
     # The floor of runtime: what every other module may use.
     "ace_ext": "",
@@ -21,6 +21,7 @@ MAY_IMPORT = {
     "runtime": "runtime.errors runtime.warnings runtime.model runtime.segmenter",
     "runtime.errors": "",
     "runtime.warnings": "",
+    "runtime.faults": "runtime.errors",
     "runtime.atomic": "runtime.errors",
     "runtime.forked": "runtime.errors",
     "runtime.models": "",
@@ -38,7 +39,8 @@ MAY_IMPORT = {
         f"{COMMON} runtime.images runtime.retina runtime.model runtime.steps runtime.engines runtime.stream"
     ),
     "runtime.batch": (
-        f"{COMMON} runtime runtime.console runtime.images runtime.model runtime.steps runtime.segmenter"
+        f"{COMMON} runtime runtime.console runtime.images runtime.model runtime.steps runtime.stream "
+        "runtime.segmenter"
     ),
     "runtime.doctor": (
         f"{COMMON} runtime runtime.console runtime.images runtime.model "
@@ -72,12 +74,12 @@ MAY_IMPORT = {
         "export.options export.progress export.proof"
     ),
     "export.tensorrt": (
-        f"{COMMON} runtime runtime.engines runtime.engines.cuda runtime.engines.tensorrt runtime.model "
-        "runtime.steps "
+        f"{COMMON} runtime runtime.console runtime.engines runtime.engines.cuda runtime.engines.tensorrt "
+        "runtime.model runtime.steps "
         "export.options export.progress export.proof"
     ),
     "export.precisions": (
-        f"{COMMON} runtime.engines runtime.model "
+        f"{COMMON} runtime.console runtime.engines runtime.model "
         "export.graph export.options export.progress export.proof export.tensorrt"
     ),
     "export.plan": (

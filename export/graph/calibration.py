@@ -16,14 +16,17 @@ from numpy.typing import NDArray
 from onnx import helper
 
 from retinagan.export.graph.edit import named_nodes
-from retinagan.export.graph.patches import patches_of
 from retinagan.export.progress import Steps
 from retinagan.export.proof.images import ImageFolder, named
 from retinagan.runtime import __version__
 from retinagan.runtime.atomic import written_atomically
 from retinagan.runtime.errors import ImageError, ModelError
 from retinagan.runtime.images.reading import read_image
-from retinagan.runtime.model.spec import ModelSpec
+from retinagan.runtime.model.spec import ModelSpec, Tiling
+from retinagan.runtime.steps.patches import PatchGrid
+from retinagan.runtime.steps.prepare import prepare
+from retinagan.runtime.steps.segment import PatchBatch, PatchBuffers, cut_patches
+from retinagan.runtime.steps.timing import StageClock
 
 FEWEST_IMAGES = 4
 """With fewer images, a camera's or an eye's peculiarity would set the ranges."""
@@ -68,7 +71,7 @@ class Calibration:
 
 def calibration_images(folder: ImageFolder) -> list[Path]:
     """Give a folder's images to calibrate with; raises `InputError` or `ModelError` if too few."""
-    paths = folder.paths
+    paths = folder.find_paths()
     if len(paths) < FEWEST_IMAGES:
         raise ModelError(
             f"{folder.folder}: {len(paths)} image{'s' * (len(paths) != 1)} to calibrate with; INT8 needs at "
@@ -174,7 +177,7 @@ def _watched(model: onnx.ModelProto) -> tuple[Any, list[str]]:
 def _patches(session: Any, spec: ModelSpec, path: Path) -> Iterator[_Patch]:
     """Run the patches of an image that hold ROI."""
     try:
-        patches = patches_of(read_image(path), spec, side=_side(spec))
+        patches = calibration_patches(read_image(path), spec)
     except ImageError as error:
         raise named(error, path) from error
     for index in range(len(patches.roi)):
@@ -183,6 +186,13 @@ def _patches(session: Any, spec: ModelSpec, path: Path) -> Iterator[_Patch]:
         lowest, highest = np.array(extremes, np.float32).reshape(2, -1)
         share = float((probability[roi > 0] >= spec.threshold).mean())
         yield _Patch(share, lowest, highest)
+
+
+def calibration_patches(frame: NDArray[np.uint8] | NDArray[np.uint16], spec: ModelSpec) -> PatchBatch:
+    """Give the patches of one frame that hold a ROI pixel, of calibration's own side, without overlap."""
+    prepared = prepare(frame, spec.preprocessing)
+    buffers = PatchBuffers(PatchGrid.of(len(prepared.roi), Tiling(_side(spec), 0.0)))
+    return cut_patches(prepared, spec.network_input, buffers, StageClock())
 
 
 def _side(spec: ModelSpec) -> int:

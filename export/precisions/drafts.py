@@ -12,13 +12,12 @@ import onnx
 from numpy.typing import NDArray
 
 from retinagan.export.graph.edit import check_onnx, write_metadata
-from retinagan.export.graph.patches import noise_patches
 from retinagan.export.options import MEANT_FOR
 from retinagan.export.progress import Steps
 from retinagan.export.proof.agreement import ParityError
 from retinagan.export.proof.images import ImageFolder, ProofImage, synthetic_images
 from retinagan.export.proof.measure import Measurement, measure, prepared, probability_map, record_of
-from retinagan.export.proof.noise import compare
+from retinagan.export.proof.noise import compare, noise_patches
 from retinagan.export.proof.pack import write_pack
 from retinagan.runtime.engines import EngineAdapter, OnnxRuntimeAdapter, OpenVinoAdapter
 from retinagan.runtime.model.spec import METADATA_KEY, ModelSpec, sha256_of

@@ -17,7 +17,7 @@ from retinagan.export.progress import Steps
 from retinagan.export.proof.agreement import ParityError
 from retinagan.export.proof.bounds import bounds_for, deciding_set, faults
 from retinagan.export.proof.images import ImageFolder
-from retinagan.export.tensorrt.watch import interrupts_deferred
+from retinagan.runtime.console.signals import signals_held_back
 from retinagan.runtime.model.spec import ModelSpec, spec_path
 
 
@@ -92,7 +92,7 @@ def export_models(
             results.append(f"{len(prover.pack)} synthetic images")
         proven = prover.prove(drafts, pack_sha256)
         kept = [_judged(draft, maker, prover, options, steps) for draft in proven]
-        with interrupts_deferred():
+        with signals_held_back():
             return _given_out(kept, work, Path(out))
 
 
@@ -104,7 +104,7 @@ def _folders(options: ExportOptions) -> tuple[ImageFolder | None, ImageFolder | 
         calibration_images(calibration)
     for folder in (calibration, verify):
         if folder is not None:
-            folder.paths  # noqa: B018
+            folder.find_paths()
     return calibration, verify
 
 

@@ -60,9 +60,8 @@ class ImageFolder:
     folder: Path
     split: str
 
-    @property
-    def paths(self) -> list[Path]:
-        """The images' files; raises `InputError` if there is none, `DataError` if maps do not fit."""
+    def find_paths(self) -> list[Path]:
+        """Find the images' files; raises `InputError` if there is none, `DataError` if maps do not fit."""
         samples = self._samples()
         if samples is not None:
             return [sample.image for sample in samples]
@@ -78,7 +77,7 @@ class ImageFolder:
     def sha256(self) -> str:
         """Hash the images' contents in their order, whatever they are called."""
         digest = hashlib.sha256()
-        for path in self.paths:
+        for path in self.find_paths():
             try:
                 digest.update(hashlib.sha256(path.read_bytes()).digest())
             except OSError as error:
@@ -107,7 +106,7 @@ class ImageFolder:
 
     def without_truth(self) -> Iterator[ProofImage]:
         """Read one image at a time, without vessel maps; raises as iteration does."""
-        return map(read_proof_image, self.paths)
+        return map(read_proof_image, self.find_paths())
 
     def _samples(self) -> "list[Sample] | None":
         """Give images with their maps, or None of a folder without; a small dataset is taken whole."""

@@ -1,14 +1,29 @@
-"""How far two models are apart on patches of any size; whole images are compared in `proving`."""
+"""How far two models are apart on noise; `measure` compares them on whole images."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from retinagan.export.graph.patches import Patches
 from retinagan.export.proof.agreement import ParityError
 from retinagan.runtime.engines import EngineAdapter
+
+
+@dataclass(frozen=True)
+class Patches:
+    """A network's inputs.
+
+    Attributes
+    ----------
+    image : (N, 3, height, width) float32 array
+        Normalised.
+    roi : (N, 1, height, width) float32 array
+        0 or 1.
+    """
+
+    image: NDArray[np.float32]
+    roi: NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -28,6 +43,15 @@ class Difference:
     largest: float
     mean: float
     patches: int
+
+
+def noise_patches(divisor: int) -> Iterator[Patches]:
+    """Give noise in batches and sizes unlike an image's, height and width unlike each other."""
+    random = np.random.default_rng(0)
+    for count, height, width in ((1, 3, 5), (3, 5, 2)):
+        size = (height * divisor, width * divisor)
+        image = random.standard_normal((count, 3, *size), np.float32)
+        yield Patches(image, (random.random((count, 1, *size)) < 0.8).astype(np.float32))
 
 
 def compare(reference: EngineAdapter, candidate: EngineAdapter, batches: Iterable[Patches]) -> Difference:

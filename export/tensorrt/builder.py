@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from retinagan.export.tensorrt.watch import Progress, interrupts_deferred, make_monitor
+from retinagan.export.tensorrt.watch import Progress, make_monitor
 from retinagan.runtime.atomic import written_atomically
+from retinagan.runtime.console.signals import signals_held_back
 from retinagan.runtime.engines.tensorrt.device import NAMES
 from retinagan.runtime.engines.tensorrt.log import message_log
 from retinagan.runtime.errors import EngineError, ModelError
@@ -105,7 +106,7 @@ def build_engine(trt: Any, plan: EnginePlan, progress: Progress | None = None) -
     cache = plan.timing_cache if dialect.has_timing_cache else None
     if cache is not None:
         _load_timing_cache(config, cache)
-    with interrupts_deferred() as interrupted:
+    with signals_held_back() as interrupted:
         monitor = make_monitor(dialect.monitor_base, progress, interrupted)
         if dialect.has_monitor:
             config.progress_monitor = monitor

@@ -28,7 +28,7 @@ from retinagan.runtime.engines.tensorrt.device import (
     rebuild_command,
     this_system,
 )
-from retinagan.runtime.errors import EngineError, ModelError
+from retinagan.runtime.errors import EngineError, ModelError, OptionError
 from retinagan.runtime.model.spec import EngineBuild, ModelSpec, sha256_of, spec_path, verify
 from retinagan.runtime.steps.patches import PatchGrid
 
@@ -61,9 +61,9 @@ class EngineOptions:
 
     def __post_init__(self) -> None:
         if self.engine not in _SUFFIX:
-            raise ModelError(f'--engine: got "{self.engine}"; expected one of {", ".join(_SUFFIX)}')
+            raise OptionError(f'--engine: got "{self.engine}"; expected one of {", ".join(_SUFFIX)}')
         if self.batch is not None and (list(self.batch) != sorted(self.batch) or self.batch[0] != 1):
-            raise ModelError(
+            raise OptionError(
                 f"--batch: got {' '.join(map(str, self.batch))}; expected the fewest (1, as patches without "
                 "retina are left out), the usual and the most patches at once, none less than the one before"
             )
@@ -187,7 +187,7 @@ def _source_spec(source: Path, options: EngineOptions) -> ModelSpec:
             "--precision int8"
         )
     if options.patch not in (None, spec.tiling.patch):
-        raise ModelError(
+        raise OptionError(
             f"--patch: got {options.patch}; {source.name} and its proof are of patches of "
             f"{spec.tiling.patch}: export the checkpoint anew with --patch {options.patch}"
         )

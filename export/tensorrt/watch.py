@@ -1,10 +1,6 @@
-"""How far a build by TensorRT is, and Ctrl-C while it runs."""
+"""How far a build by TensorRT is, and its end before its time."""
 
-import contextlib
-import signal
-import threading
-from collections.abc import Callable, Iterator
-from types import FrameType
+from collections.abc import Callable
 from typing import Any
 
 Progress = Callable[[float, str], None]
@@ -88,31 +84,3 @@ def make_monitor(base: Any, progress: Progress | None, interrupted: Callable[[],
             phases.finish(phase_name)
 
     return Monitor()
-
-
-@contextlib.contextmanager
-def interrupts_deferred() -> Iterator[Callable[[], bool]]:
-    """Hold Ctrl-C and SIGTERM back while foreign code calls ours, and handle them at the end.
-
-    Gives a function that says whether one arrived. A second one kills the process at once.
-    """
-    arrived: list[int] = []
-
-    def remember(number: int, frame: FrameType | None) -> None:
-        arrived.append(number)
-        signal.signal(number, signal.SIG_DFL)
-
-    if threading.current_thread() is not threading.main_thread():
-        yield lambda: False
-        return
-    found = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    handlers = {number: handler for number, handler in found.items() if callable(handler)}
-    for number in handlers:
-        signal.signal(number, remember)
-    try:
-        yield lambda: bool(arrived)
-    finally:
-        for number, handler in handlers.items():
-            signal.signal(number, handler)
-    for late in arrived:
-        handlers[signal.Signals(late)](late, None)

@@ -1,7 +1,7 @@
 """Many images through one segmenter: reading, segmenting and writing overlap, and no image stops the rest."""
 
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Generator, Iterable, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -11,21 +11,21 @@ from numpy.typing import NDArray
 
 from retinagan.runtime.batch.inputs import Input
 from retinagan.runtime.batch.naming import assign_stems
-from retinagan.runtime.batch.outputs import OutputError, OutputFolder, PictureError
-from retinagan.runtime.batch.overlap import overlapped
+from retinagan.runtime.batch.outputs import OutputError, OutputFolder
 from retinagan.runtime.batch.overlay import draw_overlay
 from retinagan.runtime.batch.pictures import KINDS
 from retinagan.runtime.batch.report import DONE, FAILED, Report, Row, Settings, Stamp
-from retinagan.runtime.errors import EngineError, ImageError
+from retinagan.runtime.errors import ImageError, RetinaGanError
+from retinagan.runtime.faults import FaultPolicy
 from retinagan.runtime.images.frames import as_rgb8
 from retinagan.runtime.images.reading import read_image
 from retinagan.runtime.segmenter import Segmentation
 from retinagan.runtime.steps.timing import StageClock
+from retinagan.runtime.stream.threads import overlapped
 
 Segment = Callable[[NDArray[Any]], Segmentation]
 
 _IN_FLIGHT = 4  # an image in each of the three stages, and one that waits
-_ENGINE_FAILURES_IN_A_ROW = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,14 +68,15 @@ def _stamp(item: Input, settings: Settings) -> Stamp:
 
 @dataclass
 class _Passing:
-    """An image on its way through the stages; `problem` says what ended it."""
+    """An image on its way through the stages; `error` is what ended it."""
 
     job: Job
     stamp: Stamp
     clock: StageClock = field(default_factory=StageClock)
     image: NDArray[Any] | None = None
     result: Segmentation | None = None
-    problem: str = ""
+    error: RetinaGanError | None = None
+    row: Row | None = None
 
 
 class Batch:
@@ -100,7 +101,7 @@ class Batch:
         self._folder = folder
         self._settings = settings
         self._kinds = tuple(kinds)
-        self._engine_failures = 0
+        self._faults = FaultPolicy("image", ends_run=(OutputError,))
 
     def run(self, jobs: Iterable[Job]) -> Generator[Row, None, None]:
         """Give a row for each job, in their order, when its pictures are written.
@@ -112,65 +113,46 @@ class Batch:
         OutputError
             If pictures cannot be written any more.
         """
-        stages = (self._read, self._segment, self._write)
-        with closing(overlapped(jobs, stages, in_flight=_IN_FLIGHT)) as rows:
-            yield from rows
+        stages = [
+            ("retina-run-read", self._read),
+            ("retina-run-segment", self._segment),
+            ("retina-run-write", self._write),
+        ]
+        arriving = (_Passing(job, _stamp(job.input, self._settings)) for job in jobs)
+        with closing(overlapped(arriving, stages, in_flight=_IN_FLIGHT)) as done:
+            for passing in done:
+                assert passing.row is not None
+                yield passing.row
 
-    def _read(self, job: Job) -> _Passing:
-        passing = _Passing(job, _stamp(job.input, self._settings))
-        with _problem_noted(passing), passing.clock.stage("read"):
-            if Path(job.input.path).is_dir():
+    def _read(self, passing: _Passing) -> None:
+        path = passing.job.input.path
+        with self._faults.noted(passing), passing.clock.stage("read"):
+            if Path(path).is_dir():
                 raise ImageError("this folder cannot be listed; change its permissions or the user")
-            passing.image = read_image(job.input.path)
-        return passing
+            passing.image = read_image(path)
 
-    def _segment(self, passing: _Passing) -> _Passing:
-        if passing.image is None:
-            return passing
-        with _problem_noted(passing):
-            try:
+    def _segment(self, passing: _Passing) -> None:
+        if passing.image is not None:
+            with self._faults.noted(passing), self._faults.engine_watched(passing):
                 passing.result = self._segment_frame(passing.image)
-                self._engine_failures = 0
-            except EngineError as error:
-                self._engine_failures += 1
-                if self._engine_failures >= _ENGINE_FAILURES_IN_A_ROW:
-                    raise EngineError(
-                        f"the engine failed on {self._engine_failures} images in a row: {error}"
-                    ) from error
-                passing.problem = str(error)
-        return passing
 
-    def _write(self, passing: _Passing) -> Row:
+    def _write(self, passing: _Passing) -> None:
         result, output = passing.result, passing.job.output
         if passing.image is not None and result is not None:
-            with _problem_noted(passing), passing.clock.stage("write"):
+            with self._faults.noted(passing), passing.clock.stage("write"):
                 for kind in self._kinds:
                     self._folder.write(output, kind, _PICTURES[kind](passing.image, result))
-        stale = KINDS if passing.problem else set(KINDS) - set(self._kinds)
+        stale = set(KINDS) if passing.error else set(KINDS) - set(self._kinds)
         self._folder.remove(output, stale)
-        return _row(passing)
-
-
-@contextmanager
-def _problem_noted(passing: _Passing) -> Iterator[None]:
-    """Turn what is wrong with one image into its row's message; what concerns all images passes through."""
-    try:
-        yield
-    except (EngineError, OutputError):
-        raise
-    except (ImageError, PictureError) as error:
-        passing.problem = str(error)
-    except MemoryError:
-        passing.problem = "not enough memory for an image of this size; make it smaller"
-    except (Exception, SystemExit) as error:  # a defect that one image brings to light costs no other
-        passing.problem = f"unexpected {type(error).__name__}: {error}; please report it with the image"
+        passing.row = _row(passing)
+        passing.image = passing.result = None  # nobody needs them while the row waits to be fetched
 
 
 def _row(passing: _Passing) -> Row:
     row = Row(
         path=passing.job.input.name,
-        status=FAILED if passing.problem else DONE,
-        message=" ".join(passing.problem.split()),
+        status=FAILED if passing.error else DONE,
+        message=" ".join(str(passing.error or "").split()),
         output=passing.job.output,
         stamp=passing.stamp,
         seconds=dict(passing.clock.seconds),

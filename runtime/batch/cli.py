@@ -8,25 +8,23 @@ from __future__ import annotations
 
 import argparse
 import os
-import signal
 import sys
-import threading
 import warnings
-from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
-from types import FrameType
-from typing import TYPE_CHECKING, NoReturn
+from collections.abc import Sequence
+from contextlib import closing
+from typing import TYPE_CHECKING
 
 from retinagan.runtime import __version__
 from retinagan.runtime.batch.pictures import KINDS
-from retinagan.runtime.console.wording import flush, say
-from retinagan.runtime.errors import RetinaGanError
+from retinagan.runtime.console.command import DONE, CommandParser, complain, run_command
+from retinagan.runtime.console.wording import say
 from retinagan.runtime.model.bundled import DEFAULT_MODEL, bundled_models
 
 if TYPE_CHECKING:
     from retinagan.runtime.segmenter import Segmenter
 
-ALL_DONE, SOME_FAILED, NOT_RUN = 0, 1, 2
+_NAME = "retina-run"
+_SOME_FAILED = 1
 
 _DESCRIPTION = "Segment the blood vessels of fundus images."
 _EPILOG = """\
@@ -41,47 +39,19 @@ goes on where a run was stopped, and tries again what failed; another model or
 option does all images anew.
 
 exit code: 0 all images done; 1 some failed, see run.csv; 2 the run could not
-start or go on; 130, 143, 129 stopped by Ctrl-C, SIGTERM, SIGHUP.
+start or go on; 70 a defect of this program; 130, 143, 129 stopped by Ctrl-C,
+SIGTERM, SIGHUP.
 """
-
-
-class _UsageError(RetinaGanError):
-    """The arguments make no sense."""
-
-
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        raise _UsageError(f"{message}; see {self.prog} --help")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run `retina-run` with these arguments, or the process's; return its exit code."""
-    received: list[int] = []
-    try:
-        with _signals_raised(received):
-            try:
-                options = _parsed(sys.argv[1:] if arguments is None else arguments)
-            except (SystemExit, BrokenPipeError):  # --help and --version, whether they are read or not
-                flush(sys.stdout)
-                return ALL_DONE
-            return _run(options)
-    except RetinaGanError as error:
-        if not received:  # else it only says that something was interrupted
-            _complain(str(error))
-            return NOT_RUN
-    except KeyboardInterrupt:
-        pass
-    return 128 + (received[0] if received else signal.SIGINT)
+    given = sys.argv[1:] if arguments is None else arguments
+    return run_command(_NAME, lambda: _run(_parsed(given)))
 
 
 def _parsed(arguments: Sequence[str]) -> argparse.Namespace:
-    parser = _Parser(
-        prog="retina-run",
-        description=_DESCRIPTION,
-        epilog=_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
+    parser = CommandParser(_NAME, _DESCRIPTION, _EPILOG)
     add = parser.add_argument
     add("inputs", nargs="*", metavar="INPUT", help="image, folder (with all below it) or quoted glob")
     add("--out", default="out", metavar="DIR", help="output folder (default: %(default)s)")
@@ -166,7 +136,7 @@ def _run(options: argparse.Namespace) -> int:
             progress.close()
             for line in () if options.quiet else summary(tally, found, report):
                 say(line, sys.stdout)
-    return SOME_FAILED if tally.failed else ALL_DONE
+    return _SOME_FAILED if tally.failed else DONE
 
 
 def _open_segmenter(options: argparse.Namespace) -> Segmenter:
@@ -189,34 +159,8 @@ def _open_segmenter(options: argparse.Namespace) -> Segmenter:
         cv2.setNumThreads(options.threads)
     for warning in caught:
         if issubclass(warning.category, (UserWarning, RuntimeWarning)) and not options.quiet:
-            _complain(f"warning: {warning.message}")
+            complain(_NAME, f"warning: {warning.message}")
     return segmenter
-
-
-def _complain(text: str) -> None:
-    """Say in one line on stderr what is wrong."""
-    say(f"retina-run: {' '.join(text.split())}", sys.stderr)
-
-
-@contextmanager
-def _signals_raised(received: list[int]) -> Iterator[None]:
-    """Turn a signal to stop into KeyboardInterrupt, and note it; a second one ends the process at once."""
-
-    def stop(number: int, frame: FrameType | None) -> NoReturn:
-        signal.signal(number, signal.SIG_DFL)
-        received.append(number)
-        raise KeyboardInterrupt
-
-    before = {}
-    if threading.current_thread() is threading.main_thread():
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            if signal.getsignal(number) is not signal.SIG_IGN:  # as under nohup
-                before[number] = signal.signal(number, stop)
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from retinagan.runtime.batch.pictures import is_own_picture, marked, picture_name
-from retinagan.runtime.errors import RetinaGanError
+from retinagan.runtime.errors import ImageError, RetinaGanError
 
 _STAGING = ".retina-run"
 _LOST_FOLDER = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.ENOENT, errno.ESTALE}
@@ -24,7 +24,7 @@ class OutputError(RetinaGanError):
     """The output folder cannot be written to, or no longer; going on with other images makes no sense."""
 
 
-class PictureError(RetinaGanError):
+class PictureError(ImageError):
     """One picture cannot be written; others may."""
 
 

@@ -5,7 +5,6 @@ What is heavy is imported after the arguments are understood, so that ``--help``
 
 from __future__ import annotations
 
-import argparse
 import json
 import shutil
 import sys
@@ -15,14 +14,15 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from retinagan.runtime import __version__
-from retinagan.runtime.console.wording import counted, flush, say
-from retinagan.runtime.errors import RetinaGanError
+from retinagan.runtime.console.command import CommandParser, run_command
+from retinagan.runtime.console.wording import counted, say
 from retinagan.runtime.model.bundled import DEFAULT_MODEL, bundled_models
 
 if TYPE_CHECKING:
     from retinagan.runtime.doctor.examine import Examination, Finding
 
-RUNS, DOES_NOT_RUN, NOT_EXAMINED, INTERRUPTED = 0, 1, 2, 130
+_NAME = "retina-doctor"
+_RUNS, _DOES_NOT_RUN = 0, 1
 
 _MARKS = {"ok": "ok", "absent": "--", "problem": "!!"}
 _TOPIC_WIDTH = 20
@@ -34,45 +34,27 @@ process of its own, and compares the vessels with those recorded.
 ok  is here and works     --  is not here     !!  a problem, with the line to type
 
 exit code: 0 the model runs here and gives what it should; 1 it does not;
-2 there is no such model or option.
+2 there is no such model or option; 70 a defect of this program.
 """
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run `retina-doctor` with these arguments, or the process's; return its exit code."""
-    try:
-        options = _parser().parse_args(arguments)
-    except SystemExit as stopped:
-        flush(sys.stdout)
-        return NOT_EXAMINED if stopped.code else RUNS
-    try:
-        from retinagan.runtime.doctor.examine import examine
-
-        found = examine(options.model)
-    except RetinaGanError as error:
-        say(f"retina-doctor: {error}", sys.stderr)
-        return NOT_EXAMINED
-    except KeyboardInterrupt:
-        return INTERRUPTED
-    for line in [_as_json(found)] if options.json else _as_text(found):
-        print_line(line)
-    return RUNS if found.can_run else DOES_NOT_RUN
+    return run_command(_NAME, lambda: _examined(arguments))
 
 
-def print_line(text: str) -> None:
-    """Write lines of plain text to stdout."""
-    for line in text.split("\n"):
+def _examined(arguments: Sequence[str] | None) -> int:
+    options = _parser().parse_args(arguments)
+    from retinagan.runtime.doctor.examine import examine
+
+    found = examine(options.model)
+    for line in _as_json(found).splitlines() if options.json else _as_text(found):
         say(line, sys.stdout)
+    return _RUNS if found.can_run else _DOES_NOT_RUN
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="retina-doctor",
-        description=_DESCRIPTION,
-        epilog=_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
+def _parser() -> CommandParser:
+    parser = CommandParser(_NAME, _DESCRIPTION, _EPILOG)
     names = ", ".join(bundled_models())
     parser.add_argument(
         "--model",

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import traceback
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from numpy.typing import NDArray
 
 from retinagan.runtime.engines.base import EngineAdapter
-from retinagan.runtime.errors import EngineError, ImageError, RetinaGanError
+from retinagan.runtime.errors import RetinaGanError
+from retinagan.runtime.faults import FaultPolicy
 from retinagan.runtime.images.frames import ColorOrder
 from retinagan.runtime.model.spec import ModelSpec
 from retinagan.runtime.steps.patches import PatchGrid
@@ -27,7 +24,6 @@ from retinagan.runtime.steps.segment import (
 )
 from retinagan.runtime.steps.timing import StageClock
 
-_ENGINE_FAILURES_IN_A_ROW = 3
 _STAGES = 3  # each holds one frame at most
 
 
@@ -82,12 +78,12 @@ class FrameSteps:
             grid = PatchGrid.of(spec.preprocessing.working_size, spec.tiling)
             for buffers in [self._pool.take(grid) for _ in range(_STAGES)]:
                 self._pool.give_back(buffers)
-        self._engine_failures = 0
+        self._faults = FaultPolicy("frame", check_open=adapter.check_open)
 
     def prepare(self, passing: Passing) -> None:
         """Find the retina, cut its square, equalize it and cut the patches."""
         spec = self._spec
-        with _error_noted(passing):
+        with self._faults.noted(passing):
             prepared = prepare(
                 passing.frame,
                 spec.preprocessing,
@@ -111,48 +107,19 @@ class FrameSteps:
         batch = passing.batch
         if batch is None:
             return
-        with _error_noted(passing):
-            try:
-                with passing.clock.stage("infer"):
-                    self._adapter.infer(batch.image, batch.roi, batch.probability)
-                self._engine_failures = 0
-            except EngineError as error:
-                self._adapter.check_open()
-                self._engine_failures += 1
-                if self._engine_failures >= _ENGINE_FAILURES_IN_A_ROW:
-                    raise EngineError(
-                        f"the engine failed on {self._engine_failures} frames in a row: {error}"
-                    ) from error
-                passing.error = error.with_traceback(None)
+        with (
+            self._faults.noted(passing),
+            self._faults.engine_watched(passing),
+            passing.clock.stage("infer"),
+        ):
+            self._adapter.infer(batch.image, batch.roi, batch.probability)
 
     def regroup(self, passing: Passing) -> None:
         """Put the patches' probability together in its place in the frame, and free the buffers."""
         batch, prepared, buffers = passing.batch, passing.prepared, passing.buffers
         passing.batch = passing.prepared = passing.buffers = None
         if batch is not None and prepared is not None and passing.error is None:
-            with _error_noted(passing):
+            with self._faults.noted(passing):
                 passing.segmentation = regroup(batch, prepared, self._spec.threshold, passing.clock)
         if buffers is not None:
             self._pool.give_back(buffers)
-
-
-@contextmanager
-def _error_noted(passing: Passing) -> Iterator[None]:
-    """Keep what is wrong with a frame as its error; what is wrong with the engine passes through.
-
-    Tracebacks are left out: they hold on to the frame's arrays, in a cycle.
-    """
-    try:
-        yield
-    except EngineError:
-        raise
-    except ImageError as error:
-        passing.error = error.with_traceback(None)
-    except MemoryError:
-        passing.error = ImageError("not enough memory for a frame of this size; make it smaller")
-    except Exception as error:  # a defect that one frame brings to light shall not cost the others
-        place = traceback.extract_tb(error.__traceback__)[-1]
-        passing.error = RetinaGanError(
-            f"unexpected {type(error).__name__}: {error} ({Path(place.filename).name}, line {place.lineno}); "
-            "please report it with the frame"
-        )

@@ -1,11 +1,14 @@
-"""Stages in a thread each: items come in when they come, go out in order, and all can end at once."""
+"""Stages in a thread each: items come in when they come, go out in order, and all can end at once.
+
+The one pipeline of threads, for the frames of a stream and the images of `retina-run` alike.
+"""
 
 from __future__ import annotations
 
 import queue
 import threading
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from time import monotonic
 from typing import Generic, TypeVar
 
@@ -50,9 +53,9 @@ class StageThreads(Generic[Item]):
         self._room = room
         self._drop_oldest = drop_oldest
         self._changed = changed or _nothing
-        # Party 0 puts items in, party k is stage k, the last party gets them out. Party k fills place k and
-        # empties place k - 1, and sleeps on its own condition. The lock is reentrant, because the garbage
-        # collector may call `stop` in a thread that holds it.
+        # Worker 0 puts items in, worker k is stage k, the last worker gets them out. Worker k fills place k
+        # and empties place k - 1, and sleeps on its own condition. The lock is reentrant, because the
+        # garbage collector may call `stop` in a thread that holds it.
         lock = threading.RLock()
         self._wake = [threading.Condition(lock) for _ in range(len(stages) + 2)]
         self._places: list[deque[Item]] = [deque() for _ in range(len(stages) + 1)]
@@ -61,8 +64,8 @@ class StageThreads(Generic[Item]):
         self._failure: BaseException | None = None
         self._stopped = False
         self._threads = [
-            threading.Thread(target=self._work, args=(party, stage), name=name, daemon=True)
-            for party, (name, stage) in enumerate(stages, start=1)
+            threading.Thread(target=self._work, args=(worker, stage), name=name, daemon=True)
+            for worker, (name, stage) in enumerate(stages, start=1)
         ]
         self._running = len(self._threads)
         for thread in self._threads:
@@ -146,46 +149,46 @@ class StageThreads(Generic[Item]):
             if thread is not threading.current_thread():
                 thread.join(None if latest is None else max(0.0, latest - monotonic()))
 
-    def _work(self, party: int, stage: Callable[[Item], None]) -> None:
+    def _work(self, worker: int, stage: Callable[[Item], None]) -> None:
         try:
-            while (item := self._take(party)) is not None:
+            while (item := self._take(worker)) is not None:
                 stage(item)
-                self._give(party, item)
+                self._give(worker, item)
         except BaseException as error:  # whatever ends a thread is told to whoever waits for its items
-            self._die(party, error)
+            self._die(worker, error)
         with self._wake[0]:
             self._running -= 1
             self._changed()
 
-    def _take(self, party: int) -> Item | None:
-        before, after = self._places[party - 1], self._places[party]
-        with self._wake[party]:
-            while not self._stopped and party > self._dead:
+    def _take(self, worker: int) -> Item | None:
+        before, after = self._places[worker - 1], self._places[worker]
+        with self._wake[worker]:
+            while not self._stopped and worker > self._dead:
                 if before and not after:
                     item = before.popleft()
-                    self._wake[party - 1].notify()
-                    if party == 1:
+                    self._wake[worker - 1].notify()
+                    if worker == 1:
                         self._changed()
                     return item
-                if not before and self._no_more[party - 1]:
-                    self._no_more[party] = True
-                    self._wake[party + 1].notify_all()
+                if not before and self._no_more[worker - 1]:
+                    self._no_more[worker] = True
+                    self._wake[worker + 1].notify_all()
                     self._changed()
                     break
-                self._wake[party].wait()
+                self._wake[worker].wait()
         return None
 
-    def _give(self, party: int, item: Item) -> None:
-        with self._wake[party]:
-            self._places[party].append(item)
-            self._wake[party + 1].notify()
-            if party + 2 == len(self._wake):
+    def _give(self, worker: int, item: Item) -> None:
+        with self._wake[worker]:
+            self._places[worker].append(item)
+            self._wake[worker + 1].notify()
+            if worker + 2 == len(self._wake):
                 self._changed()
 
-    def _die(self, party: int, error: BaseException) -> None:
-        with self._wake[party]:
-            self._dead = max(self._dead, party)
-            self._no_more[party] = True
+    def _die(self, worker: int, error: BaseException) -> None:
+        with self._wake[worker]:
+            self._dead = max(self._dead, worker)
+            self._no_more[worker] = True
             self._failure = error
             self._wake_all()
 
@@ -193,6 +196,49 @@ class StageThreads(Generic[Item]):
         for condition in self._wake:
             condition.notify_all()
         self._changed()
+
+
+def overlapped(
+    items: Iterable[Item], stages: Sequence[tuple[str, Callable[[Item], None]]], *, in_flight: int
+) -> Generator[Item, None, None]:
+    """Send each item through all stages, and give the items back in order.
+
+    When the generator is closed or an exception passes through it, items that wait are dropped, and the
+    stages' present calls are waited for.
+
+    Parameters
+    ----------
+    items : iterable
+        Drawn from in the caller's thread, and only when fewer than `in_flight` are under way or wait to be
+        fetched, so that memory is bounded however many items there are.
+    stages : sequence of (name, callable)
+        As for `StageThreads`.
+    in_flight : int
+        How many items may be under way at once; less than the number of stages leaves some idle.
+
+    Yields
+    ------
+    object
+        Each item after the last stage. An exception in a stage is raised in place of its item, and ends
+        the rest.
+    """
+    threads = StageThreads(stages, room=in_flight, drop_oldest=False)
+    under_way = 0
+    try:
+        for item in items:
+            if under_way == in_flight:
+                if (done := threads.get()) is None:
+                    return
+                yield done
+                under_way -= 1
+            threads.put(item)
+            under_way += 1
+        threads.finish()
+        while (done := threads.get()) is not None:
+            yield done
+    finally:
+        threads.stop()
+        threads.join()
 
 
 def _nothing() -> None:

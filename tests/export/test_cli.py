@@ -170,18 +170,20 @@ def test_a_model_that_differs_on_noise_is_not_written(checkpoint, earlier, built
     assert contents(earlier) == before
 
 
-@pytest.mark.parametrize("stop", ["Ctrl-C", "SIGTERM"])
-def test_an_export_that_is_interrupted_leaves_nothing(checkpoint, earlier, built, monkeypatch, capsys, stop):
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)]
+)
+def test_an_export_that_is_interrupted_leaves_nothing(
+    checkpoint, earlier, built, monkeypatch, capsys, number, code
+):
     before = contents(earlier)
 
     def interrupted(*arguments):
         assert len(contents(earlier)) > len(before)  # the model is there in the hidden folder
-        if stop == "SIGTERM":
-            signal.raise_signal(signal.SIGTERM)
-        raise KeyboardInterrupt
+        signal.raise_signal(number)
 
     monkeypatch.setattr(drafts, "compare", interrupted)
-    error = fails(capsys, checkpoint, "--out", earlier, "--threshold", "0.1", code=130)
+    error = fails(capsys, checkpoint, "--out", earlier, "--threshold", "0.1", code=code)
     assert error == "retina-export: interrupted; nothing half-written is left\n"
     assert contents(earlier) == before
 
@@ -194,6 +196,19 @@ def test_a_full_disk(checkpoint, tmp_path, built, monkeypatch, capsys):
     error = fails(capsys, checkpoint, "--out", tmp_path)
     expected = f"cannot write to the folder '{tmp_path}' (No space left on device); choose another with --out"
     assert expected in error
+    assert contents(tmp_path) == {}
+
+
+def test_a_defect_is_not_taken_for_the_folders_fault(checkpoint, tmp_path, built, monkeypatch, capsys):
+    def broken(*arguments):
+        raise error
+
+    monkeypatch.setattr(drafts, "compare", broken)
+    for error in (ValueError("operands could not be broadcast"), OSError("libcudart.so cannot be loaded")):
+        assert main([str(checkpoint), "--out", str(tmp_path)]) == 70
+        err = capsys.readouterr().err
+        assert err.startswith("Traceback (most recent call last):\n")
+        assert f"retina-export: unexpected {type(error).__name__}: {error} (test_cli.py, line " in err
     assert contents(tmp_path) == {}
 
 

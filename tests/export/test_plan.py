@@ -6,7 +6,6 @@ import pytest
 
 from retinagan.export import plan
 from retinagan.export.cli import main
-from retinagan.runtime.errors import EngineError
 
 
 @pytest.fixture(autouse=True)
@@ -36,14 +35,14 @@ def test_says_what_would_be_done_and_does_nothing(checkpoint, dataset, tmp_path,
         f"proves on 3 synthetic images, kept as {out}/mine-proof, "
         f"and on 4 images of {dataset} with vessel maps",
     ]
-    assert lines[6].startswith("engine none: TensorRT cannot be imported")
+    assert lines[6] == "engine none; --engine builds one"
     assert not out.exists()
 
 
 def test_a_source_that_is_not_there_is_said(tmp_path, capsys):
     lines = planned(capsys, tmp_path / "gone.pt", "--out", tmp_path, "--engine", "none")
     assert "which is not there" in lines
-    assert lines[-1] == "engine none, as asked"
+    assert lines[-1] == "engine none; --engine builds one"
 
 
 def test_an_engine_from_an_onnx_file_needs_no_torch_onnx_or_onnxruntime(tiny, tmp_path):
@@ -75,23 +74,24 @@ def test_vessel_maps_need_scikit_learn(tiny, tmp_path, dataset, capsys, monkeypa
     )
 
 
-def test_tensorrt_is_the_engine_where_it_and_a_gpu_are_found(monkeypatch):
+@pytest.mark.parametrize("more", [[], ["--engine", "none"]])
+def test_no_engine_is_built_unless_asked_for(tiny, tmp_path, capsys, monkeypatch, more):
     monkeypatch.setattr(plan, "import_tensorrt", lambda name: SimpleNamespace(__version__="10.3.0"))
     monkeypatch.setattr(plan, "find_gpu", lambda: "a GPU")
-    assert plan.choose_engine(None) == ("tensorrt", "")
-    assert plan.choose_engine("none") == ("none", "")
+    onnx = planned(capsys, tiny, "--out", tmp_path, "--precision", "fp16", *more)
+    assert onnx[-1] == "engine none; --engine builds one"
+    engine = planned(capsys, tiny, "--out", tmp_path, "--precision", "fp16", "--engine", "tensorrt")
+    assert engine[-1] == "engine built by tensorrt from each portable ONNX file"
 
-    def no_gpu():
-        raise EngineError("no NVIDIA driver")
 
-    monkeypatch.setattr(plan, "find_gpu", no_gpu)
-    assert plan.choose_engine(None) == ("none", "no NVIDIA driver")
-    assert plan.choose_engine("tensorrt") == ("tensorrt", "")
+def test_an_onnx_file_alone_asks_for_nothing(tiny, tmp_path, capsys):
+    assert main([str(tiny), "--out", str(tmp_path)]) == 2
+    assert capsys.readouterr().err == (
+        f"retina-export: {tiny}: nothing to do with an ONNX file without --precision or --engine tensorrt\n"
+    )
 
 
 @pytest.mark.parametrize("arguments", [[], ["model.onnx"], ["--out", "x"]])
 def test_arguments_that_are_missing(arguments, capsys):
-    with pytest.raises(SystemExit) as ended:
-        main(arguments)
-    assert ended.value.code == 2
+    assert main(arguments) == 2
     assert "give a checkpoint or an ONNX file, and a folder with --out" in capsys.readouterr().err

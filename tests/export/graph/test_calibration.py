@@ -10,8 +10,12 @@ import pytest
 from PIL import Image
 
 from retinagan.export.graph import calibration
-from retinagan.export.graph.calibration import FEWEST_IMAGES, PATCHES_PER_IMAGE, calibrate
-from retinagan.export.graph.patches import patches_of
+from retinagan.export.graph.calibration import (
+    FEWEST_IMAGES,
+    PATCHES_PER_IMAGE,
+    calibrate,
+    calibration_patches,
+)
 from retinagan.export.progress import Steps
 from retinagan.export.proof.images import ImageFolder
 from retinagan.runtime.errors import ImageError, ModelError
@@ -41,8 +45,9 @@ def test_takes_the_patches_richest_and_poorest_in_vessels(model, spec, folder, t
     session = onnxruntime.InferenceSession(tiny, providers=["CPUExecutionProvider"])
     richest, poorest = [], []
     for image in folder:
-        patches = patches_of(image.pixels, spec, side=32)  # a quarter of the working size
-        probability = session.run(None, vars(patches))[0]
+        patches = calibration_patches(image.pixels, spec)
+        assert patches.image.shape[2:] == (32, 32)  # a quarter of the working size
+        probability = session.run(None, {"image": patches.image, "roi": patches.roi})[0]
         shares = sorted(
             float((part[roi > 0] >= 0.5).mean()) for part, roi in zip(probability, patches.roi, strict=True)
         )

@@ -322,16 +322,16 @@ def test_an_engine_is_no_source(tmp_path, capsys):
     assert "an engine is exported already; look at it with --check" in capsys.readouterr().err
 
 
-def test_where_no_engine_can_be_built_the_line_for_the_device_is_given(tiny, tmp_path, capsys, monkeypatch):
-    monkeypatch.setitem(sys.modules, "tensorrt", None)
+def test_where_no_engine_is_asked_for_the_line_for_the_device_is_given(tiny, tmp_path, capsys):
     assert main([str(tiny), "--out", str(tmp_path), "--precision", "fp32"]) == 0
     printed = capsys.readouterr().out
-    assert "No engine was built here: TensorRT cannot be imported" in printed
+    assert "take these files to the device" in printed
     assert "retina-export tiny.onnx --out . --engine tensorrt" in printed
+    assert main([str(tiny), "--out", str(tmp_path), "--precision", "fp32", "--engine", "none"]) == 0
+    assert "--engine tensorrt" not in capsys.readouterr().out
 
 
-def test_the_line_for_the_device_keeps_the_batch(tiny, tmp_path, capsys, monkeypatch):
-    monkeypatch.setitem(sys.modules, "tensorrt", None)
+def test_the_line_for_the_device_keeps_the_batch(tiny, tmp_path, capsys):
     batch = ("--batch", "1", "2", "4")
     assert main([str(tiny), "--out", str(tmp_path), "--precision", "fp32", *batch]) == 0
     assert "retina-export tiny.onnx --out . --engine tensorrt --batch 1 2 4\n" in capsys.readouterr().out

@@ -8,16 +8,19 @@ import onnx
 import pytest
 
 from retinagan.export.graph.edit import check_onnx
-from retinagan.export.graph.patches import noise_patches, patches_of
 from retinagan.export.graph.source import model_spec
 from retinagan.export.graph.torch_adapter import TorchAdapter
 from retinagan.export.options import Changes
 from retinagan.export.proof.bounds import BOUNDS
 from retinagan.export.proof.images import ImageFolder
-from retinagan.export.proof.noise import compare
+from retinagan.export.proof.noise import compare, noise_patches
 from retinagan.runtime.engines import OnnxRuntimeAdapter
 from retinagan.runtime.model.bundled import bundled_model, bundled_models
 from retinagan.runtime.model.spec import METADATA_KEY, ModelSpec, spec_path
+from retinagan.runtime.steps.patches import PatchGrid
+from retinagan.runtime.steps.prepare import prepare
+from retinagan.runtime.steps.segment import PatchBuffers, cut_patches
+from retinagan.runtime.steps.timing import StageClock
 from retinagan.train.checkpoints import find_checkpoint
 from retinagan.train.nets.checkpoint import load_checkpoint
 
@@ -65,7 +68,16 @@ def largest_difference(path, trained, spec, folder, side):
     """Compare on the first image of a folder, cut into patches of a side, and on noise."""
     cut = replace(spec, tiling=replace(spec.tiling, patch=side))
     images = islice(ImageFolder(folder, "test"), 1)
-    real = (patches_of(image.pixels, cut) for image in images)
+    squares = (prepare(image.pixels, cut.preprocessing) for image in images)
+    real = (
+        cut_patches(
+            square,
+            cut.network_input,
+            PatchBuffers(PatchGrid.of(len(square.roi), cut.tiling)),
+            StageClock(),
+        )
+        for square in squares
+    )
     patches = chain(real, noise_patches(spec.network_input.divisor))
     with TorchAdapter(trained.generator, spec) as torch, OnnxRuntimeAdapter(path, spec) as bundled:
         return compare(torch, bundled, patches).largest

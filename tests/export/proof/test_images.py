@@ -18,7 +18,7 @@ from retinagan.train.data.files import find_samples
 def test_a_dataset_gives_its_images_with_truth(dataset):
     folder = ImageFolder(dataset, "test")
     assert folder.has_truth
-    assert [path.name for path in folder.paths] == ["0.png", "1.png", "2.png", "3.png"]
+    assert [path.name for path in folder.find_paths()] == ["0.png", "1.png", "2.png", "3.png"]
     first = next(iter(folder))
     image, lines = drawn_retina(180, 200, angles=(10, 60, 110))
     np.testing.assert_array_equal(first.pixels, image)
@@ -30,9 +30,9 @@ def test_a_dataset_stands_for_one_of_its_halves(dataset, tmp_path):
     shutil.copytree(dataset, tmp_path / "training")
     (tmp_path / "test" / "images").mkdir(parents=True)
     shutil.copy(dataset / "images" / "3.png", tmp_path / "test" / "images")
-    assert len(ImageFolder(tmp_path, "training").paths) == 4
+    assert len(ImageFolder(tmp_path, "training").find_paths()) == 4
     test = ImageFolder(tmp_path, "test")
-    assert [path.name for path in test.paths] == ["3.png"]
+    assert [path.name for path in test.find_paths()] == ["3.png"]
     assert not test.has_truth
     assert next(iter(test)).truth is None
 
@@ -43,7 +43,7 @@ def test_each_layout_gives_the_images_that_its_rule_leaves(tmp_path, lay_out):
     for split in ("training", "test"):
         found = ImageFolder(folder, split)
         assert found.has_truth
-        assert found.paths == [sample.image for sample in find_samples(folder, split)]
+        assert found.find_paths() == [sample.image for sample in find_samples(folder, split)]
         assert next(iter(found)).truth.any()
 
 
@@ -51,7 +51,7 @@ def test_a_folder_of_images_and_one_image(dataset):
     folder = ImageFolder(dataset / "images", "test")
     assert not folder.has_truth
     assert [image.name for image in folder] == ["0", "1", "2", "3"]
-    assert len(ImageFolder(dataset / "images" / "2.png", "test").paths) == 1
+    assert len(ImageFolder(dataset / "images" / "2.png", "test").find_paths()) == 1
 
 
 def test_the_hash_is_of_the_contents(dataset, tmp_path):
@@ -64,9 +64,9 @@ def test_the_hash_is_of_the_contents(dataset, tmp_path):
 
 def test_folders_that_cannot_serve(tmp_path):
     with pytest.raises(InputError, match="no images in "):
-        _ = ImageFolder(tmp_path, "test").paths
+        ImageFolder(tmp_path, "test").find_paths()
     with pytest.raises(InputError, match="no such file or folder"):
-        _ = ImageFolder(tmp_path / "gone", "test").paths
+        ImageFolder(tmp_path / "gone", "test").find_paths()
 
 
 def test_a_broken_image_is_named_once(tmp_path):

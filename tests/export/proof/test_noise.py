@@ -2,10 +2,9 @@ import numpy as np
 import pytest
 import torch
 
-from retinagan.export.graph.patches import Patches, noise_patches
 from retinagan.export.graph.torch_adapter import TorchAdapter
 from retinagan.export.proof.agreement import ParityError
-from retinagan.export.proof.noise import Difference, compare
+from retinagan.export.proof.noise import Difference, Patches, compare, noise_patches
 from retinagan.runtime.engines import EngineAdapter
 from retinagan.runtime.errors import EngineError
 from retinagan.runtime.model.spec import ModelSpec, NetworkInput
@@ -64,3 +63,14 @@ def test_values_that_are_no_numbers(value, first):
         ParityError, match=f"constant {value} gives NaN or infinity on patches of .* diverged"
     ):
         compare(*pair, noise_patches(2))
+
+
+def test_noise_patches_fit_the_divisor_and_no_image():
+    batches = list(noise_patches(16))
+    assert {batch.image.shape[0] for batch in batches} == {1, 3}
+    for batch in batches:
+        count, _, height, width = batch.image.shape
+        assert batch.roi.shape == (count, 1, height, width)
+        assert height != width
+        assert height % 16 == width % 16 == 0
+        assert set(np.unique(batch.roi)) == {0.0, 1.0}

@@ -147,7 +147,10 @@ def test_a_folder_that_cannot_be_listed_has_a_row(tmp_path, monkeypatch):
     ("error", "message"),
     [
         (MemoryError(), "not enough memory for an image of this size; make it smaller"),
-        (ValueError("odd\nshape"), "unexpected ValueError: odd shape; please report it with the image"),
+        (
+            ValueError("odd\nshape"),
+            "unexpected ValueError: odd shape (test_batch.py, line {line}); please report it with the image",
+        ),
         (EngineError("out of memory"), "out of memory"),
     ],
 )
@@ -160,9 +163,10 @@ def test_an_error_in_the_segmenter_costs_one_image(tmp_path, error, message):
             raise error
         return segment(frame)
 
+    line = fails_on_b.__code__.co_firstlineno + 2
     rows = run(tmp_path, fails_on_b)
     assert [row.status for row in rows] == [DONE, FAILED, DONE]
-    assert rows[1].message == message
+    assert rows[1].message == message.format(line=line)
 
 
 def test_an_engine_that_fails_again_and_again_ends_the_run(tmp_path):

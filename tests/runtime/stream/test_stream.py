@@ -253,15 +253,18 @@ def test_a_defect_stays_with_its_frame(engine):
 
 
 def test_a_thread_that_dies_is_reported(engine):
+    class Killed(BaseException):
+        pass
+
     def find(image):
         if image[0, 0, 0] == 103:
-            raise SystemExit("killed")
+            raise Killed("killed")
         return whole_frame(image)
 
     frames = (numbered_frame(number) for number in itertools.count())
     with Stream(gated_steps(engine, find), StreamOptions(), frames) as stream:
         assert [next(stream).number for _ in range(3)] == [0, 1, 2]
-        with pytest.raises(SystemExit, match="killed"):
+        with pytest.raises(Killed, match="killed"):
             next(stream)
 
 

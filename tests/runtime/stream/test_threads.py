@@ -1,9 +1,11 @@
+import itertools
 import queue
 import threading
+from contextlib import closing
 
 import pytest
 
-from retinagan.runtime.stream.threads import StageThreads
+from retinagan.runtime.stream.threads import StageThreads, overlapped
 
 PATIENCE = 20.0
 
@@ -195,3 +197,100 @@ def test_a_stage_may_stop_the_line_that_it_works_in():
     threads.put([0])
     threads.join()
     assert threads.get() is None
+
+
+def add(name):
+    """A stage that notes its name in the item."""
+    return name, lambda item: item.append(name)
+
+
+def running() -> list[str]:
+    return [thread.name for thread in threading.enumerate() if thread.name.startswith("overlapped-")]
+
+
+def test_a_bounded_line_gives_items_in_order():
+    stages = [add("overlapped-a"), add("overlapped-b")]
+    done = list(overlapped(([number] for number in range(50)), stages, in_flight=4))
+    assert done == [[number, "overlapped-a", "overlapped-b"] for number in range(50)]
+    assert running() == []
+    assert list(overlapped([], stages, in_flight=4)) == []
+
+
+def test_stages_of_a_bounded_line_overlap_each_in_a_thread_of_its_own():
+    # Each stage waits until the other is at work on the next item: alone, neither would ever go on.
+    meeting = threading.Barrier(2, timeout=PATIENCE)
+    idents = [set(), set()]
+
+    def first(item):
+        idents[0].add(threading.get_ident())
+        if item[0] > 0:
+            meeting.wait()
+
+    def second(item):
+        idents[1].add(threading.get_ident())
+        if item[0] < 9:
+            meeting.wait()
+
+    stages = [("overlapped-a", first), ("overlapped-b", second)]
+    assert len(list(overlapped(([n] for n in range(10)), stages, in_flight=3))) == 10
+    assert [len(found) for found in idents] == [1, 1]
+    assert threading.get_ident() not in idents[0] | idents[1]
+    assert idents[0] != idents[1]
+
+
+def test_a_bounded_line_draws_no_more_items_than_may_be_in_flight():
+    drawn = itertools.count()
+    items = ([next(drawn)] for _ in range(1000))
+    with closing(overlapped(items, [add("overlapped-a")], in_flight=3)) as results:
+        assert [next(results)[0] for _ in range(10)] == list(range(10))
+        assert next(drawn) <= 10 + 3
+    assert running() == []
+
+
+def test_an_error_in_a_stage_takes_its_items_place_and_ends_the_rest():
+    seen = []
+
+    def fail_at_3(item):
+        seen.append(item)
+        if item[0] == 3:
+            raise ValueError("three")
+
+    stages = [add("overlapped-a"), ("overlapped-b", fail_at_3)]
+    results = overlapped(([number] for number in range(1000)), stages, in_flight=4)
+    assert [next(results)[0] for _ in range(3)] == [0, 1, 2]
+    with pytest.raises(ValueError, match="three"):
+        next(results)
+    assert len(seen) == 4
+    assert running() == []
+
+
+def test_an_error_in_the_items_ends_the_threads():
+    def items():
+        yield [0]
+        raise OSError("no more")
+
+    with pytest.raises(OSError, match="no more"):
+        list(overlapped(items(), [add("overlapped-a")], in_flight=10))
+    assert running() == []
+
+
+def test_closing_a_bounded_line_waits_for_what_runs_and_drops_what_waits():
+    started, finish, finished = threading.Event(), threading.Event(), []
+
+    def slow(item):
+        if item[0] == 1:
+            started.set()
+            assert finish.wait(PATIENCE)
+        finished.append(item[0])
+
+    results = overlapped(([number] for number in range(100)), [("overlapped-a", slow)], in_flight=5)
+    assert next(results) == [0]
+    assert started.wait(PATIENCE)
+    closer = threading.Thread(target=results.close)
+    closer.start()
+    closer.join(0.05)
+    assert closer.is_alive()
+    finish.set()
+    closer.join(PATIENCE)
+    assert finished == [0, 1]
+    assert running() == []
