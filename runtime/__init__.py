@@ -1,5 +1,6 @@
 """Retinal vessel segmentation on a device: image in, vessel map out, without torch."""
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from retinagan.runtime.errors import (
@@ -7,12 +8,15 @@ from retinagan.runtime.errors import (
     ImageError,
     ModelError,
     NoRetinaError,
+    OptionError,
     RetinaGanError,
     StreamError,
 )
 from retinagan.runtime.model.spec import UnverifiedModelWarning
 
 if TYPE_CHECKING:
+    from retinagan.runtime.batch.overlay import draw_overlay
+    from retinagan.runtime.images.reading import read_image
     from retinagan.runtime.segmenter import Segmentation, Segmenter
 
 __version__ = "0.1.0"
@@ -22,19 +26,27 @@ __all__ = [
     "ImageError",
     "ModelError",
     "NoRetinaError",
+    "OptionError",
     "RetinaGanError",
     "Segmentation",
     "Segmenter",
     "StreamError",
     "UnverifiedModelWarning",
     "__version__",
+    "draw_overlay",
+    "read_image",
 ]
+
+_AT_FIRST_USE = {
+    "Segmentation": "segmenter",
+    "Segmenter": "segmenter",
+    "draw_overlay": "batch.overlay",
+    "read_image": "images.reading",
+}
 
 
 def __getattr__(name: str) -> Any:
-    """Import the segmenter, and OpenCV with it, at its first use: ``retina-run --help`` needs neither."""
-    if name in ("Segmentation", "Segmenter"):
-        from retinagan.runtime import segmenter
-
-        return getattr(segmenter, name)
+    """Import what needs OpenCV at its first use: ``retina-run --help`` needs none of it."""
+    if name in _AT_FIRST_USE:
+        return getattr(import_module(f"{__name__}.{_AT_FIRST_USE[name]}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -40,7 +40,7 @@ class Segmenter:
     ----------
     model : str or path, optional
         A bundled model's name, an ONNX file or a TensorRT engine; the bundled "retina-gan" if left out.
-    device : {"auto", "cpu", "cuda", "tensorrt"}
+    device : {"auto", "cpu", "cuda", "cuda:N"}
         Where to run; "auto" takes the best that works here. See `retinagan.runtime.engines.open_adapter`.
     engine : {"auto", "onnxruntime", "openvino", "tensorrt"}
         What runs it; "auto" takes the fastest that works there.
@@ -69,6 +69,8 @@ class Segmenter:
         If the model is unknown, broken or not what its spec says, or an option is out of range.
     EngineError
         If the engine or device is not there.
+    OptionError
+        If engine, device or `threads` is none that there is.
     """
 
     def __init__(

@@ -38,6 +38,7 @@ int fake_device_count = 1, fake_major = 8, fake_minor = 7, fake_init_error = 0;
 int fake_primary_references = 0, fake_allocations = 0, fake_pinned = 0, fake_streams = 0, fake_graphs = 0;
 int fake_launches = 0;            /* of graphs */
 int fake_allocations_left = -1;   /* then memory runs out; -1: never */
+int fake_retained_device = -1;   /* whose primary context was asked for last */
 int fake_refuses_recording = 0, fake_synchronize_error = 0;
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
@@ -89,7 +90,7 @@ int cuGetErrorString(int error, const char **text)
 
 int cuDevicePrimaryCtxRetain(void **context, int device)
 {
-    (void)device;
+    fake_retained_device = device;
     *context = &primary;
     return change(&fake_primary_references, 1);
 }

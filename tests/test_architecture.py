@@ -17,8 +17,8 @@ COMMON = "runtime.errors runtime.warnings runtime.faults runtime.atomic runtime.
 MAY_IMPORT = {
     # The floor of runtime: what every other module may use.
     "ace_ext": "",
-    # The public names; the segmenter at first use.
-    "runtime": "runtime.errors runtime.warnings runtime.model runtime.segmenter",
+    # The public names; what needs OpenCV at first use.
+    "runtime": "runtime.errors runtime.warnings runtime.model runtime.images runtime.segmenter runtime.batch",
     "runtime.errors": "",
     "runtime.warnings": "",
     "runtime.faults": "runtime.errors",
@@ -61,7 +61,7 @@ MAY_IMPORT = {
     "train.paper": (
         f"{COMMON} runtime runtime.console runtime.doctor train.nets train.data train.scores train.loop"
     ),
-    "train.commands": "train.scores train.loop train.paper",
+    "train.commands": "runtime.console train.scores train.loop train.paper",
     # export
     "export.progress": COMMON,
     "export.options": f"{COMMON} runtime.model",

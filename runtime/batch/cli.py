@@ -70,7 +70,10 @@ def _parsed(arguments: Sequence[str]) -> argparse.Namespace:
         help=f"bundled model ({names}), ONNX file or engine (default: {DEFAULT_MODEL})",
     )
     add(
-        "--device", default="auto", help="where to run: cpu or cuda (default: %(default)s, the best there is)"
+        "--device",
+        default="auto",
+        help="where to run: cpu, cuda, or cuda:1 for the second GPU (default: %(default)s, "
+        "the best there is)",
     )
     add(
         "--engine",

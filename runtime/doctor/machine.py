@@ -55,7 +55,7 @@ def _cores() -> str:
 
 
 def describe_gpus(open_library: Callable[[str], Any] = ctypes.CDLL) -> str:
-    """Describe the driver and all GPUs; the first is the one that engines use.
+    """Describe the driver and all GPUs; the first is the one that engines use unless told otherwise.
 
     Parameters
     ----------

@@ -7,7 +7,7 @@ from operator import index
 from pathlib import Path
 from typing import SupportsIndex
 
-from retinagan.runtime.errors import EngineError, ModelError
+from retinagan.runtime.errors import ModelError, OptionError
 from retinagan.runtime.model.onnx_metadata import onnx_metadata
 from retinagan.runtime.model.spec import (
     METADATA_KEY,
@@ -80,11 +80,11 @@ def check_graph(path: Path, inputs: set[tuple[str, str, int]], outputs: set[tupl
 
 
 def checked_threads(threads: int | None) -> int:
-    """Give the number of threads, 0 for None; raises `EngineError` if it is no whole number from 1."""
+    """Give the number of threads, 0 for None; raises `OptionError` if it is no whole number from 1."""
     if threads is None:
         return 0
     if isinstance(threads, bool) or not isinstance(threads, SupportsIndex) or index(threads) < 1:
-        raise EngineError(
+        raise OptionError(
             f"threads: got {threads!r}; expected a whole number from 1; leave it out for all cores"
         )
     return index(threads)

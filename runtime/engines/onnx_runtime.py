@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 
 from retinagan.runtime.engines.base import PIXELS_PER_RUN, EngineAdapter
 from retinagan.runtime.engines.cuda.driver import find_gpu
+from retinagan.runtime.engines.devices import parse_device
 from retinagan.runtime.engines.model_file import check_graph, checked_spec, checked_threads, one_line
-from retinagan.runtime.errors import EngineError, ModelError
+from retinagan.runtime.errors import EngineError, ModelError, OptionError
 from retinagan.runtime.model.spec import ModelSpec
 
 _PROVIDERS = {
@@ -39,18 +40,22 @@ class OnnxRuntimeAdapter(EngineAdapter):
     spec : ModelSpec or None
         Its spec, against which the file's hash is checked before it is loaded. None: the spec in the
         file's own metadata is taken, with an `UnverifiedModelWarning`.
-    device : str
-        "cpu", "cuda" or "tensorrt". The last builds an engine each time that it loads, which takes minutes
-        and is held to no proof: rather build an engine once by ``retina-export``.
+    device : {"cpu", "cuda", "cuda:N"}
+        Where to run; N is the GPU's number, from 0.
     threads : int, optional
         How many CPU threads compute; all cores if left out.
+    tensorrt : bool
+        Run on the GPU by ONNX Runtime's TensorRT provider, which builds an engine each time that it loads.
+        That takes minutes, and the engine is held to no proof: build one once by ``retina-export`` instead.
 
     Raises
     ------
     ModelError
         If the file is missing, not what its spec says, broken, or no vessel model of this package.
     EngineError
-        If ONNX Runtime or the device is not there, or `threads` is no positive number.
+        If ONNX Runtime or the device is not there.
+    OptionError
+        If `device` is unknown, or `threads` is no positive number.
     """
 
     def __init__(
@@ -59,17 +64,29 @@ class OnnxRuntimeAdapter(EngineAdapter):
         spec: ModelSpec | None,
         device: str = "cpu",
         threads: int | None = None,
+        *,
+        tensorrt: bool = False,
     ) -> None:
+        kind, index = parse_device(device)
+        provider = "tensorrt" if tensorrt else kind
         path = Path(model_path)
         spec = checked_spec(path, spec)
         runtime = _import_onnxruntime()
-        _check_device(runtime, device)
+        _check_provider(runtime, provider, index)
+        if tensorrt:
+            warnings.warn(
+                f"ONNX Runtime builds an engine of TensorRT from {path} at each start, which takes minutes "
+                f"and is held to no proof; build it once:  {build_command(path)}",
+                RuntimeWarning,
+                stacklevel=2,
+            )
         self._run_options = runtime.RunOptions()
         self._run_options.log_severity_level = _SILENT
         options = _session_options(runtime, checked_threads(threads))
-        self._session: Any = _open_session(runtime, path, options, _provider_options(device, spec))
+        self._session: Any = _open_session(runtime, path, options, _provider_options(provider, index, spec))
         check_graph(path, _described(self._session.get_inputs()), _described(self._session.get_outputs()))
-        super().__init__(spec, f"ONNX Runtime {runtime.__version__}, {_PROVIDERS[device]}")
+        gpu = f", {device}" if index else ""
+        super().__init__(spec, f"ONNX Runtime {runtime.__version__}, {_PROVIDERS[provider]}{gpu}")
 
     def _run(self, image: NDArray[np.float32], roi: NDArray[np.float32], out: NDArray[np.float32]) -> None:
         try:
@@ -81,6 +98,11 @@ class OnnxRuntimeAdapter(EngineAdapter):
 
     def _close(self) -> None:
         self._session = None
+
+
+def build_command(path: Path) -> str:
+    """Give the line that builds an engine of TensorRT from an ONNX file, on the device that is to run it."""
+    return f"retina-export {path} --out . --engine tensorrt"
 
 
 def _import_onnxruntime() -> Any:
@@ -110,20 +132,21 @@ def _installed(distribution: str) -> bool:
     return True
 
 
-def _check_device(runtime: Any, device: str) -> None:
-    """Refuse a device that is unknown or not there; what is there may still fail to load."""
+def _check_provider(runtime: Any, provider: str, index: int) -> None:
+    """Refuse a provider that is not there; what is there may still fail to load."""
+    if provider not in _PROVIDERS:
+        raise OptionError(f'device: got {provider!r}; ONNX Runtime is opened on "cpu", "cuda" or "cuda:N"')
     found = runtime.get_available_providers()
-    if device not in _PROVIDERS:
-        known = ", ".join(f'"{name}"' for name in _PROVIDERS)
-        raise EngineError(f'device "{device}" is unknown to ONNX Runtime; known are {known}')
-    if _PROVIDERS[device] not in found:
+    if _PROVIDERS[provider] not in found:
+        advice = {
+            "cuda": ': pip uninstall onnxruntime, then pip install "retinagan[gpu]", or use device="cpu"'
+        }
         raise EngineError(
-            f'device "{device}" needs {_PROVIDERS[device]}; ONNX Runtime {runtime.__version__} here has '
-            f"{', '.join(found)}: pip uninstall onnxruntime, then "
-            'pip install "retinagan[gpu]", or use device="cpu"'
+            f"ONNX Runtime {runtime.__version__} has no {_PROVIDERS[provider]} here, only "
+            f"{', '.join(found)}{advice.get(provider, '')}"
         )
-    if device != "cpu":
-        find_gpu()
+    if provider != "cpu":
+        find_gpu(index=index)
 
 
 def _session_options(runtime: Any, threads: int) -> Any:
@@ -139,19 +162,20 @@ def _session_options(runtime: Any, threads: int) -> Any:
     return options
 
 
-def _provider_options(device: str, spec: ModelSpec) -> list[tuple[str, dict[str, str]]]:
-    """Give the providers for a device, best first, each with its options."""
+def _provider_options(provider: str, index: int, spec: ModelSpec) -> list[tuple[str, dict[str, str]]]:
+    """Give a provider and those that stand in for what it cannot run, best first, each with its options."""
     providers: list[tuple[str, dict[str, str]]] = [(_PROVIDERS["cpu"], {})]
-    if device != "cpu":
-        providers.insert(0, (_PROVIDERS["cuda"], _CUDA_OPTIONS))
-    if device == "tensorrt":
+    gpu = {"device_id": str(index)}
+    if provider != "cpu":
+        providers.insert(0, (_PROVIDERS["cuda"], gpu | _CUDA_OPTIONS))
+    if provider == "tensorrt":
         side = spec.usual_patch
         most = max(1, PIXELS_PER_RUN // side**2)
         shapes = {
             f"trt_profile_{name}_shapes": f"image:{count}x3x{side}x{side},roi:{count}x1x{side}x{side}"
             for name, count in (("min", 1), ("opt", most), ("max", most))
         }
-        providers.insert(0, (_PROVIDERS["tensorrt"], shapes))
+        providers.insert(0, (_PROVIDERS["tensorrt"], gpu | shapes))
     return providers
 
 

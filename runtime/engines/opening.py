@@ -8,18 +8,16 @@ from functools import lru_cache
 from pathlib import Path
 
 from retinagan.runtime.engines.base import EngineAdapter
+from retinagan.runtime.engines.devices import DEVICES, parse_device
 from retinagan.runtime.engines.model_file import checked_spec, checked_threads
-from retinagan.runtime.engines.onnx_runtime import OnnxRuntimeAdapter
+from retinagan.runtime.engines.onnx_runtime import OnnxRuntimeAdapter, build_command
 from retinagan.runtime.engines.openvino import OpenVinoAdapter
 from retinagan.runtime.engines.tensorrt.engine import TensorRtAdapter
-from retinagan.runtime.errors import EngineError
+from retinagan.runtime.errors import EngineError, OptionError
 from retinagan.runtime.model.spec import ModelSpec
 
 ENGINES = ("auto", "onnxruntime", "openvino", "tensorrt")
 """What may be asked for as an engine."""
-
-DEVICES = ("auto", "cpu", "cuda", "tensorrt")
-"""What may be asked for as a device; "tensorrt" is the GPU, by TensorRT."""
 
 _ENGINE_SUFFIXES = (".engine", ".plan")
 _LOG = logging.getLogger("retinagan.runtime")
@@ -32,36 +30,30 @@ class _Way:
     engine: str
     device: str
     reason: str
-    open: Callable[[Path, ModelSpec, int | None], EngineAdapter]
+    open: Callable[[Path, ModelSpec, str, int | None], EngineAdapter]
     by_name_only: bool = False
 
 
+def _by_tensorrt_provider(path: Path, spec: ModelSpec, device: str, threads: int | None) -> EngineAdapter:
+    try:
+        return OnnxRuntimeAdapter(path, spec, device, threads, tensorrt=True)
+    except EngineError as error:
+        raise EngineError(
+            f"{path} is an ONNX file; build an engine of TensorRT from it on this device:  "
+            f"{build_command(path)}. ONNX Runtime does not run it by TensorRT: {error}"
+        ) from error
+
+
 _ONNX_WAYS = (
-    _Way(
-        "onnxruntime",
-        "tensorrt",
-        "",
-        lambda path, spec, threads: OnnxRuntimeAdapter(path, spec, "tensorrt", threads),
-        by_name_only=True,
-    ),
-    _Way(
-        "onnxruntime",
-        "cuda",
-        "a GPU works here",
-        lambda path, spec, threads: OnnxRuntimeAdapter(path, spec, "cuda", threads),
-    ),
+    _Way("tensorrt", "cuda", "", _by_tensorrt_provider, by_name_only=True),
+    _Way("onnxruntime", "cuda", "a GPU works here", OnnxRuntimeAdapter),
     _Way(
         "openvino",
         "cpu",
         "the fastest engine for the CPU",
-        lambda path, spec, threads: OpenVinoAdapter(path, spec, threads),
+        lambda path, spec, device, threads: OpenVinoAdapter(path, spec, threads),
     ),
-    _Way(
-        "onnxruntime",
-        "cpu",
-        "nothing faster works here",
-        lambda path, spec, threads: OnnxRuntimeAdapter(path, spec, "cpu", threads),
-    ),
+    _Way("onnxruntime", "cpu", "nothing faster works here", OnnxRuntimeAdapter),
 )  # best first
 
 
@@ -81,13 +73,14 @@ def open_adapter(
     .onnx         openvino      cpu           the CPU, in FP32; in BF16 if the spec says so; INT8 layers
                                               in INT8
     .onnx         onnxruntime   cpu           the CPU, in the file's precision
-    .onnx         onnxruntime   tensorrt      the GPU, by an engine that is built at each start; never
-                                              taken by "auto"
+    .onnx         tensorrt      cuda          the GPU, by an engine that ONNX Runtime builds at each start,
+                                              with a warning; never taken by "auto"
     .engine .plan tensorrt      cuda          the GPU, in the engine's precision
     ============= ============= ============= ==========================================================
 
     What is asked for by name is taken, or else an error says why not. "auto" takes the first line of the
-    table that works here; the adapter's `selection` says why, and so does the log, once.
+    table that works here; the adapter's `selection` says why, and so does the log, once. "cuda" is the first
+    GPU, "cuda:1" the second.
 
     Parameters
     ----------
@@ -95,7 +88,7 @@ def open_adapter(
         The model file.
     spec : ModelSpec or None
         Its spec; None for an ONNX file that carries its own.
-    device : {"auto", "cpu", "cuda", "tensorrt"}
+    device : {"auto", "cpu", "cuda", "cuda:N"}
         Where to run.
     threads : int, optional
         How many CPU threads compute; all cores if left out. No matter to a GPU.
@@ -106,9 +99,11 @@ def open_adapter(
     ------
     ModelError, EngineError
         As the engine's adapter does; `EngineError` if nothing that is here runs the file so.
+    OptionError
+        If an option is unknown, or engine, device and file do not go together.
     """
-    _check_choice("engine", engine, ENGINES)
-    _check_choice("device", device, DEVICES)
+    _check_engine(engine)
+    parse_device(device)
     checked_threads(threads)
     path = Path(path)
     if path.suffix in _ENGINE_SUFFIXES or (spec is not None and spec.engine is not None):
@@ -116,59 +111,59 @@ def open_adapter(
     return _open_onnx(path, checked_spec(path, spec), (engine, device), threads)
 
 
-def _check_choice(option: str, choice: str, known: tuple[str, ...]) -> None:
-    if choice in known:
+def _check_engine(engine: str) -> None:
+    if engine in ENGINES:
         return
-    names = ", ".join(f'"{name}"' for name in known)
-    hint = f'; "{choice}" is an engine' if choice in ENGINES else ""
-    hint = f'; "{choice}" is a device' if choice in DEVICES else hint
-    raise EngineError(f"{option}: got {choice!r}; expected one of {names}{hint}")
+    names = ", ".join(f'"{name}"' for name in ENGINES)
+    hint = f'; "{engine}" is a device' if str(engine).partition(":")[0] in DEVICES else ""
+    raise OptionError(f"engine: got {engine!r}; expected one of {names}{hint}")
 
 
 def _open_engine(path: Path, spec: ModelSpec | None, engine: str, device: str) -> EngineAdapter:
-    if engine not in ("auto", "tensorrt") or device == "cpu":
-        raise EngineError(
+    kind, index = parse_device(device)
+    if engine not in ("auto", "tensorrt") or kind == "cpu":
+        raise OptionError(
             f"{path} is an engine, which only TensorRT runs, on a GPU; got engine {engine!r}, device "
             f"{device!r}: leave both out, or open the model's .onnx"
         )
-    return TensorRtAdapter(path, spec)
+    return TensorRtAdapter(path, spec, index)
 
 
 def _open_onnx(path: Path, spec: ModelSpec, asked: tuple[str, str], threads: int | None) -> EngineAdapter:
     engine, device = asked
-    if engine == "tensorrt":
-        raise EngineError(
-            f"{path} is an ONNX file; TensorRT runs an engine that was built from it on this device: "
-            f"retina-export {path} --engine tensorrt"
-        )
+    kind, _ = parse_device(device)
     ways = [
-        way
+        (way, way.device if kind == "auto" else device)
         for way in _ONNX_WAYS
-        if engine in ("auto", way.engine)
-        and (device == way.device or (device == "auto" and not way.by_name_only))
+        if (engine == way.engine or (engine == "auto" and not way.by_name_only))
+        and kind in ("auto", way.device)
     ]
     if not ways:
-        raise EngineError(f'engine "{engine}" does not run on device "{device}": use device="cpu"')
-    if len(ways) == 1:
-        return ways[0].open(path, spec, threads)
-    return _open_best(path, spec, ways, threads)
+        runs_on = " or ".join(f'"{way.device}"' for way in _ONNX_WAYS if way.engine == engine)
+        raise OptionError(f'engine "{engine}" does not run on device "{device}", only on {runs_on}')
+    if len(ways) > 1:
+        return _open_best(path, spec, ways, threads)
+    ((way, where),) = ways
+    return way.open(path, spec, where, threads)
 
 
-def _open_best(path: Path, spec: ModelSpec, ways: list[_Way], threads: int | None) -> EngineAdapter:
+def _open_best(
+    path: Path, spec: ModelSpec, ways: list[tuple[_Way, str]], threads: int | None
+) -> EngineAdapter:
     """Open the first way that works, and say which and why."""
     failures = []
-    for way in ways:
+    for way, device in ways:
         try:
-            adapter = way.open(path, spec, threads)
+            adapter = way.open(path, spec, device, threads)
         except EngineError as error:
-            failures.append(f"{way.engine} on {way.device}: {error}")
+            failures.append(f"{way.engine} on {device}: {error}")
             continue
         adapter.selection = "".join([f"auto: {way.reason}", *(f"; not {failure}" for failure in failures)])
         _say_once(f"{adapter.description} ({adapter.selection})")
         return adapter
     raise EngineError(
         f'no engine here runs {path.name}: pip install "retinagan[cpu]", or with TensorRT alone '
-        f"retina-export {path} --engine tensorrt. What was tried: {'; '.join(failures)}"
+        f"{build_command(path)}. What was tried: {'; '.join(failures)}"
     )
 
 

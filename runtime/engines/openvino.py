@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from retinagan.runtime.engines.base import EngineAdapter
 from retinagan.runtime.engines.model_file import check_graph, checked_spec, checked_threads, one_line
 from retinagan.runtime.engines.pool import Pool
-from retinagan.runtime.errors import EngineError, ModelError
+from retinagan.runtime.errors import EngineError, ModelError, OptionError
 from retinagan.runtime.model.spec import ModelSpec
 
 Shape = tuple[int, int, int, int]
@@ -47,8 +47,10 @@ class OpenVinoAdapter(EngineAdapter):
     ModelError
         If the file is missing, not what its spec says, broken, or no vessel model of this package.
     EngineError
-        If OpenVINO is not there, or was loaded before this process was forked, the CPU has no BF16 where that
-        is asked for, or an option is wrong.
+        If OpenVINO is not there, or was loaded before this process was forked, or the CPU has no BF16 where
+        that is asked for.
+    OptionError
+        If `threads` or `precision` is wrong.
     """
 
     def __init__(
@@ -170,7 +172,7 @@ def shared_core() -> Any:
 
 def _check_precision(core: Any, precision: str) -> None:
     if precision not in _HINTS:
-        raise EngineError(f'precision: got {precision!r}; expected "fp32" or "bf16"')
+        raise OptionError(f'precision: got {precision!r}; expected "fp32" or "bf16"')
     obstacle = _bf16_obstacle(core) if precision == "bf16" else ""
     if obstacle:
         raise EngineError(f"{obstacle}: use the FP32 model")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any, Literal, get_args
 
 import cv2
@@ -41,9 +42,7 @@ def as_rgb8(frame: NDArray[Any], color: ColorOrder = "rgb") -> NDArray[np.uint8]
     if color not in get_args(ColorOrder):
         raise ImageError(f'got color={color!r}; expected "rgb" or "bgr"')
     if not isinstance(frame, np.ndarray):
-        raise ImageError(
-            f"got {type(frame).__name__}; {_EXPECTED}, as a numpy array: try numpy.asarray(frame)"
-        )
+        raise ImageError(f"got {type(frame).__name__}; {_EXPECTED}, as a numpy array: {_way_to_one(frame)}")
     _check_shape(frame)
     if frame.dtype.kind != "u" or frame.dtype.itemsize > 2:
         hint = "; scale floats from 0..1 by 255 and convert" if frame.dtype.kind == "f" else ""
@@ -52,6 +51,13 @@ def as_rgb8(frame: NDArray[Any], color: ColorOrder = "rgb") -> NDArray[np.uint8]
     if eight.ndim == 2:
         return np.asarray(cv2.cvtColor(np.ascontiguousarray(eight), cv2.COLOR_GRAY2RGB), np.uint8)
     return np.ascontiguousarray(eight if color == "rgb" else eight[:, :, ::-1])
+
+
+def _way_to_one(frame: object) -> str:
+    """Say how to make a NumPy array of what is none."""
+    if isinstance(frame, str | bytes | os.PathLike):
+        return "read a file by retinagan.runtime.read_image(path)"
+    return "try numpy.asarray(frame)"
 
 
 def _check_shape(frame: NDArray[Any]) -> None:

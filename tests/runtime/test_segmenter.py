@@ -15,6 +15,7 @@ from retinagan.runtime import (
     ImageError,
     ModelError,
     NoRetinaError,
+    OptionError,
     Segmentation,
     Segmenter,
     UnverifiedModelWarning,
@@ -113,9 +114,9 @@ def test_threshold_and_overlap_in_place_of_the_specs(model, segmenter):
         ({"threshold": 1.5}, ModelError, "threshold: got 1.5; expected a number from 0 to 1"),
         ({"overlap": 0.95}, ModelError, "overlap: got 0.95; expected a number from 0 to 0.9"),
         ({"color": "gbr"}, ImageError, 'got color=\'gbr\'; expected "rgb" or "bgr"'),
-        ({"device": "tpu"}, EngineError, 'device: got \'tpu\'; expected one of "auto", "cpu"'),
-        ({"engine": "torch"}, EngineError, 'engine: got \'torch\'; expected one of "auto", "onnxruntime"'),
-        ({"threads": 0}, EngineError, "threads: got 0; expected a whole number from 1"),
+        ({"device": "tpu"}, OptionError, 'device: got \'tpu\'; expected "auto", "cpu", "cuda" or "cuda:N"'),
+        ({"engine": "torch"}, OptionError, 'engine: got \'torch\'; expected one of "auto", "onnxruntime"'),
+        ({"threads": 0}, OptionError, "threads: got 0; expected a whole number from 1"),
     ],
 )
 def test_wrong_options(model, options, error, message):

@@ -26,7 +26,7 @@ The run's folder receives model.pt at the end (patches.pt where the first stage 
 checkpoint.pt, log.csv, options.json and, with --validation, validation.csv. Started again with the same
 folder and options, a run that was interrupted goes on where it stopped, bit for bit. The paper's own schedule
 is --iterations 0 --adversarial-iterations 4000. Several GPUs or machines train together under torchrun:
-torchrun --nproc-per-node 2 -m retinagan.train.commands.train --data ... (docs/training.md).
+torchrun --nproc-per-node 2 -m retinagan.train.commands --data ... (docs/training.md).
 """
 
 T = TypeVar("T")

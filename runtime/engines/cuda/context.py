@@ -29,7 +29,7 @@ def import_pycuda() -> Any:
 
 
 class PrimaryContext:
-    """The first GPU's primary context, retained until `release`.
+    """A GPU's primary context, retained until `release`.
 
     It is current only inside ``with context.current()``: before and after, each thread has the context
     that the host program gave it.
@@ -38,6 +38,8 @@ class PrimaryContext:
     ----------
     cuda : module
         `pycuda.driver`.
+    index : int
+        The GPU's number, from 0.
 
     Raises
     ------
@@ -45,11 +47,11 @@ class PrimaryContext:
         If the driver refuses.
     """
 
-    def __init__(self, cuda: Any) -> None:
+    def __init__(self, cuda: Any, index: int = 0) -> None:
         self._cuda = cuda
         try:
             cuda.init()
-            self._context = cuda.Device(0).retain_primary_context()
+            self._context = cuda.Device(index).retain_primary_context()
         except cuda.Error as error:
             raise EngineError(f"CUDA does not start: {one_line(error)}") from None
 

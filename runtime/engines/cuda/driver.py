@@ -55,18 +55,20 @@ def load(open_library: Callable[[str], Any] = ctypes.CDLL) -> Any:
         ) from None
 
 
-def find_gpu(open_library: Callable[[str], Any] = ctypes.CDLL) -> Gpu:
-    """Describe the first GPU.
+def find_gpu(open_library: Callable[[str], Any] = ctypes.CDLL, index: int = 0) -> Gpu:
+    """Describe a GPU.
 
     Parameters
     ----------
     open_library : callable
         As for `load`.
+    index : int
+        The GPU's number, from 0, as the driver counts.
 
     Raises
     ------
     EngineError
-        If there is no driver, it does not start, or it shows no GPU.
+        If there is no driver, it does not start, or it shows no such GPU.
     """
     driver = load(open_library)
     call(driver, "cuInit", ctypes.c_uint(0))
@@ -75,7 +77,10 @@ def find_gpu(open_library: Callable[[str], Any] = ctypes.CDLL) -> Gpu:
         raise EngineError(
             "the NVIDIA driver shows no GPU: look at nvidia-smi and at the variable CUDA_VISIBLE_DEVICES"
         )
-    device = ctypes.c_int(_number(driver, "cuDeviceGet", ctypes.c_int(0)))
+    if index >= count:
+        gpus = "1 GPU" if count == 1 else f"{count} GPUs"
+        raise EngineError(f"there is no cuda:{index}: the NVIDIA driver shows {gpus}, numbered from 0")
+    device = ctypes.c_int(_number(driver, "cuDeviceGet", ctypes.c_int(index)))
     name = ctypes.create_string_buffer(_NAME_LENGTH)
     call(driver, "cuDeviceGetName", name, ctypes.c_int(_NAME_LENGTH), device)
     memory = ctypes.c_size_t()

@@ -61,7 +61,7 @@ def rebuild_command(build: EngineBuild) -> str:
     return f"retina-export {build.source} --out . --engine {engine} --batch {batch}"
 
 
-def misfits(build: EngineBuild) -> list[str]:
+def misfits(build: EngineBuild, index: int = 0) -> list[str]:
     """
     Say why an engine does not run on this device.
 
@@ -72,6 +72,8 @@ def misfits(build: EngineBuild) -> list[str]:
     ----------
     build : EngineBuild
         What the engine was built by and for.
+    index : int
+        The number of the GPU that is to run it, from 0.
 
     Returns
     -------
@@ -88,7 +90,7 @@ def misfits(build: EngineBuild) -> list[str]:
     if build.builder == "tensorrt" and build.system != this_system():
         reasons.append(f"it was built on {build.system}; this is {this_system()}")
     try:
-        reasons += _gpu_misfits(build, find_gpu())
+        reasons += _gpu_misfits(build, find_gpu(index=index))
     except EngineError as error:
         reasons.append(str(error))
     return reasons

@@ -39,6 +39,8 @@ class TensorRtAdapter(EngineAdapter):
         The serialized engine.
     spec : ModelSpec or None
         Its spec, which an engine needs: hash, version and GPU are checked before it is loaded.
+    index : int
+        The number of the GPU that runs it, from 0.
 
     Raises
     ------
@@ -50,7 +52,7 @@ class TensorRtAdapter(EngineAdapter):
         device or version, or TensorRT refuses it.
     """
 
-    def __init__(self, engine_path: str | os.PathLike[str], spec: ModelSpec | None) -> None:
+    def __init__(self, engine_path: str | os.PathLike[str], spec: ModelSpec | None, index: int = 0) -> None:
         path = Path(engine_path)
         if spec is None or spec.engine is None:
             raise ModelError(
@@ -59,14 +61,16 @@ class TensorRtAdapter(EngineAdapter):
             )
         verify(path, spec)
         rebuild = rebuild_command(spec.engine)
-        if reasons := misfits(spec.engine):
+        if reasons := misfits(spec.engine, index):
             raise EngineError(f"{path} does not run here: {'; '.join(reasons)}. Build it here: {rebuild}")
         trt = import_tensorrt(spec.engine.builder)
         self._side = spec.usual_patch
-        self._engine = _LoadedEngine(trt, path, self._side, rebuild)
+        self._engine = _LoadedEngine(trt, path, self._side, index, rebuild)
         # Also when the adapter is dropped, or the interpreter ends: CUDA's objects must go in order.
         self._free = weakref.finalize(self, self._engine.close)
-        super().__init__(spec, f"{NAMES[spec.engine.builder]} {trt.__version__}, {find_gpu().name}")
+        super().__init__(
+            spec, f"{NAMES[spec.engine.builder]} {trt.__version__}, {find_gpu(index=index).name}"
+        )
 
     def _run(self, image: NDArray[np.float32], roi: NDArray[np.float32], out: NDArray[np.float32]) -> None:
         self._engine.run(image, roi, out)
@@ -91,10 +95,10 @@ class TensorRtAdapter(EngineAdapter):
 class _LoadedEngine:
     """A deserialized engine with its lanes, and all that must be freed."""
 
-    def __init__(self, trt: Any, path: Path, side: int, rebuild: str) -> None:
+    def __init__(self, trt: Any, path: Path, side: int, index: int, rebuild: str) -> None:
         self._process = os.getpid()
         self._cuda = import_pycuda()
-        self._context = PrimaryContext(self._cuda)
+        self._context = PrimaryContext(self._cuda, index)
         self._runtime: Any = None
         self._parts: LaneParts | None = None
         self._lanes: Pool[Lane] | None = None

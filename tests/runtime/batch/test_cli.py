@@ -243,7 +243,7 @@ def test_a_process_may_have_no_stdout_or_stderr(here, model, monkeypatch, missin
         (["empty"], "no images in 'empty'; files called .png"),
         (["in", "--model", "best"], '"best" is neither a model file nor a bundled model; bundled are:'),
         (["in", "--model", "in/a.png"], "in/a.png: "),
-        (["in", "--device", "toaster"], "device: got 'toaster'; expected one of"),
+        (["in", "--device", "toaster"], 'device: got \'toaster\'; expected "auto", "cpu", "cuda" or'),
         (["in", "--engine", "diesel"], "engine: got 'diesel'; expected one of"),
         (["in", "--threshold", "2"], "threshold: got 2.0; expected a number from 0 to 1"),
         (["in", "--threshold", "nan"], "threshold: got nan; expected a number from 0 to 1"),

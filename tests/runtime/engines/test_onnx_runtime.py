@@ -17,7 +17,7 @@ from tiny_model import tiny_graph, tiny_spec, write_tiny_model
 from retinagan.runtime.engines import OnnxRuntimeAdapter
 from retinagan.runtime.engines.cuda import driver as cuda_driver
 from retinagan.runtime.engines.cuda.driver import find_gpu
-from retinagan.runtime.errors import EngineError, ModelError
+from retinagan.runtime.errors import EngineError, ModelError, OptionError
 from retinagan.runtime.model.spec import (
     ModelSpec,
     NetworkInput,
@@ -108,24 +108,37 @@ def test_a_graph_that_is_no_vessel_model(tmp_path):
         OnnxRuntimeAdapter(path, replace(tiny_spec(), sha256=sha256_of(path)))
 
 
-@pytest.mark.parametrize("device", ["tpu", ""])
+@pytest.mark.parametrize("device", ["tpu", "", "tensorrt", "cuda:", "cuda:-1", "cuda:one"])
 def test_an_unknown_device(model, spec, device):
-    message = f'device "{device}" is unknown to ONNX Runtime; known are "cpu", "cuda", "tensorrt"'
-    with pytest.raises(EngineError, match=message):
+    with pytest.raises(
+        OptionError, match=f'device: got {device!r}; expected "auto", "cpu", "cuda" or "cuda:N"'
+    ):
         OnnxRuntimeAdapter(model, spec, device)
+
+
+def test_an_adapter_does_not_choose_the_device(model, spec):
+    with pytest.raises(OptionError, match='device: got \'auto\'; ONNX Runtime is opened on "cpu", "cuda" or'):
+        OnnxRuntimeAdapter(model, spec, "auto")
 
 
 @pytest.mark.parametrize(
-    ("device", "provider"), [("cuda", "CUDAExecutionProvider"), ("tensorrt", "TensorrtExecutionProvider")]
+    ("options", "provider", "advice"),
+    [
+        (
+            {},
+            "CUDAExecutionProvider",
+            ': pip uninstall onnxruntime, then pip install "retinagan[gpu]", or use device="cpu"',
+        ),
+        ({"tensorrt": True}, "TensorrtExecutionProvider", ""),
+    ],
 )
-def test_a_provider_that_is_not_there(model, spec, device, provider, monkeypatch):
+def test_a_provider_that_is_not_there(model, spec, options, provider, advice, monkeypatch):
     monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: ["CPUExecutionProvider"])
-    message = (
-        rf'device "{device}" needs {provider}; ONNX Runtime .* here has CPUExecutionProvider: .*'
-        r'pip install "retinagan\[gpu\]", or use device="cpu"'
+    with pytest.raises(EngineError) as raised:
+        OnnxRuntimeAdapter(model, spec, "cuda", **options)
+    assert str(raised.value) == (
+        f"ONNX Runtime {onnxruntime.__version__} has no {provider} here, only CPUExecutionProvider{advice}"
     )
-    with pytest.raises(EngineError, match=message):
-        OnnxRuntimeAdapter(model, spec, device)
 
 
 class GpuBuild:
@@ -134,7 +147,7 @@ class GpuBuild:
     PROVIDERS = ("TensorrtExecutionProvider", "CUDAExecutionProvider", "CPUExecutionProvider")
 
     def __init__(self, monkeypatch):
-        self.asked = self.preloaded = None
+        self.asked = self.preloaded = self.found = None
         self.error = None
         self.used = self.PROVIDERS
         real = onnxruntime.InferenceSession
@@ -151,7 +164,10 @@ class GpuBuild:
         monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: list(self.PROVIDERS))
         monkeypatch.setattr(onnxruntime, "InferenceSession", open_session)
         monkeypatch.setattr(onnxruntime, "preload_dlls", self.preload, raising=False)
-        monkeypatch.setattr("retinagan.runtime.engines.onnx_runtime.find_gpu", lambda: None)
+        monkeypatch.setattr("retinagan.runtime.engines.onnx_runtime.find_gpu", self.find)
+
+    def find(self, index):
+        self.found = index
 
     def preload(self):
         self.preloaded = True
@@ -168,15 +184,31 @@ def test_the_gpu_by_name(model, spec, gpu_build, capsys):
         assert adapter.description.endswith(", CUDAExecutionProvider")
     assert list(gpu_build.asked) == ["CUDAExecutionProvider", "CPUExecutionProvider"]
     assert gpu_build.asked["CUDAExecutionProvider"]["use_tf32"] == "0"
+    assert gpu_build.asked["CUDAExecutionProvider"]["device_id"] == "0"
     assert gpu_build.preloaded
     assert capsys.readouterr() == ("", "Failed to load libcublas.so\n")
 
 
-def test_tensorrt_by_name_is_given_the_specs_patches(model, spec, gpu_build):
-    with OnnxRuntimeAdapter(model, spec, "tensorrt") as adapter:
+@pytest.mark.parametrize("options", [{}, {"tensorrt": True}])
+@pytest.mark.filterwarnings("ignore:ONNX Runtime builds")
+def test_the_second_gpu(model, spec, gpu_build, options):
+    with OnnxRuntimeAdapter(model, spec, "cuda:1", **options) as adapter:
+        assert adapter.description.endswith("ExecutionProvider, cuda:1")
+    assert gpu_build.found == 1
+    on_gpu = [options for name, options in gpu_build.asked.items() if name != "CPUExecutionProvider"]
+    assert {one["device_id"] for one in on_gpu} == {"1"}
+
+
+def test_tensorrt_by_name_is_given_the_specs_patches_with_a_warning(model, spec, gpu_build):
+    warning = r"builds an engine of TensorRT from .*tiny\.onnx at each start, .*: {2}retina-export .*rt$"
+    with (
+        pytest.warns(RuntimeWarning, match=warning),
+        OnnxRuntimeAdapter(model, spec, "cuda", tensorrt=True) as adapter,
+    ):
         assert adapter.description.endswith(", TensorrtExecutionProvider")
     assert list(gpu_build.asked) == list(GpuBuild.PROVIDERS)
     assert gpu_build.asked["TensorrtExecutionProvider"] == {
+        "device_id": "0",
         "trt_profile_min_shapes": "image:1x3x64x64,roi:1x1x64x64",
         "trt_profile_opt_shapes": "image:64x3x64x64,roi:64x1x64x64",
         "trt_profile_max_shapes": "image:64x3x64x64,roi:64x1x64x64",
@@ -212,7 +244,7 @@ def test_a_wrong_number_of_threads(model, spec, threads):
     message = (
         f"threads: got {re.escape(repr(threads))}; expected a whole number from 1; leave it out for all cores"
     )
-    with pytest.raises(EngineError, match=message):
+    with pytest.raises(OptionError, match=message):
         OnnxRuntimeAdapter(model, spec, threads=threads)
 
 

@@ -9,7 +9,7 @@ from tiny_model import tiny_spec, write_tiny_model
 
 from retinagan.runtime.engines import open_adapter, opening
 from retinagan.runtime.engines.base import EngineAdapter
-from retinagan.runtime.errors import EngineError, ModelError
+from retinagan.runtime.errors import EngineError, ModelError, OptionError
 from retinagan.runtime.model.spec import EngineBuild, ModelSpec, UnverifiedModelWarning, spec_path
 
 ENGINE = EngineBuild("tensorrt", "10.3.0", "Orin", "8.7", "linux-aarch64", (1, 4, 8), "tiny.onnx")
@@ -39,10 +39,10 @@ def working(monkeypatch) -> set[tuple[str, str]]:
     works = {(way.engine, way.device) for way in opening._ONNX_WAYS}
 
     def opened(way):
-        def open_way(path, spec, threads):
+        def open_way(path, spec, device, threads):
             if (way.engine, way.device) not in works:
                 raise EngineError(f"{way.engine} is not here")
-            return NamedAdapter(spec, f"{way.engine} on {way.device}, {threads} threads")
+            return NamedAdapter(spec, f"{way.engine} on {device}, {threads} threads")
 
         return replace(way, open=open_way)
 
@@ -93,8 +93,9 @@ def test_auto_finds_nothing(model, spec, working):
     working.clear()
     message = (
         r'^no engine here runs tiny\.onnx: pip install "retinagan\[cpu\]", or with TensorRT alone '
-        r"retina-export .*tiny\.onnx --engine tensorrt\. What was tried: onnxruntime on cuda: onnxruntime is "
-        r"not here; openvino on cpu: openvino is not here; onnxruntime on cpu: onnxruntime is not here$"
+        r"retina-export .*tiny\.onnx --out \. --engine tensorrt\. What was tried: onnxruntime on cuda: "
+        r"onnxruntime is not here; openvino on cpu: openvino is not here; onnxruntime on cpu: onnxruntime is "
+        r"not here$"
     )
     with pytest.raises(EngineError, match=message):
         open_adapter(model, spec)
@@ -104,7 +105,10 @@ def test_auto_finds_nothing(model, spec, working):
     ("engine", "device", "taken", "selection"),
     [
         ("onnxruntime", "cpu", "onnxruntime on cpu", ""),
-        ("onnxruntime", "tensorrt", "onnxruntime on tensorrt", ""),
+        ("tensorrt", "auto", "tensorrt on cuda", ""),
+        ("tensorrt", "cuda:2", "tensorrt on cuda:2", ""),
+        ("onnxruntime", "cuda:1", "onnxruntime on cuda:1", ""),
+        ("auto", "cuda:1", "onnxruntime on cuda:1", ""),
         ("openvino", "auto", "openvino on cpu", ""),
         ("auto", "cuda", "onnxruntime on cuda", ""),
         ("auto", "cpu", "openvino on cpu", "auto: the fastest engine for the CPU"),
@@ -117,21 +121,21 @@ def test_what_is_asked_for_by_name_is_taken(model, spec, working, engine, device
     assert adapter.selection == selection
 
 
-@pytest.mark.parametrize(
-    ("engine", "device"), [("openvino", "cpu"), ("auto", "cuda"), ("onnxruntime", "tensorrt")]
-)
+@pytest.mark.parametrize(("engine", "device"), [("openvino", "cpu"), ("auto", "cuda"), ("tensorrt", "auto")])
 def test_what_is_asked_for_by_name_is_not_replaced(model, spec, working, engine, device):
     working &= {("onnxruntime", "cpu")}
-    with pytest.raises(EngineError, match=r"^(openvino|onnxruntime) is not here$"):
+    with pytest.raises(EngineError, match=r"^(openvino|onnxruntime|tensorrt) is not here$"):
         open_adapter(model, spec, device, engine=engine)
 
 
-@pytest.mark.parametrize("device", ["cuda", "tensorrt"])
-def test_openvino_has_no_gpu(model, spec, device):
-    with pytest.raises(
-        EngineError, match=f'engine "openvino" does not run on device "{device}": use device='
-    ):
-        open_adapter(model, spec, device, engine="openvino")
+@pytest.mark.parametrize(
+    ("engine", "device", "only"),
+    [("openvino", "cuda", "cpu"), ("openvino", "cuda:1", "cpu"), ("tensorrt", "cpu", "cuda")],
+)
+def test_an_engine_does_not_run_on_every_device(model, spec, engine, device, only):
+    message = f'^engine "{engine}" does not run on device "{device}", only on "{only}"$'
+    with pytest.raises(OptionError, match=message):
+        open_adapter(model, spec, device, engine=engine)
 
 
 @pytest.mark.parametrize(
@@ -139,10 +143,12 @@ def test_openvino_has_no_gpu(model, spec, device):
     [
         (
             {"device": "tpu"},
-            'device: got \'tpu\'; expected one of "auto", "cpu", "cuda", "tensorrt"',
+            'device: got \'tpu\'; expected "auto", "cpu", "cuda" or "cuda:N"$',
         ),
-        ({"device": "openvino"}, '"cpu", "cuda", "tensorrt"; "openvino" is an engine$'),
+        ({"device": "tensorrt"}, '"cuda" or "cuda:N"; "tensorrt" is an engine$'),
+        ({"device": 1}, 'device: got 1; expected "auto", "cpu", "cuda" or "cuda:N"$'),
         ({"engine": "cuda"}, '"onnxruntime", "openvino", "tensorrt"; "cuda" is a device$'),
+        ({"engine": "cuda:1"}, '"tensorrt"; "cuda:1" is a device$'),
         (
             {"engine": "torch"},
             'engine: got \'torch\'; expected one of "auto", "onnxruntime", "openvino", "tensorrt"',
@@ -151,16 +157,20 @@ def test_openvino_has_no_gpu(model, spec, device):
     ],
 )
 def test_wrong_options(model, spec, options, message):
-    with pytest.raises(EngineError, match=message):
+    with pytest.raises(OptionError, match=message):
         open_adapter(model, spec, **options)
 
 
-def test_an_onnx_file_is_no_engine_of_tensorrt(model, spec):
-    message = (
-        r"tiny\.onnx is an ONNX file; TensorRT runs an engine .*: retina-export .*tiny\.onnx --engine ten"
-    )
-    with pytest.raises(EngineError, match=message):
+def test_where_tensorrt_is_not_an_engine_is_to_be_built(model, spec, monkeypatch):
+    onnxruntime = pytest.importorskip("onnxruntime")
+    monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: ["CPUExecutionProvider"])
+    with pytest.raises(EngineError) as raised:
         open_adapter(model, spec, engine="tensorrt")
+    assert str(raised.value) == (
+        f"{model} is an ONNX file; build an engine of TensorRT from it on this device:  "
+        f"retina-export {model} --out . --engine tensorrt. ONNX Runtime does not run it by TensorRT: ONNX "
+        f"Runtime {onnxruntime.__version__} has no TensorrtExecutionProvider here, only CPUExecutionProvider"
+    )
 
 
 @pytest.mark.parametrize(
@@ -171,7 +181,7 @@ def test_an_engine_runs_by_tensorrt_alone(tmp_path, options):
     message = (
         r"tiny\.engine is an engine, which only TensorRT runs, on a GPU; got engine '.*', device '.*': leave"
     )
-    with pytest.raises(EngineError, match=message):
+    with pytest.raises(OptionError, match=message):
         open_adapter(path, ModelSpec.load(spec_path(path)), **options)
 
 

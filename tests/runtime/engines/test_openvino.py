@@ -11,7 +11,7 @@ from tiny_model import reference_output, tiny_spec, write_tiny_model
 from retinagan.runtime.engines import OpenVinoAdapter
 from retinagan.runtime.engines import openvino as module
 from retinagan.runtime.engines.pool import Pool
-from retinagan.runtime.errors import EngineError, ModelError
+from retinagan.runtime.errors import EngineError, ModelError, OptionError
 from retinagan.runtime.model.spec import ModelSpec, UnverifiedModelWarning, sha256_of, spec_path
 
 openvino = pytest.importorskip("openvino", reason='needs OpenVINO: pip install "retinagan[openvino]"')
@@ -88,12 +88,12 @@ def test_ctrl_c_after_adapters_that_were_closed_in_turn(model):
 
 
 def test_an_unknown_precision(model, spec):
-    with pytest.raises(EngineError, match='precision: got \'fp8\'; expected "fp32" or "bf16"'):
+    with pytest.raises(OptionError, match='precision: got \'fp8\'; expected "fp32" or "bf16"'):
         OpenVinoAdapter(model, spec, precision="fp8")
 
 
 def test_a_wrong_number_of_threads(model, spec):
-    with pytest.raises(EngineError, match="threads: got 0; expected a whole number from 1"):
+    with pytest.raises(OptionError, match="threads: got 0; expected a whole number from 1"):
         OpenVinoAdapter(model, spec, 0)
 
 

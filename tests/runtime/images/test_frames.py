@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -93,7 +95,12 @@ def test_big_endian_frames():
         (np.zeros((1, 4, 5, 3), np.uint8), r"got shape \(1, 4, 5, 3\)"),
         (np.zeros(5, np.uint8), r"got shape \(5,\)"),
         (np.zeros((0, 5, 3), np.uint8), r"got shape \(0, 5, 3\)"),
-        ([[1, 2], [3, 4]], r"got list; expected .*numpy\.asarray"),
+        ([[1, 2], [3, 4]], r"got list; expected .*, as a numpy array: try numpy\.asarray"),
+        (
+            "scan.jpg",
+            r"got str; expected .*: read a file by retinagan\.runtime\.read_image",
+        ),
+        (Path("scan.jpg"), r"as a numpy array: read a file by retinagan\.runtime\.read_image\(path\)"),
         (None, r"got NoneType; expected"),
     ],
 )

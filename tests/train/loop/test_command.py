@@ -248,7 +248,7 @@ def test_no_autocast_is_fp32(data, tmp_path):
 
 def test_two_processes_train_one_model(data, tmp_path):
     together = torchrun(
-        "-m", "retinagan.train.commands.train", *arguments(data, tmp_path / "two"), "--precision", "fp32"
+        "-m", "retinagan.train.commands", *arguments(data, tmp_path / "two"), "--precision", "fp32"
     )
     assert together.returncode == 0, together.stderr[-3000:]
     assert together.stdout.count("threshold") == 1, "one process speaks"

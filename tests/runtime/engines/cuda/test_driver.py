@@ -24,7 +24,7 @@ class Driver:
         return 0
 
     def cuDeviceGetName(self, name, length, device):
-        assert device.value == 40
+        self.named = device.value
         name.value = "Orin é".encode()[: length.value]
         return 0
 
@@ -56,6 +56,20 @@ def test_a_gpu_is_described():
 
     assert find_gpu(open_library) == Gpu("Orin é", "8.7", 64 << 30, "12.6")
     assert opened == [LIBRARY]
+
+
+def test_a_gpu_has_a_number():
+    driver = Driver(count=2)
+    find_gpu(lambda name: driver, 1)
+    assert driver.named == 41
+
+
+@pytest.mark.parametrize(("count", "gpus"), [(1, "1 GPU"), (2, "2 GPUs")])
+def test_a_number_that_no_gpu_has(count, gpus):
+    with pytest.raises(
+        EngineError, match=f"^there is no cuda:2: the NVIDIA driver shows {gpus}, numbered from 0$"
+    ):
+        find_gpu(lambda name: Driver(count), 2)
 
 
 def test_no_driver():

@@ -30,7 +30,7 @@ def device(monkeypatch):
             module.__version__ = version
             monkeypatch.setitem(sys.modules, builder, None if version is None else module)
 
-        def find_gpu():
+        def find_gpu(index=0):
             if gpu is None:
                 raise EngineError("no NVIDIA driver")
             return gpu

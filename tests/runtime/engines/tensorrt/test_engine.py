@@ -328,6 +328,23 @@ def test_without_a_driver_tensorrt_is_not_touched(gpu, engine, spec, monkeypatch
         TensorRtAdapter(engine, spec)
 
 
+@pytest.mark.parametrize("device", ["cuda", "cuda:1"])
+def test_a_gpu_by_its_number(gpu, engine, spec, device):
+    gpu.device_count = 2
+    image, roi = patches(1)
+    with open_adapter(engine, spec, device) as adapter:
+        assert gpu.retained_device == (1 if device == "cuda:1" else 0)
+        expected = reference_output(engine, image, roi)
+        np.testing.assert_allclose(adapter.infer(image, roi), expected, atol=1e-5)
+
+
+def test_a_gpu_that_is_not_there(gpu, engine, spec):
+    with pytest.raises(
+        EngineError, match="there is no cuda:1: the NVIDIA driver shows 1 GPU, numbered from 0"
+    ):
+        open_adapter(engine, spec, "cuda:1")
+
+
 def test_without_a_gpu(gpu, engine, spec):
     gpu.device_count = 0
     with pytest.raises(EngineError, match="the NVIDIA driver shows no GPU: look at nvidia-smi"):

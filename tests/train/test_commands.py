@@ -3,14 +3,12 @@ import sys
 
 import pytest
 
-from retinagan.train.commands import evaluate as cli_evaluate
-from retinagan.train.commands import reproduce as cli_reproduce
-from retinagan.train.commands import train as cli_train
+from retinagan.train import commands
 
 COMMANDS = {
-    "retina-train": cli_train.main,
-    "retina-eval": cli_evaluate.main,
-    "retina-reproduce": cli_reproduce.main,
+    "retina-train": commands.main_train,
+    "retina-eval": commands.main_evaluate,
+    "retina-reproduce": commands.main_reproduce,
 }
 
 
@@ -34,15 +32,15 @@ def test_with_all_packages_the_command_runs(command, capsys):
 
 def test_only_the_tables_cannot_do_without_figures(capsys, monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib", None)
-    assert cli_reproduce.main([]) == 2
+    assert commands.main_reproduce([]) == 2
     assert capsys.readouterr().err.startswith("retina-reproduce: not installed: matplotlib; type")
 
 
-@pytest.mark.parametrize("module", ["train", "evaluate", "reproduce"])
-def test_a_command_is_found_without_the_packages(module):
+@pytest.mark.parametrize("main", ["main_train", "main_evaluate", "main_reproduce"])
+def test_a_command_is_found_without_the_packages(main):
     code = (
         "import sys; sys.modules.update(dict.fromkeys(('torch', 'kornia', 'sklearn'), None))\n"
-        f"from retinagan.train.commands.{module} import main; sys.exit(main([]))"
+        f"from retinagan.train.commands import {main}; sys.exit({main}([]))"
     )
     finished = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert finished.returncode == 2

@@ -1,0 +1,38 @@
+import subprocess
+import sys
+
+import pytest
+
+from retinagan import runtime
+
+
+@pytest.mark.parametrize("name", runtime.__all__)
+def test_every_public_name_is_there(name):
+    assert getattr(runtime, name) is not None
+
+
+def test_no_other_name_is_there():
+    with pytest.raises(AttributeError, match=r"module 'retinagan\.runtime' has no attribute 'segment'"):
+        _ = runtime.segment
+
+
+def test_an_image_is_read_and_an_overlay_drawn_by_public_names(tmp_path):
+    code = (
+        "import sys, numpy as np\n"
+        "from PIL import Image\n"
+        "from retinagan.runtime import draw_overlay, read_image\n"
+        "Image.fromarray(np.full((8, 9, 3), 7, np.uint8)).save(sys.argv[1])\n"
+        "image = read_image(sys.argv[1])\n"
+        "everywhere = np.ones(image.shape[:2], bool)\n"
+        "assert draw_overlay(image, everywhere, everywhere).shape == (8, 9, 3)\n"
+    )
+    subprocess.run([sys.executable, "-c", code, str(tmp_path / "a.png")], check=True)
+
+
+def test_the_package_itself_imports_nothing_heavy():
+    code = (
+        "import sys; import retinagan.runtime; "
+        "sys.exit(', '.join({'cv2', 'numpy', 'PIL', 'onnxruntime'} & set(sys.modules)) or 0)"
+    )
+    finished = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (finished.returncode, finished.stderr) == (0, "")

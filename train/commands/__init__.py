@@ -1,1 +1,0 @@
-"""The console scripts of this room, thin: they say what is not installed before torch is imported."""
