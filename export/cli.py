@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from retinagan.export.options import MEANT_FOR, Changes, ExportOptions
 from retinagan.export.plan import Request, device_line, plan_lines, require_possible
-from retinagan.export.progress import Steps
+from retinagan.export.progress import StepLog
 from retinagan.runtime import __version__
 from retinagan.runtime.console.command import (
     DONE,
@@ -91,15 +91,15 @@ def _make(arguments: argparse.Namespace) -> int:
         _print_lines(plan_lines(request))
         return DONE
     require_possible(request)
-    steps = Steps()
+    log = StepLog()
     built_from = [request.source]
     if request.options is not None:
-        built_from = _export(request, request.options, steps)
+        built_from = _export(request, request.options, log)
     if engine is not None:
-        _build_engines(built_from, request.out, engine, steps)
+        _build_engines(built_from, request.out, engine, log)
     elif arguments.engine is None:
         for model in built_from[:1]:
-            steps.line(
+            log.line(
                 "\nTo build an engine of TensorRT, take these files to the device and type there:  "
                 + device_line(model, arguments.batch)
             )
@@ -146,12 +146,12 @@ def _request(arguments: argparse.Namespace) -> Request:
     return Request(source, arguments.out, options, engine)
 
 
-def _export(request: Request, options: ExportOptions, steps: Steps) -> list[Path]:
+def _export(request: Request, options: ExportOptions, log: StepLog) -> list[Path]:
     """Write the ONNX files; give those that engines are built from."""
     from retinagan.export.precisions.exporting import Artefact, export_models
 
-    artefacts = export_models(request.source, request.out, options, steps)
-    steps.table(Artefact.HEADER, [artefact.row() for artefact in artefacts])
+    artefacts = export_models(request.source, request.out, options, log)
+    log.table(Artefact.HEADER, [artefact.row() for artefact in artefacts])
     elsewhere = (MEANT_FOR["bf16"], MEANT_FOR["int8-onnxruntime"])
     return [artefact.path for artefact in artefacts if artefact.spec.proof["meant_for"] not in elsewhere]
 
@@ -182,11 +182,11 @@ def _engine_options(request: Request, arguments: argparse.Namespace) -> "EngineO
     return None if request.engine == "none" else options
 
 
-def _build_engines(models: Sequence[Path], out: Path, options: "EngineOptions", steps: Steps) -> None:
+def _build_engines(models: Sequence[Path], out: Path, options: "EngineOptions", log: StepLog) -> None:
     from retinagan.export.tensorrt.export import export_engine
 
     for model in models:
-        steps.line(str(export_engine(model, out, options, steps)))
+        log.line(str(export_engine(model, out, options, log)))
 
 
 def _check(arguments: argparse.Namespace) -> int:

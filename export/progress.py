@@ -9,7 +9,7 @@ from typing import TextIO, TypeVar
 T = TypeVar("T")
 
 
-class Steps:
+class StepLog:
     """Prints a line for each step of a command: its name, what came of it, and the seconds it took.
 
     Parameters

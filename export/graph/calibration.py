@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from onnx import helper
 
 from retinagan.export.graph.edit import named_nodes
-from retinagan.export.progress import Steps
+from retinagan.export.progress import StepLog
 from retinagan.export.proof.images import ImageFolder, named
 from retinagan.runtime import __version__
 from retinagan.runtime.atomic import written_atomically
@@ -80,7 +80,7 @@ def calibration_images(folder: ImageFolder) -> list[Path]:
     return paths
 
 
-def calibrate(model: onnx.ModelProto, spec: ModelSpec, folder: ImageFolder, steps: Steps) -> Calibration:
+def calibrate(model: onnx.ModelProto, spec: ModelSpec, folder: ImageFolder, log: StepLog) -> Calibration:
     """
     Find the ranges of all activations of a model.
 
@@ -95,7 +95,7 @@ def calibrate(model: onnx.ModelProto, spec: ModelSpec, folder: ImageFolder, step
         The model's, with its hash.
     folder : ImageFolder
         Fundus images, of the camera's kind.
-    steps : Steps
+    log : StepLog
         Told of each image.
 
     Returns
@@ -119,7 +119,7 @@ def calibrate(model: onnx.ModelProto, spec: ModelSpec, folder: ImageFolder, step
         "side": _side(spec),
     }
     cache = _cache_path(key)
-    found = _read_cache(cache, key) or _measured(model, spec, steps.counted(paths, "image"))
+    found = _read_cache(cache, key) or _measured(model, spec, log.counted(paths, "image"))
     if not found.cached:
         _write_cache(cache, key, found)
     return found

@@ -10,7 +10,7 @@ import onnx
 
 from retinagan.export.graph.edit import check_onnx, first_line, named_nodes
 from retinagan.export.options import Changes
-from retinagan.export.progress import Steps
+from retinagan.export.progress import StepLog
 from retinagan.runtime.engines import EngineAdapter
 from retinagan.runtime.errors import ModelError
 from retinagan.runtime.model.spec import METADATA_KEY, ModelSpec, sha256_of, spec_path, verify
@@ -41,7 +41,7 @@ class Source:
     open_reference: Callable[[], EngineAdapter]
 
 
-def open_source(path: Path, changes: Changes, steps: Steps) -> Source:
+def open_source(path: Path, changes: Changes, log: StepLog) -> Source:
     """
     Read a checkpoint or an ONNX file.
 
@@ -50,9 +50,7 @@ def open_source(path: Path, changes: Changes, steps: Steps) -> Source:
     ModelError
         If the file cannot be used, or a change is out of range.
     """
-    return (
-        _open_onnx(path, changes, steps) if path.suffix == ".onnx" else _open_checkpoint(path, changes, steps)
-    )
+    return _open_onnx(path, changes, log) if path.suffix == ".onnx" else _open_checkpoint(path, changes, log)
 
 
 def model_spec(checkpoint: "Checkpoint", changes: Changes, name: str) -> ModelSpec:
@@ -86,13 +84,13 @@ def model_spec(checkpoint: "Checkpoint", changes: Changes, name: str) -> ModelSp
     )
 
 
-def _open_checkpoint(path: Path, changes: Changes, steps: Steps) -> Source:
-    with steps.step("load torch"):  # takes seconds, which the way from an ONNX file does without
+def _open_checkpoint(path: Path, changes: Changes, log: StepLog) -> Source:
+    with log.step("load torch"):  # takes seconds, which the way from an ONNX file does without
         from retinagan.export.graph.build import build_onnx
         from retinagan.export.graph.fold import fold_batch_norm
         from retinagan.export.graph.torch_adapter import TorchAdapter
         from retinagan.train.nets.checkpoint import load_checkpoint
-    with steps.step("read checkpoint") as results:
+    with log.step("read checkpoint") as results:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # torch warns of pickles that it then refuses
             checkpoint = load_checkpoint(path)
@@ -100,20 +98,20 @@ def _open_checkpoint(path: Path, changes: Changes, steps: Steps) -> Source:
         chosen = changes.threshold is not None or checkpoint.threshold is not None
         note = "" if chosen else ", as none was chosen: see --threshold"
         results.append(f"threshold {spec.threshold:g}{note}")
-    with steps.step("fold BatchNorm"):
+    with log.step("fold BatchNorm"):
         folded = fold_batch_norm(checkpoint.generator)
-    with steps.step("export to ONNX"):
+    with log.step("export to ONNX"):
         model = build_onnx(folded, spec.network_input.divisor)
-    with steps.step("check graph") as results:
+    with log.step("check graph") as results:
         check_onnx(model)
         results.append(f"{len(model.graph.node)} operators")
     return Source(model, spec, lambda: TorchAdapter(checkpoint.generator, spec))
 
 
-def _open_onnx(path: Path, changes: Changes, steps: Steps) -> Source:
+def _open_onnx(path: Path, changes: Changes, log: StepLog) -> Source:
     from retinagan.runtime.engines import OnnxRuntimeAdapter
 
-    with steps.step("read ONNX file") as results:
+    with log.step("read ONNX file") as results:
         model = read_onnx(path)
         found = _spec_of(path, model)
         if found.precision != "fp32":
@@ -135,7 +133,7 @@ def _open_onnx(path: Path, changes: Changes, steps: Steps) -> Source:
         results.append(f"{spec.name}, threshold {spec.threshold:g}")
         if not spec_path(path).is_file():
             results.append(f"not verified, as {spec_path(path).name} is not beside it")
-    with steps.step("check graph") as results:
+    with log.step("check graph") as results:
         try:
             check_onnx(model)
         except ModelError as error:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from retinagan.export.graph.edit import check_onnx, write_metadata
 from retinagan.export.options import MEANT_FOR
-from retinagan.export.progress import Steps
+from retinagan.export.progress import StepLog
 from retinagan.export.proof.agreement import ParityError
 from retinagan.export.proof.images import ImageFolder, ProofImage, synthetic_images
 from retinagan.export.proof.measure import Measurement, measure, prepared, probability_map, record_of
@@ -73,7 +73,7 @@ class Prover:
     calibration, verify : ImageFolder or None
         Images that thresholds are refitted on (the proof pack's if None), and images to prove on besides
         the proof pack's.
-    steps : Steps
+    log : StepLog
     """
 
     def __init__(
@@ -82,13 +82,13 @@ class Prover:
         spec: ModelSpec,
         calibration: ImageFolder | None,
         verify: ImageFolder | None,
-        steps: Steps,
+        log: StepLog,
     ) -> None:
         self._reference = reference
         self._spec = spec
         self._calibration = calibration
         self._verify = verify
-        self._steps = steps
+        self._log = log
         self.pack = [
             replace(image, expected=probability_map(reference, prepared(image, spec), spec))
             for image in synthetic_images()
@@ -154,7 +154,7 @@ class Prover:
         chosen = [adapter for adapter, refit in zip(adapters, lossy, strict=True) if refit]
         if not chosen:
             return [self._spec.threshold] * len(drafts)
-        with self._steps.step("refit thresholds") as results:
+        with self._log.step("refit thresholds") as results:
             if self._calibration is None:
                 measured, _ = self._measure(self.pack, chosen, stored=True)
             else:
@@ -172,7 +172,7 @@ class Prover:
         if self._verify is not None:
             sets.append(("verify", self._verify))
         for name, images in sets:
-            with self._steps.step(f"compare on {name.replace('_', ' ')}") as results:
+            with self._log.step(f"compare on {name.replace('_', ' ')}") as results:
                 measured, truth = self._measure(images, adapters, stored=name == "proof_pack")
                 for record, measurement, threshold in zip(records, measured, thresholds, strict=True):
                     record[name] = record_of(measurement, threshold, truth)
@@ -183,7 +183,7 @@ class Prover:
         self, images: Iterable[ProofImage], adapters: Sequence[EngineAdapter], stored: bool = False
     ) -> tuple[list[Measurement], Any]:
         reference = None if stored else self._reference
-        return measure(self._steps.counted(images, "image"), self._spec, reference, adapters)
+        return measure(self._log.counted(images, "image"), self._spec, reference, adapters)
 
 
 def _scores(record: dict[str, Any]) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from retinagan.export.options import MEANT_FOR, ExportOptions
 from retinagan.export.precisions.drafts import Draft, Prover, write_draft
 from retinagan.export.precisions.layer_search import search
 from retinagan.export.precisions.making import Maker
-from retinagan.export.progress import Steps
+from retinagan.export.progress import StepLog
 from retinagan.export.proof.agreement import ParityError
 from retinagan.export.proof.bounds import bounds_for, deciding_set, faults
 from retinagan.export.proof.images import ImageFolder
@@ -48,7 +48,7 @@ class Artefact:
 
 
 def export_models(
-    path: str | os.PathLike[str], out: str | os.PathLike[str], options: ExportOptions, steps: Steps
+    path: str | os.PathLike[str], out: str | os.PathLike[str], options: ExportOptions, log: StepLog
 ) -> list[Artefact]:
     """
     Export a checkpoint or an FP32 ONNX file in the precisions asked for.
@@ -60,7 +60,7 @@ def export_models(
     out : str or path
         Folder to write to; made if missing.
     options : ExportOptions
-    steps : Steps
+    log : StepLog
         Told of each step.
 
     Returns
@@ -81,17 +81,17 @@ def export_models(
     """
     calibration, verify = _folders(options)
     with _work_folder(Path(out)) as work, ExitStack() as stack:
-        source = open_source(Path(path), options.changes, steps)
+        source = open_source(Path(path), options.changes, log)
         reference = stack.enter_context(source.open_reference())
         fp32 = write_draft(source.model, source.spec, work, {"meant_for": MEANT_FOR["fp32"]})
-        maker = Maker(fp32, work, _calibrated(fp32, options, calibration, steps))
-        drafts = [maker.make(precision, steps) for precision in options.precisions]
-        with steps.step("make proof pack") as results:
-            prover = Prover(reference, fp32.spec, calibration, verify, steps)
+        maker = Maker(fp32, work, _calibrated(fp32, options, calibration, log))
+        drafts = [maker.make(precision, log) for precision in options.precisions]
+        with log.step("make proof pack") as results:
+            prover = Prover(reference, fp32.spec, calibration, verify, log)
             pack_sha256 = prover.write_pack(work / f"{source.spec.name}-proof")
             results.append(f"{len(prover.pack)} synthetic images")
         proven = prover.prove(drafts, pack_sha256)
-        kept = [_judged(draft, maker, prover, options, steps) for draft in proven]
+        kept = [_judged(draft, maker, prover, options, log) for draft in proven]
         with signals_held_back():
             return _given_out(kept, work, Path(out))
 
@@ -109,12 +109,12 @@ def _folders(options: ExportOptions) -> tuple[ImageFolder | None, ImageFolder | 
 
 
 def _calibrated(
-    fp32: Draft, options: ExportOptions, folder: ImageFolder | None, steps: Steps
+    fp32: Draft, options: ExportOptions, folder: ImageFolder | None, log: StepLog
 ) -> Calibration | None:
     if folder is None or not options.quantized:
         return None
-    with steps.step("calibrate") as results:
-        found = calibrate(fp32.model, fp32.spec, folder, steps)
+    with log.step("calibrate") as results:
+        found = calibrate(fp32.model, fp32.spec, folder, log)
         results.append(
             f"{found.patches} patches of {found.images} images, half of them rich in vessels "
             f"({found.rich_share:.0%} of the retina), half poor ({found.poor_share:.0%})"
@@ -124,7 +124,7 @@ def _calibrated(
     return found
 
 
-def _judged(draft: Draft, maker: Maker, prover: Prover, options: ExportOptions, steps: Steps) -> Draft:
+def _judged(draft: Draft, maker: Maker, prover: Prover, options: ExportOptions, log: StepLog) -> Draft:
     """Hold a proven draft to its bounds; if INT8 misses them, keep the layers that cost most in float."""
     bounds = bounds_for(draft.spec.precision)
     missed = faults(draft.spec.proof, bounds)
@@ -134,7 +134,7 @@ def _judged(draft: Draft, maker: Maker, prover: Prover, options: ExportOptions, 
         proof = {**draft.spec.proof, "accepted": missed}
         return replace(draft, spec=replace(draft.spec, proof=proof))
     if draft.spec.precision == "int8":
-        found = search(draft, maker, prover, steps)
+        found = search(draft, maker, prover, log)
         if found is not None:
             return found
     raise ParityError(

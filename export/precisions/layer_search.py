@@ -3,11 +3,11 @@
 from retinagan.export.graph.edit import layers
 from retinagan.export.precisions.drafts import Draft, Prover
 from retinagan.export.precisions.making import Maker
-from retinagan.export.progress import Steps
+from retinagan.export.progress import StepLog
 from retinagan.export.proof.bounds import bounds_for, faults
 
 
-def rank_layers(maker: Maker, form: str, prover: Prover, steps: Steps) -> list[str]:
+def rank_layers(maker: Maker, form: str, prover: Prover, log: StepLog) -> list[str]:
     """
     Rank a model's layers by what each alone costs in INT8, all others being in float.
 
@@ -18,7 +18,7 @@ def rank_layers(maker: Maker, form: str, prover: Prover, steps: Steps) -> list[s
         Of `FORMS`.
     prover : Prover
         Compares with FP32 on the proof pack.
-    steps : Steps
+    log : StepLog
         Told of each layer.
 
     Returns
@@ -28,13 +28,13 @@ def rank_layers(maker: Maker, form: str, prover: Prover, steps: Steps) -> list[s
     """
     names = layers(maker.fp32.model)
     cost = {}
-    for name in steps.counted(names, "layer"):
+    for name in log.counted(names, "layer"):
         others = [other for other in names if other != name]
         cost[name] = prover.cost(maker.int8(form, others))
     return sorted(names, key=lambda name: -cost[name])
 
 
-def search(draft: Draft, maker: Maker, prover: Prover, steps: Steps) -> Draft | None:
+def search(draft: Draft, maker: Maker, prover: Prover, log: StepLog) -> Draft | None:
     """
     Try INT8 with 1, 2, 4, ... of the costliest layers in float until the bounds are kept.
 
@@ -44,7 +44,7 @@ def search(draft: Draft, maker: Maker, prover: Prover, steps: Steps) -> Draft | 
         Plain INT8, which misses them.
     maker : Maker
     prover : Prover
-    steps : Steps
+    log : StepLog
 
     Returns
     -------
@@ -52,13 +52,13 @@ def search(draft: Draft, maker: Maker, prover: Prover, steps: Steps) -> Draft | 
         Proven; None if none keeps the bounds.
     """
     form = draft.spec.file.removeprefix(f"{draft.spec.name}-").removesuffix(".onnx")
-    steps.line(f"{draft.spec.file} misses its bounds: looking for the layers that cost it")
-    with steps.step("rank layers by cost") as results:
-        ranked = rank_layers(maker, form, prover, steps)
+    log.line(f"{draft.spec.file} misses its bounds: looking for the layers that cost it")
+    with log.step("rank layers by cost") as results:
+        ranked = rank_layers(maker, form, prover, log)
         results.append(f"most costly {ranked[0]}")
     count = 1
     while count < len(ranked):
-        steps.line(f"{form} with {count} of {len(ranked)} layers in float")
+        log.line(f"{form} with {count} of {len(ranked)} layers in float")
         candidate = prover.prove([maker.int8(form, ranked[:count])], draft.spec.proof["pack_sha256"])[0]
         if not faults(candidate.spec.proof, bounds_for("int8")):
             return candidate

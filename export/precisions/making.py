@@ -13,7 +13,7 @@ from retinagan.export.graph.half import to_half
 from retinagan.export.graph.quantize import FORMS, quantize
 from retinagan.export.options import MEANT_FOR
 from retinagan.export.precisions.drafts import Draft, write_draft
-from retinagan.export.progress import Steps
+from retinagan.export.progress import StepLog
 
 
 class Maker:
@@ -33,11 +33,11 @@ class Maker:
         self.work = work
         self.calibration = calibration
 
-    def make(self, precision: str, steps: Steps) -> Draft:
+    def make(self, precision: str, log: StepLog) -> Draft:
         """Write a precision of `MEANT_FOR`."""
         if precision == "fp32":
             return self.fp32
-        with steps.step(f"write {precision}") as results:
+        with log.step(f"write {precision}") as results:
             draft = self.int8(precision) if precision in FORMS else self._rounded(precision)
             results.append(f"{draft.path.stat().st_size / 1e6:.2f} MB")
         return draft

@@ -12,7 +12,7 @@ from tempfile import TemporaryFile
 from typing import Any
 
 from retinagan.export.options import MEANT_FOR
-from retinagan.export.progress import Steps
+from retinagan.export.progress import StepLog
 from retinagan.export.proof.agreement import ParityError
 from retinagan.export.proof.bounds import bounds_for, faults
 from retinagan.export.proof.measure import measure, record_of
@@ -75,7 +75,7 @@ class EngineOptions:
 
 
 def export_engine(
-    onnx_path: str | os.PathLike[str], out_dir: str | os.PathLike[str], options: EngineOptions, steps: Steps
+    onnx_path: str | os.PathLike[str], out_dir: str | os.PathLike[str], options: EngineOptions, log: StepLog
 ) -> Path:
     """
     Build an engine from an ONNX file of this package, hold it to the proof pack, and write it with its spec.
@@ -87,7 +87,7 @@ def export_engine(
     out_dir : str or path
         Folder to write to; made if missing.
     options : EngineOptions
-    steps : Steps
+    log : StepLog
         Told of each step.
 
     Returns
@@ -107,10 +107,10 @@ def export_engine(
         If the folder cannot be written to.
     """
     source, folder = Path(onnx_path), Path(out_dir)
-    with steps.step("read model") as results:
+    with log.step("read model") as results:
         spec = _source_spec(source, options)
         results.append(f"{spec.name}, {spec.precision}, patches of {spec.tiling.patch}")
-    with steps.step("find GPU") as results:
+    with log.step("find GPU") as results:
         gpu, no_gpu = _gpu(options)
         trt = import_tensorrt(options.builder)
         pack = None if gpu is None else read_pack(source, spec)
@@ -120,16 +120,16 @@ def export_engine(
         pass  # a folder that cannot be written to shows now, not after minutes
     target = folder / (source.stem + _SUFFIX[options.engine])
     build = _engine_build(options, trt, gpu, spec, source)
-    with steps.step(f"build by {options.engine} {build.version}") as results:
+    with log.step(f"build by {options.engine} {build.version}") as results:
         plan = EnginePlan(
             source, spec.precision, build.batch, spec.usual_patch, timing_cache_path(build, options)
         )
-        content = build_engine(trt, plan, lambda share, phase: steps.update(f"{share:4.0%} {phase}"))
+        content = build_engine(trt, plan, lambda share, phase: log.update(f"{share:4.0%} {phase}"))
         results.append(f"{len(content) / 1e6:.2f} MB")
     with written_atomically(target) as engine_file, written_atomically(spec_path(target)) as spec_file:
         engine_file.write_bytes(content)
         spec = replace(spec, file=target.name, sha256=sha256_of(engine_file), engine=build, scores={})
-        with steps.step("compare with FP32") as results:
+        with log.step("compare with FP32") as results:
             if pack is None:
                 spec = replace(spec, proof={})
                 results.append(f"not compared ({no_gpu})")

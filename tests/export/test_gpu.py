@@ -5,7 +5,7 @@ import pytest
 from drawn_retina import drawn_retina
 from tiny_export import write_tiny_export
 
-from retinagan.export.progress import Steps
+from retinagan.export.progress import StepLog
 from retinagan.export.tensorrt.export import EngineOptions, engine_fits, export_engine
 from retinagan.runtime import Segmenter
 from retinagan.runtime.engines.cuda.context import import_pycuda
@@ -31,7 +31,7 @@ def engine(request):
 def test_an_engine_is_built_proven_and_segments_as_the_onnx_file_does(engine, tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     source = write_tiny_export(tmp_path)
-    path = export_engine(source, tmp_path / "out", EngineOptions(engine), Steps())
+    path = export_engine(source, tmp_path / "out", EngineOptions(engine), StepLog())
     spec = ModelSpec.load(spec_path(path))
     assert engine_fits(spec) == []
     assert spec.proof["proof_pack"]["max_abs_difference"] <= 1e-4

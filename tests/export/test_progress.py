@@ -3,11 +3,11 @@ import re
 
 import pytest
 
-from retinagan.export.progress import Steps
+from retinagan.export.progress import StepLog
 
 
 def test_a_line_for_each_step_with_its_time(capsys):
-    steps = Steps()
+    steps = StepLog()
     with steps.step("fold BatchNorm"):
         assert capsys.readouterr().out == "fold BatchNorm ... "
     with steps.step("write") as results:
@@ -19,14 +19,14 @@ def test_a_line_for_each_step_with_its_time(capsys):
 
 def test_a_step_that_fails():
     stream = io.StringIO()
-    with pytest.raises(KeyError), Steps(stream).step("read"):
+    with pytest.raises(KeyError), StepLog(stream).step("read"):
         raise KeyError
     assert stream.getvalue() == "read ... failed\n"
 
 
 def test_a_table():
     stream = io.StringIO()
-    Steps(stream).table(("file", "size"), [("a.onnx", "3 MB"), ("longer.onnx", "10 MB")])
+    StepLog(stream).table(("file", "size"), [("a.onnx", "3 MB"), ("longer.onnx", "10 MB")])
     assert stream.getvalue() == "\nfile         size\na.onnx       3 MB\nlonger.onnx  10 MB\n"
 
 
@@ -38,7 +38,7 @@ class Terminal(io.StringIO):
 def test_progress_is_shown_on_a_terminal_alone():
     shown = []
     for stream in (io.StringIO(), Terminal()):
-        steps = Steps(stream)
+        steps = StepLog(stream)
         with steps.step("build"):
             assert list(steps.counted("ab", "image")) == ["a", "b"]
         shown.append(re.sub(r"\d+\.\d s", "T", stream.getvalue()))
@@ -64,5 +64,5 @@ def screen(text):
 
 def test_a_line_of_its_own():
     stream = io.StringIO()
-    Steps(stream).line("done")
+    StepLog(stream).line("done")
     assert stream.getvalue() == "done\n"

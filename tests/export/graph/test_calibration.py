@@ -16,12 +16,12 @@ from retinagan.export.graph.calibration import (
     calibrate,
     calibration_patches,
 )
-from retinagan.export.progress import Steps
+from retinagan.export.progress import StepLog
 from retinagan.export.proof.images import ImageFolder
 from retinagan.runtime.errors import ImageError, ModelError
 from retinagan.runtime.model.spec import ModelSpec, Tiling, spec_path
 
-STEPS = Steps(io.StringIO())
+LOG = StepLog(io.StringIO())
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +40,7 @@ def folder(dataset):
 
 
 def test_takes_the_patches_richest_and_poorest_in_vessels(model, spec, folder, tiny):
-    found = calibrate(model, spec, folder, STEPS)
+    found = calibrate(model, spec, folder, LOG)
     assert (found.images, found.patches, found.cached) == (4, 4 * PATCHES_PER_IMAGE, False)
     session = onnxruntime.InferenceSession(tiny, providers=["CPUExecutionProvider"])
     richest, poorest = [], []
@@ -59,7 +59,7 @@ def test_takes_the_patches_richest_and_poorest_in_vessels(model, spec, folder, t
 
 
 def test_ranges_are_those_of_the_activations(model, spec, folder):
-    found = calibrate(model, spec, folder, STEPS)
+    found = calibrate(model, spec, folder, LOG)
     assert found.ranges.keys() == {
         *("image", "roi", "probability"),
         *(name for node in model.graph.node for name in node.output),
@@ -74,25 +74,25 @@ def test_ranges_are_those_of_the_activations(model, spec, folder):
 
 
 def test_the_record_states_the_share(model, spec, folder):
-    record = calibrate(model, spec, folder, STEPS).record()
+    record = calibrate(model, spec, folder, LOG).record()
     assert record["rich_in_vessels"] == 0.5
     assert record["vessel_share_rich"] > record["vessel_share_poor"]
 
 
 def test_the_same_again_comes_from_the_cache(model, spec, folder, monkeypatch, cache):
-    first = calibrate(model, spec, folder, STEPS)
+    first = calibrate(model, spec, folder, LOG)
     assert len(list(cache.iterdir())) == 1
     monkeypatch.setattr(calibration, "_measured", None)
-    assert calibrate(model, spec, folder, STEPS) == replace(first, cached=True)
+    assert calibrate(model, spec, folder, LOG) == replace(first, cached=True)
 
 
 def test_a_stale_cache_is_never_used(model, spec, dataset, tmp_path):
     images = shutil.copytree(dataset / "images", tmp_path / "images")
     folder = ImageFolder(images, "training")
-    assert not calibrate(model, spec, folder, STEPS).cached
-    assert not calibrate(model, replace(spec, sha256="f" * 64), folder, STEPS).cached
+    assert not calibrate(model, spec, folder, LOG).cached
+    assert not calibrate(model, replace(spec, sha256="f" * 64), folder, LOG).cached
     shutil.copy(images / "0.png", images / "3.png")
-    assert not calibrate(model, spec, folder, STEPS).cached
+    assert not calibrate(model, spec, folder, LOG).cached
 
 
 @pytest.mark.parametrize(
@@ -106,32 +106,32 @@ def test_a_stale_cache_is_never_used(model, spec, dataset, tmp_path):
     ],
 )
 def test_a_damaged_cache_is_measured_anew(model, spec, folder, cache, change):
-    first = calibrate(model, spec, folder, STEPS)
+    first = calibrate(model, spec, folder, LOG)
     (path,) = cache.iterdir()
     path.write_text(change(json.loads(path.read_text())))
-    assert calibrate(model, spec, folder, STEPS) == first
+    assert calibrate(model, spec, folder, LOG) == first
 
 
 def test_without_room_for_the_cache_the_calibration_is_as_good(model, spec, folder, cache):
     cache.parent.joinpath("retinagan").write_text("a file where the folder should be")
-    assert not calibrate(model, spec, folder, STEPS).cached
+    assert not calibrate(model, spec, folder, LOG).cached
 
 
 def test_too_few_images(model, spec, dataset):
     one = ImageFolder(dataset / "images" / "0.png", "training")
     with pytest.raises(ModelError, match=f"1 image to calibrate with; INT8 needs at least {FEWEST_IMAGES}"):
-        calibrate(model, spec, one, STEPS)
+        calibrate(model, spec, one, LOG)
 
 
 def test_an_image_without_retina_is_named(model, spec, dataset, tmp_path):
     images = shutil.copytree(dataset / "images", tmp_path / "images")
     Image.new("RGB", (100, 100)).save(images / "black.png")
     with pytest.raises(ImageError, match=r"black\.png: "):
-        calibrate(model, spec, ImageFolder(images, "training"), STEPS)
+        calibrate(model, spec, ImageFolder(images, "training"), LOG)
 
 
 def test_a_small_working_square_gives_at_least_a_patch(model, spec, folder):
     small = replace(
         spec, preprocessing=replace(spec.preprocessing, working_size=32), tiling=Tiling(32), sha256="e" * 64
     )
-    assert calibrate(model, small, folder, STEPS).patches == 4 * PATCHES_PER_IMAGE
+    assert calibrate(model, small, folder, LOG).patches == 4 * PATCHES_PER_IMAGE

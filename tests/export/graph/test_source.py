@@ -9,13 +9,13 @@ from tiny_model import tiny_graph, tiny_spec, write_tiny_model
 
 from retinagan.export.graph.source import open_source, read_onnx
 from retinagan.export.options import Changes
-from retinagan.export.progress import Steps
+from retinagan.export.progress import StepLog
 from retinagan.runtime.errors import ModelError
 from retinagan.runtime.model.spec import ModelSpec, Tiling, spec_path
 
 
 def opened(path, **changes):
-    return open_source(path, Changes(**changes), Steps(io.StringIO()))
+    return open_source(path, Changes(**changes), StepLog(io.StringIO()))
 
 
 def refused(path, message):
@@ -43,7 +43,7 @@ def test_changes_go_before_the_file(tiny):
 def test_a_lone_file_goes_by_the_spec_inside_and_says_so(tiny, tmp_path):
     lone = shutil.copy(tiny, tmp_path / "lone.onnx")
     stream = io.StringIO()
-    source = open_source(lone, Changes(), Steps(stream))
+    source = open_source(lone, Changes(), StepLog(stream))
     assert source.spec == opened(tiny).spec
     assert "not verified, as lone.onnx.json is not beside it" in stream.getvalue()
 

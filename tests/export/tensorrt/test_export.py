@@ -10,7 +10,7 @@ from tiny_export import write_tiny_export
 from tiny_model import PATCH, tiny_spec
 
 from retinagan.export.options import MEANT_FOR
-from retinagan.export.progress import Steps
+from retinagan.export.progress import StepLog
 from retinagan.export.proof.agreement import ParityError
 from retinagan.export.tensorrt import export as engine_export
 from retinagan.export.tensorrt.export import EngineOptions, engine_fits, export_engine
@@ -73,7 +73,7 @@ def files(folder: Path) -> list[str]:
 
 def test_an_engine_with_its_spec_and_proof(device, source, tmp_path, capsys):
     out = tmp_path / "deep" / "out"
-    path = export_engine(source, out, EngineOptions(batch=(1, 2, 3)), Steps())
+    path = export_engine(source, out, EngineOptions(batch=(1, 2, 3)), StepLog())
     assert path == out / "tiny.engine"
     assert path.read_bytes() == ENGINE
     assert files(out) == ["tiny.engine", "tiny.engine.json"]
@@ -97,7 +97,7 @@ def test_an_engine_with_its_spec_and_proof(device, source, tmp_path, capsys):
 
 
 def test_what_is_built_is_what_the_spec_says(device, source, tmp_path):
-    export_engine(source, tmp_path, EngineOptions(), Steps())
+    export_engine(source, tmp_path, EngineOptions(), StepLog())
     assert device.script.parsed == str(source)
     least, usual, most = device.script.shapes["image"]
     assert least == (1, 3, PATCH, PATCH)
@@ -115,7 +115,7 @@ def test_the_batch_of_one_image_bounded_by_what_the_runtime_gives_at_once(patch,
 
 def test_the_times_are_kept_by_device_and_version(device, source, tmp_path):
     for folder in (None, tmp_path / "mine"):
-        export_engine(source, tmp_path / "out", EngineOptions(timing_cache=folder), Steps())
+        export_engine(source, tmp_path / "out", EngineOptions(timing_cache=folder), StepLog())
         (found,) = (folder or tmp_path / "cache" / "retinagan").iterdir()
         assert found.name.startswith("tensorrt-10.3.0-Orin_nvgpu_-8.7-")
         assert found.read_bytes() == b"times"
@@ -133,18 +133,18 @@ def test_an_engine_that_misses_its_bounds_is_not_written(source, device, precisi
     source = lone_copy(source, tmp_path, precision=precision)
     device.shift = shift
     with pytest.raises(ParityError, match=message):
-        export_engine(source, tmp_path / "out", EngineOptions(), Steps())
+        export_engine(source, tmp_path / "out", EngineOptions(), StepLog())
     assert files(tmp_path / "out") == []
 
 
 def test_a_drop_may_be_accepted_but_not_of_fp32(source, device, tmp_path):
     device.shift = 0.4
     options = EngineOptions(accept_drop=True)
-    path = export_engine(lone_copy(source, tmp_path, precision="int8"), tmp_path / "out", options, Steps())
+    path = export_engine(lone_copy(source, tmp_path, precision="int8"), tmp_path / "out", options, StepLog())
     (accepted,) = ModelSpec.load(spec_path(path)).proof["accepted"]
     assert accepted.startswith("its vessel map agrees with FP32's to Dice")
     with pytest.raises(ParityError):
-        export_engine(device.source, tmp_path / "out", options, Steps())
+        export_engine(device.source, tmp_path / "out", options, StepLog())
 
 
 def lone_copy(source: Path, folder: Path, **changes) -> Path:
@@ -161,17 +161,17 @@ def lone_copy(source: Path, folder: Path, **changes) -> Path:
 
 
 def test_a_failed_build_leaves_an_earlier_engine_as_it_was(device, source, tmp_path):
-    export_engine(source, tmp_path / "out", EngineOptions(), Steps())
+    export_engine(source, tmp_path / "out", EngineOptions(), StepLog())
     before = {path.name: path.read_bytes() for path in (tmp_path / "out").iterdir()}
     device.shift = 1.0
     with pytest.raises(ParityError):
-        export_engine(source, tmp_path / "out", EngineOptions(), Steps())
+        export_engine(source, tmp_path / "out", EngineOptions(), StepLog())
     device.script.engine = None
     with pytest.raises(EngineError, match=r"cannot build an engine from tiny\.onnx: it gave no reason"):
-        export_engine(source, tmp_path / "out", EngineOptions(), Steps())
+        export_engine(source, tmp_path / "out", EngineOptions(), StepLog())
     device.script.raises = KeyboardInterrupt
     with pytest.raises(KeyboardInterrupt):
-        export_engine(source, tmp_path / "out", EngineOptions(), Steps())
+        export_engine(source, tmp_path / "out", EngineOptions(), StepLog())
     assert {path.name: path.read_bytes() for path in (tmp_path / "out").iterdir()} == before
 
 
@@ -180,10 +180,10 @@ def test_a_pack_that_is_missing_or_changed_is_found_before_the_build(source, dev
     image = next((source.parent / "tiny-proof").glob("*_image.png"))
     image.write_bytes(image.read_bytes()[:-1])
     with pytest.raises(ModelError, match="not a whole proof pack"):
-        export_engine(source, tmp_path / "out", EngineOptions(), Steps())
+        export_engine(source, tmp_path / "out", EngineOptions(), StepLog())
     (source.parent / "tiny-proof" / "proof.json").unlink()
     with pytest.raises(ModelError, match="no proof pack there; copy the folder tiny-proof from where"):
-        export_engine(source, tmp_path / "out", EngineOptions(), Steps())
+        export_engine(source, tmp_path / "out", EngineOptions(), StepLog())
     assert device.script.parsed is None
     assert not (tmp_path / "out").exists()
 
@@ -193,7 +193,7 @@ def test_a_model_that_cannot_be_built_from(source, device, tmp_path):
 
     def refused(message, path=source, **options):
         with pytest.raises(OptionError if options else ModelError, match=message):
-            export_engine(path, tmp_path / "out", EngineOptions(**options), Steps())
+            export_engine(path, tmp_path / "out", EngineOptions(**options), StepLog())
 
     refused(r"gone\.onnx: no such file; expected an ONNX file", tmp_path / "gone.onnx")
     refused(r"--patch: got 32; tiny\.onnx and its proof are of patches of 64: .* with --patch 32", patch=32)
@@ -225,7 +225,7 @@ def test_an_unknown_engine():
 def test_a_folder_that_cannot_be_written_to_is_found_before_the_build(device, source, tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(OSError, match="file"):
-        export_engine(source, tmp_path / "file" / "out", EngineOptions(), Steps())
+        export_engine(source, tmp_path / "file" / "out", EngineOptions(), StepLog())
     assert device.script.parsed is None
 
 
@@ -237,14 +237,14 @@ def test_no_gpu(source, monkeypatch, tmp_path):
     with pytest.raises(
         EngineError, match=r"TensorRT builds an engine on the device that is to run it: no NVIDIA driver"
     ):
-        export_engine(source, tmp_path / "out", EngineOptions(), Steps())
+        export_engine(source, tmp_path / "out", EngineOptions(), StepLog())
     assert not (tmp_path / "out").exists()
 
 
 def test_no_tensorrt(device, source, monkeypatch, tmp_path):
     monkeypatch.setitem(sys.modules, "tensorrt", None)
     with pytest.raises(EngineError, match=r"TensorRT cannot be imported \(.*--system-site-packages"):
-        export_engine(source, tmp_path / "out", EngineOptions(), Steps())
+        export_engine(source, tmp_path / "out", EngineOptions(), StepLog())
 
 
 def test_an_onnx_file_fits_every_device(source):
@@ -282,10 +282,10 @@ class Half(EngineAdapter):
 engine_export.find_gpu = lambda: Gpu("RTX", "8.9", 1, "13.0")
 engine_export.open_adapter = Half
 from retinagan.export.options import MEANT_FOR
-from retinagan.export.progress import Steps
+from retinagan.export.progress import StepLog
 from retinagan.export.proof.agreement import ParityError
 try:
-    export_engine({str(source)!r}, {str(tmp_path)!r}, EngineOptions("tensorrt-rtx"), Steps())
+    export_engine({str(source)!r}, {str(tmp_path)!r}, EngineOptions("tensorrt-rtx"), StepLog())
 except ParityError as error:
     print(error)
 """

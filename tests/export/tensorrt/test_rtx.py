@@ -13,7 +13,7 @@ from tiny_model import PATCH, tiny_graph, tiny_spec, write_tiny_model
 
 from retinagan.export.graph.half import to_half
 from retinagan.export.graph.quantize import ONNX_RUNTIME, PORTABLE, quantize
-from retinagan.export.progress import Steps
+from retinagan.export.progress import StepLog
 from retinagan.export.tensorrt import export as engine_export
 from retinagan.export.tensorrt.builder import EnginePlan, build_engine
 from retinagan.export.tensorrt.export import EngineOptions, engine_fits, export_engine
@@ -180,7 +180,7 @@ def test_ctrl_c_ends_the_build(tmp_path):
 
 def test_an_engine_for_every_rtx_gpu_from_an_onnx_file(no_gpu, tmp_path, capsys):
     source = write_tiny_model(tmp_path)
-    path = export_engine(source, tmp_path / "out", EngineOptions("tensorrt-rtx", BATCH), Steps())
+    path = export_engine(source, tmp_path / "out", EngineOptions("tensorrt-rtx", BATCH), StepLog())
     spec = ModelSpec.load(spec_path(path))
     assert path.name == "tiny.rtx.engine"
     assert path.stat().st_size > 0
@@ -201,7 +201,7 @@ def test_a_spec_that_does_not_fit_the_graph(no_gpu, tmp_path):
     divisor = {"network_input": replace(tiny_spec().network_input, divisor=1)}
     source = write_tiny_model(tmp_path, tiny_spec(**side, **divisor))
     with pytest.raises(EngineError, match="cannot build an engine from"):
-        export_engine(source, tmp_path / "out", EngineOptions("tensorrt-rtx"), Steps())
+        export_engine(source, tmp_path / "out", EngineOptions("tensorrt-rtx"), StepLog())
     assert list((tmp_path / "out").iterdir()) == []
 
 
