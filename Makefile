@@ -1,14 +1,16 @@
 # make run    segment the example images into out/
 # make test   build the package, install it, run all tests
 # make check  ruff and mypy, as versions pinned in tests/constraints.txt
+# make docs   build the documentation site into build/site; any warning is an error
 # All make a virtual environment of their own; PYTHON=python3.12 chooses the interpreter (3.10 or later).
 PYTHON ?= python3
-SOURCES := setup.py pyproject.toml MANIFEST.in README.md CHANGELOG.md LICENSE LICENSE-WEIGHTS.md \
+SOURCES := setup.py pyproject.toml MANIFEST.in README.md CHANGELOG.md CONTRIBUTING.md SECURITY.md LICENSE \
+	LICENSE-WEIGHTS.md docs/site/links.py \
 	$(shell find ace_ext runtime train export -type f \
 	-not -name '*.so' -not -name '_ace.c' -not -name '*.pyc')
 PIP := -m pip --disable-pip-version-check
 
-.PHONY: run test check clean
+.PHONY: run test check docs types clean
 
 run: .venv/installed
 	.venv/bin/retina-run examples/images --out out --save vessels overlay
@@ -34,13 +36,24 @@ test: .venv-test/installed
 	.venv-test/bin/python $(PIP) install --quiet --force-reinstall --no-deps .venv-test/dist/retinagan-*.whl
 	touch $@
 
-# mypy reads the rooms under their installed names.
-check: .venv-test/installed
+check: .venv-test/installed types
 	.venv-test/bin/ruff check .
 	.venv-test/bin/ruff format --check .
-	mkdir -p build/types/retinagan
-	for room in ace_ext runtime train export; do ln -sfn "$(CURDIR)/$$room" build/types/retinagan/$$room; done
 	MYPYPATH=build/types .venv-test/bin/mypy
 
+docs: .venv-docs/installed types
+	NO_MKDOCS_2_WARNING=1 .venv-docs/bin/mkdocs build --strict --clean
+	@echo "The site is in $(CURDIR)/build/site/index.html"
+
+.venv-docs/installed: docs/site/requirements.txt
+	$(PYTHON) -m venv .venv-docs
+	.venv-docs/bin/python $(PIP) install --quiet -r docs/site/requirements.txt
+	touch $@
+
+# mypy and the API's page read the rooms under their installed names.
+types:
+	mkdir -p build/types/retinagan
+	for room in ace_ext runtime train export; do ln -sfn "$(CURDIR)/$$room" build/types/retinagan/$$room; done
+
 clean:
-	rm -rf .venv .venv-test build dist out *.egg-info
+	rm -rf .venv .venv-test .venv-docs build dist out *.egg-info

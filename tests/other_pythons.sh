@@ -1,15 +1,17 @@
 #!/bin/sh
-# Runs the tests of the rooms that ship to devices (ace_ext, runtime) on each other Python from 3.10 to 3.13 that is
-# found, on PATH or under pyenv, all at once. Usage: other_pythons.sh PYTHON SDIST (PYTHON: the one that has run
-# them already, with what does not depend on Python: the C kernel, the maps of the bundled models, random damage, and
-# DRIVE's images).
+# Builds a wheel for each other Python from 3.10 on that is found, on PATH or under pyenv, and runs on it the tests of
+# the rooms that ship to devices (tests/on_each_python.txt), all at once. Usage: other_pythons.sh PYTHON SDIST
+# (PYTHON: the one that has run them already, with what does not depend on Python: the C kernel, the maps of the
+# bundled models, random damage, and DRIVE's images).
 set -eu
 done_version=$("$1" -c 'import sys; print("%d.%d" % sys.version_info[:2])')
+done_python=$1
 sdist=$2
 unset RETINAGAN_DRIVE
 
 find_python() {
-    for candidate in "python$1" "${PYENV_ROOT:-$HOME/.pyenv}"/versions/"$1".*/bin/python; do
+    for candidate in "python$1" "${PYENV_ROOT:-$HOME/.pyenv}"/versions/"$1"/bin/python \
+        "${PYENV_ROOT:-$HOME/.pyenv}"/versions/"${1%t}".*/bin/python"$1"; do
         if "$candidate" -c 'import venv, ensurepip' >/dev/null 2>&1; then
             echo "$candidate"
             return
@@ -19,20 +21,37 @@ find_python() {
 
 run_tests() {
     "$1" -m venv --clear "$2"
-    "$2/bin/python" -m pip --disable-pip-version-check install --quiet "$sdist[cpu]" pytest hypothesis onnx
-    "$2/bin/python" -m pytest --quiet tests/ace_ext tests/runtime -p no:cacheprovider \
-        --ignore tests/ace_ext/test_kernel.py --ignore tests/ace_ext/test_equalization.py \
-        --ignore tests/runtime/test_bundled_model.py --ignore tests/runtime/retina/test_still.py \
-        --ignore tests/runtime/images/test_fuzz.py
+    pip="$2/bin/python -m pip --disable-pip-version-check"
+    rm -rf "$2/dist"
+    $pip wheel --quiet --no-deps --wheel-dir "$2/dist" "$sdist"
+    wheel=$(echo "$2"/dist/*.whl)
+    if "$done_python" -c 'import auditwheel' 2>/dev/null; then
+        "$done_python" -m auditwheel show "$wheel" | tr -s ' \n' '  ' | grep 'platform tag: "manylinux'
+    fi
+    $pip install --quiet "$wheel[cpu]" "pytest>=8.2" hypothesis onnx
+    "$2/bin/python" -m pytest --quiet -p no:cacheprovider @tests/on_each_python.txt
+}
+
+# OpenCV may have no wheel for a free-threaded Python, and would be compiled.
+has_opencv() {
+    case $1 in
+        *t) "$2" -m pip --disable-pip-version-check download --quiet --no-deps --only-binary :all: \
+            --dest build/opencv opencv-python-headless >/dev/null 2>&1 ;;
+        *) true ;;
+    esac
 }
 
 mkdir -p build
 running=
-for version in 3.10 3.11 3.12 3.13; do
+for version in 3.10 3.11 3.12 3.13 3.14 3.14t; do
     [ "$version" = "$done_version" ] && continue
     python=$(find_python "$version")
     if [ -z "$python" ]; then
         echo "Python $version: not found, its tests are skipped"
+        continue
+    fi
+    if ! has_opencv "$version" "$python"; then
+        echo "Python $version: OpenCV has no wheel for it, its tests are skipped"
         continue
     fi
     run_tests "$python" "build/python$version" >"build/python$version.log" 2>&1 &
