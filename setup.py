@@ -32,5 +32,5 @@ setup(
             ],
             extra_link_args=["-pthread"],
         )
-    ]
+    ],
 )

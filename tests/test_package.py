@@ -6,6 +6,8 @@ import subprocess
 import sys
 import tarfile
 import zipfile
+from email import message_from_bytes, policy
+from email.message import EmailMessage
 from importlib.metadata import entry_points, metadata, requires
 from pathlib import Path
 
@@ -31,6 +33,14 @@ def built(tmp_path_factory) -> Path:
 def wheel_names(built) -> list[str]:
     with zipfile.ZipFile(next(built.glob("*.whl"))) as wheel:
         return wheel.namelist()
+
+
+@pytest.fixture(scope="module")
+def description(built) -> EmailMessage:
+    """The built wheel's metadata: fields, and the text that a package index shows."""
+    with zipfile.ZipFile(next(built.glob("*.whl"))) as wheel:
+        name = next(name for name in wheel.namelist() if name.endswith(".dist-info/METADATA"))
+        return message_from_bytes(wheel.read(name), policy=policy.default)
 
 
 @pytest.fixture(scope="module")
@@ -73,10 +83,40 @@ def test_the_wheel_carries_both_licences(wheel_names):
     assert any(name.endswith("licenses/LICENSE-WEIGHTS.md") for name in wheel_names)
 
 
+def test_the_licence_is_that_of_the_code_and_that_of_the_weights(description):
+    assert description["License-Expression"] == "Apache-2.0 AND LicenseRef-Retinagan-Weights"
+    assert set(description.get_all("License-File")) == {"LICENSE", "LICENSE-WEIGHTS.md"}
+
+
+def test_a_package_index_shows_the_readme_without_a_link_that_leads_nowhere(description):
+    text = description.get_content()
+    assert text.startswith("# Retina-GAN\n")
+    assert description["Description-Content-Type"] == "text/markdown"
+    assert re.findall(r"\]\((?!https?:)[^)\s]*\)", text) == []
+
+
+def test_the_wheel_needs_only_libraries_that_every_linux_has(built):
+    pytest.importorskip("auditwheel", reason="auditwheel is for Linux")
+    command = [sys.executable, "-m", "auditwheel", "show", str(next(built.glob("*.whl")))]
+    shown = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert "manylinux" in " ".join(shown.split()), shown
+
+
+def test_a_package_index_takes_the_files(built):
+    command = [sys.executable, "-m", "twine", "check", "--strict", *map(str, built.glob("retinagan-*"))]
+    checked = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert checked.returncode == 0, checked.stdout
+
+
 def test_the_sdist_holds_the_sources_of_the_extension(sdist_names):
     for name in ("ace_ext/ace.c", "ace_ext/ace.h", "ace_ext/_ace.pyx", "ace_ext/_ace.pxd", "setup.py"):
         assert name in sdist_names
     assert "ace_ext/_ace.c" not in sdist_names  # generated
+
+
+def test_the_sdist_holds_what_builds_the_wheel_and_no_tests(sdist_names):
+    assert {"docs/site/links.py", "README.md", "CONTRIBUTING.md", "LICENSE-WEIGHTS.md"} <= set(sdist_names)
+    assert [name for name in sdist_names if name.startswith(("tests/", "benchmarks/", "examples/"))] == []
 
 
 def test_base_dependencies_are_light():

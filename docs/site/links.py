@@ -1,4 +1,4 @@
-"""Links of a Markdown page, pointed elsewhere: the same pages serve the repository, a package index and a site."""
+"""Links of a Markdown page, pointed elsewhere: one text for the repository, a package index and a site."""
 
 import posixpath
 import re

@@ -1,4 +1,4 @@
-"""The files that the pages for contributors name are there, and the documentation names every option it explains."""
+"""The files that the pages for contributors name are there, and every wing has its row."""
 
 import re
 from pathlib import Path
