@@ -1,1 +1,1 @@
-"""One artefact a precision, made as a draft and given out when it is proven."""
+"""An artefact for each precision, a draft until it is proven. How a graph is written is not decided here."""

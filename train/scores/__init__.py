@@ -1,1 +1,1 @@
-"""What a model's maps are worth: predictions, measures, intervals, figures: `retina-eval`."""
+"""What a model's maps are worth: predictions, measures, intervals, figures: `retina-eval`. Changes no net."""
