@@ -5,27 +5,22 @@ import re
 import shlex
 from contextlib import redirect_stdout, suppress
 from functools import lru_cache
+from importlib import import_module
 from pathlib import Path
 
 import pytest
 
-from retinagan.export.cli import main as retina_export
-from retinagan.runtime.batch.cli import main as retina_run
-from retinagan.runtime.doctor.cli import main as retina_doctor
-from retinagan.train.commands.evaluate import main as retina_eval
-from retinagan.train.commands.reproduce import main as retina_reproduce
-from retinagan.train.commands.train import main as retina_train
-
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), ROOT / "examples" / "README.md"])
+SCRIPTS = r'^(retina-[\w-]+) = "([\w.]+):(\w+)"$'
 COMMANDS = {
-    "retina-run": retina_run,
-    "retina-doctor": retina_doctor,
-    "retina-train": retina_train,
-    "retina-eval": retina_eval,
-    "retina-export": retina_export,
-    "retina-reproduce": retina_reproduce,
+    name: (module, function)
+    for name, module, function in re.findall(
+        SCRIPTS, (ROOT / "pyproject.toml").read_text(encoding="utf-8"), re.MULTILINE
+    )
 }
+"""The package's commands, each with the module and the function that it starts."""
+
 PASSED_ON = {"retina-reproduce": "retina-train"}  # what the first does not know are options of the second
 
 
@@ -41,9 +36,11 @@ def commands(page: Path) -> list[list[str]]:
 @lru_cache
 def options_of(name: str) -> frozenset[str]:
     """Give the options that a command's help lists."""
+    module, function = COMMANDS[name]
+    main = getattr(import_module(module), function)
     printed = io.StringIO()
     with redirect_stdout(printed), suppress(SystemExit):
-        COMMANDS[name](["--help"])
+        main(["--help"])
     return frozenset(re.findall(r"(?<![\w-])--[a-z][a-z-]*", printed.getvalue()))
 
 
