@@ -9,6 +9,9 @@ from types import ModuleType
 
 import numpy as np
 
+REAL_PYCUDA = "RETINAGAN_TEST_REAL_PYCUDA"
+"""The variable that names the fake libcuda.so.1 under a process with the real pycuda."""
+
 SOURCE = Path(__file__).with_name("fake_libcuda.c")
 LIVE = ("primary_references", "allocations", "pinned", "streams", "graphs")
 """What the driver counts up when it is made and down when it is freed."""

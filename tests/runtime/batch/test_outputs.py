@@ -161,9 +161,10 @@ def test_one_run_at_a_time(folder):
 
 
 def test_the_next_run_may_come_when_one_has_ended(tmp_path):
-    for _ in range(2):
-        with OutputFolder(tmp_path):
-            pass
+    for name in ("a", "b"):
+        with OutputFolder(tmp_path) as folder:
+            folder.write(name, "vessels", GREY)
+    assert files(tmp_path) == ["a_vessels.png", "b_vessels.png"]
 
 
 def test_a_file_system_without_locks_still_serves(tmp_path, monkeypatch):

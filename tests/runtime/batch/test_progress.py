@@ -94,7 +94,10 @@ def test_quiet_or_without_images_nothing_is_shown(total, quiet):
 
 
 class Broken(io.StringIO):
+    attempts = 0
+
     def write(self, text: str) -> int:
+        self.attempts += 1
         raise BrokenPipeError(32, "Broken pipe")
 
     def isatty(self) -> bool:
@@ -102,6 +105,10 @@ class Broken(io.StringIO):
 
 
 def test_a_reader_that_has_gone_away_does_not_stop_a_run():
-    for progress in (Lines(3, Broken(), Clock(60)), open_progress(3, Broken())):
+    for opened in (lambda stream: Lines(3, stream, Clock(60)), lambda stream: open_progress(3, stream)):
+        stream = Broken()
+        progress = opened(stream)
         advanced(progress, 3, FAILED)
         progress.close()
+        assert stream.attempts > 0
+        assert stream.getvalue() == ""

@@ -44,12 +44,18 @@ def test_a_line_can_be_shown_whatever_the_name(encoding, text, shown):
 
 
 class Broken(io.StringIO):
+    attempts = 0
+
     def write(self, text: str) -> int:
+        self.attempts += 1
         raise BrokenPipeError(32, "Broken pipe")
 
 
 def test_a_reader_that_has_gone_away_is_no_error():
-    say("text", Broken())
+    stream = Broken()
+    say("text", stream)
+    assert stream.attempts > 0
+    assert stream.getvalue() == ""
 
 
 def test_what_comes_after_goes_nowhere(capfd):

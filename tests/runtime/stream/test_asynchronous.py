@@ -253,10 +253,15 @@ def test_a_loop_that_ends_with_a_stream_open(engine):
 
     async def main():
         kept.append(stream_of(engine))
-        await kept[0].__anext__()
+        return (await kept[0].__anext__()).number
 
-    run(main())
+    assert run(main()) == 0
     kept.clear()
+    gc.collect()
+    for thread in threading.enumerate():
+        if thread.name.startswith("retinagan-"):
+            thread.join(PATIENCE)
+    assert stream_threads() == []
 
 
 def test_wrong_options_and_no_loop(segmenter):

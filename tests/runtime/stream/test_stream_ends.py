@@ -197,7 +197,8 @@ def test_closing_the_segmenter_ends_its_streams(tmp_path):
 def test_many_streams_one_after_the_other_leave_nothing(engine):
     for number in range(30):
         with stream_of(engine, policy=("every", "latest")[number % 2]) as stream:
-            next(stream)
+            assert next(stream).error is None
+        assert stream_threads() == []
 
 
 SCRIPT = """

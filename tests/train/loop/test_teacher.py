@@ -80,10 +80,14 @@ def test_a_teacher_of_other_images_is_refused(images, taught):
         Teacher(checkpoint, 0.5, other, 32, torch.device("cpu"))
 
 
-def test_a_teacher_of_another_working_size_will_do(taught):
+def test_a_teacher_of_another_working_size_will_do(images, taught):
     checkpoint, _ = taught
-    finer = replace(checkpoint.preprocessing, working_size=96)
-    Teacher(checkpoint, 0.5, finer, 32, torch.device("cpu"))
+    same, finer = (
+        Teacher(checkpoint, 0.5, preprocessing, 32, torch.device("cpu"))
+        for preprocessing in (checkpoint.preprocessing, replace(checkpoint.preprocessing, working_size=96))
+    )
+    batch = batch_of(images)
+    torch.testing.assert_close(finer.soften(batch).truth, same.soften(batch).truth)
 
 
 def test_patches_that_the_teacher_does_not_take_are_refused(taught):

@@ -1,6 +1,6 @@
 import pytest
 
-from retinagan.runtime.engines.cuda.driver import LIBRARY, Gpu, find_gpu
+from retinagan.runtime.engines.cuda.driver import LIBRARY, Gpu, call, find_gpu
 from retinagan.runtime.errors import EngineError
 
 
@@ -98,3 +98,9 @@ def test_no_driver():
 def test_a_driver_without_a_gpu_to_use(driver, message):
     with pytest.raises(EngineError, match=message):
         find_gpu(lambda name: driver)
+
+
+def test_a_driver_that_is_too_old():
+    with pytest.raises(EngineError) as caught:
+        call(Driver(), "cuFromTheFuture")
+    assert str(caught.value) == "the NVIDIA driver is too old (it has no cuFromTheFuture): update it"

@@ -1,7 +1,6 @@
 import ctypes
 import json
 import os
-import re
 import shutil
 import subprocess
 import sys
@@ -12,8 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from adapter_contract import AdapterContract, patches
-from fake_gpu import FakeDriver, compile_driver, compile_driver_for_pycuda, fake_pycuda
-from fake_tensorrt import VERSIONS, Behaviour, fake_tensorrt
+from fake_gpu import REAL_PYCUDA, compile_driver_for_pycuda, fake_pycuda
+from fake_tensorrt import VERSIONS
 from tiny_model import PATCH, reference_output, tiny_spec, write_tiny_model
 
 from retinagan.runtime.engines import TensorRtAdapter, open_adapter
@@ -22,51 +21,6 @@ from retinagan.runtime.engines.cuda.driver import find_gpu
 from retinagan.runtime.engines.tensorrt.device import import_tensorrt, this_system
 from retinagan.runtime.errors import EngineError, ImageError, ModelError
 from retinagan.runtime.model.spec import EngineBuild, ModelSpec, sha256_of, spec_path
-
-REAL_PYCUDA = "RETINAGAN_TEST_REAL_PYCUDA"  # names the fake libcuda.so.1 that this process was started with
-
-
-@pytest.fixture(scope="session")
-def driver_library(tmp_path_factory) -> Path:
-    if REAL_PYCUDA in os.environ:
-        return Path(os.environ[REAL_PYCUDA])
-    return compile_driver(tmp_path_factory.mktemp("driver"))
-
-
-@pytest.fixture
-def driver(driver_library, monkeypatch) -> FakeDriver:
-    monkeypatch.setattr(cuda_driver, "LIBRARY", str(driver_library))
-    driver = FakeDriver(driver_library)
-    before = driver.live()
-    switches = {name: getattr(driver, name) for name in SWITCHES}
-    yield driver
-    for name, value in switches.items():
-        setattr(driver, name, value)
-    assert driver.context_depth() == 0
-    assert driver.live() == before
-
-
-SWITCHES = ("device_count", "minor", "allocations_left", "refuses_recording", "synchronize_error")
-
-
-@pytest.fixture
-def behaviour() -> Behaviour:
-    return Behaviour()
-
-
-@pytest.fixture
-def version() -> str:
-    return "10.3.0"
-
-
-@pytest.fixture
-def gpu(driver, behaviour, version, monkeypatch) -> FakeDriver:
-    trt = fake_tensorrt(driver, version, behaviour)
-    monkeypatch.setitem(sys.modules, trt.__name__, trt)
-    if REAL_PYCUDA not in os.environ:
-        monkeypatch.setitem(sys.modules, "pycuda.driver", fake_pycuda(driver))
-    yield driver
-    assert behaviour.destroyed_without_context == []
 
 
 def build(version: str = "10.3.0", **changes) -> EngineBuild:
@@ -351,29 +305,6 @@ def test_without_a_gpu(gpu, engine, spec):
         TensorRtAdapter(engine, spec)
 
 
-def test_without_pycuda(gpu, engine, spec, monkeypatch):
-    monkeypatch.setitem(sys.modules, "pycuda.driver", None)
-    with pytest.raises(EngineError, match=r"pycuda cannot be imported .*: pip install pycuda"):
-        TensorRtAdapter(engine, spec)
-
-
-def test_cuda_does_not_start(gpu, engine, spec, monkeypatch):
-    cuda = sys.modules["pycuda.driver"]
-
-    def refuse():
-        raise cuda.LogicError("cuInit failed: no")
-
-    monkeypatch.setattr(cuda, "init", refuse)
-    with pytest.raises(EngineError, match="CUDA does not start: cuInit failed: no"):
-        TensorRtAdapter(engine, spec)
-
-
-def test_a_driver_that_is_too_old(gpu, engine):
-    message = re.escape("the NVIDIA driver is too old (it has no cuFromTheFuture): update it")
-    with pytest.raises(EngineError, match=message):
-        cuda_driver.call(cuda_driver.load(), "cuFromTheFuture")
-
-
 @pytest.mark.parametrize("spec", [None, tiny_spec(sha256="0" * 64)], ids=["none", "of an ONNX file"])
 def test_an_engine_without_its_spec(gpu, engine, spec):
     with pytest.raises(
@@ -402,7 +333,10 @@ def test_real_pycuda_over_the_fake_driver(tmp_path):
         pytest.skip(str(error))
     environment = os.environ | {"LD_LIBRARY_PATH": str(tmp_path), REAL_PYCUDA: str(library)}
     environment["PYTHONPATH"] = os.pathsep.join(path for path in sys.path if path)
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-k", "not real", __file__]
+    here = Path(__file__).parent
+    files = [__file__, here / "test_lane.py", here.parent / "cuda" / "test_context.py"]
+    options = ["-q", "-p", "no:cacheprovider", "-k", "not real"]
+    command = [sys.executable, "-m", "pytest", *options, *files, here.parent / "cuda" / "test_graph.py"]
     ran = subprocess.run(command, env=environment, capture_output=True, text=True)
     assert ran.returncode == 0, ran.stdout + ran.stderr
 
