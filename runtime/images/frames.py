@@ -10,17 +10,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from retinagan.runtime.errors import ImageError
+from retinagan.runtime.images.depth import bit_depth, upper_bits
 
 ColorOrder = Literal["rgb", "bgr"]
 
 _EXPECTED = "expected (height, width) grey or (height, width, 3) colour, uint8 or uint16"
 
 
-def as_rgb8(frame: NDArray[Any], color: ColorOrder = "rgb") -> NDArray[np.uint8]:
+def as_rgb8(frame: NDArray[Any], color: ColorOrder = "rgb", *, bits: int | None = None) -> NDArray[np.uint8]:
     """Return a frame as 8-bit RGB.
 
-    Of uint16 frames the upper eight bits are kept. Their bit depth is the smallest of 8, 10, 12, 14 and 16
-    that holds the frame's maximum, because sensors leave the upper bits empty and files do not say so.
+    Of uint16 frames the upper eight of the bits in use are kept, because sensors leave the top bits empty.
 
     Parameters
     ----------
@@ -28,6 +28,9 @@ def as_rgb8(frame: NDArray[Any], color: ColorOrder = "rgb") -> NDArray[np.uint8]
         Grey or colour, either byte order, any strides.
     color : {"rgb", "bgr"}
         Order of the frame's channels; OpenCV's is "bgr".
+    bits : int, optional
+        Bits in use of uint16 values, 1 to 16; estimated by `retinagan.runtime.images.depth.bit_depth` if left
+        out. Larger values become 255.
 
     Returns
     -------
@@ -47,7 +50,7 @@ def as_rgb8(frame: NDArray[Any], color: ColorOrder = "rgb") -> NDArray[np.uint8]
     if frame.dtype.kind != "u" or frame.dtype.itemsize > 2:
         hint = "; scale floats from 0..1 by 255 and convert" if frame.dtype.kind == "f" else ""
         raise ImageError(f"got dtype {frame.dtype}, shape {frame.shape}; {_EXPECTED}{hint}")
-    eight = frame if frame.dtype.itemsize == 1 else _upper_bits(frame)
+    eight = frame if frame.dtype.itemsize == 1 else upper_bits(frame, bits or bit_depth(frame).bits)
     if eight.ndim == 2:
         return np.asarray(cv2.cvtColor(np.ascontiguousarray(eight), cv2.COLOR_GRAY2RGB), np.uint8)
     return np.ascontiguousarray(eight if color == "rgb" else eight[:, :, ::-1])
@@ -70,9 +73,3 @@ def _check_shape(frame: NDArray[Any]) -> None:
         elif frame.ndim == 3 and frame.shape[0] == 3:
             hint = "; put the channels last: frame.transpose(1, 2, 0)"
         raise ImageError(f"got shape {frame.shape}, dtype {frame.dtype}; {_EXPECTED}{hint}")
-
-
-def _upper_bits(frame: NDArray[np.uint16]) -> NDArray[np.uint8]:
-    """Return the upper eight of the bits in use, of an even number from 8 to 16."""
-    used = max(8, int(frame.max()).bit_length())
-    return (frame >> (used + used % 2 - 8)).astype(np.uint8)

@@ -12,7 +12,7 @@ from image_files import encoded, exif, png_chunk, saved, tiff, turned, with_png_
 from PIL import Image
 
 from retinagan.runtime.errors import ImageError
-from retinagan.runtime.images import reading
+from retinagan.runtime.images import decoding
 from retinagan.runtime.images.reading import read_image
 
 random = np.random.default_rng(0)
@@ -272,7 +272,7 @@ def test_folder(tmp_path):
 
 def test_pipe_is_not_waited_for(tmp_path):
     os.mkfifo(tmp_path / "pipe.png")
-    with pytest.raises(ImageError, match=r"^this is no regular file"):
+    with pytest.raises(ImageError, match=r"^not a regular file"):
         read_image(tmp_path / "pipe.png")
 
 
@@ -367,13 +367,13 @@ def test_no_memory_is_an_image_error(file, monkeypatch):
     def refuse(*_):
         raise MemoryError
 
-    monkeypatch.setattr(reading, "_load", refuse)
+    monkeypatch.setattr(decoding, "_load", refuse)
     with pytest.raises(ImageError, match=r"^not enough memory to decode the image; make it smaller"):
         read_image(file(FILES["PNG"][0]))
 
 
 def test_decoders_that_disagree_are_not_believed(file, monkeypatch):
-    monkeypatch.setattr(reading.cv2, "imdecode", lambda *_: RGB16[:, :, ::-1] ^ 0x8000)
+    monkeypatch.setattr(decoding.cv2, "imdecode", lambda *_: RGB16[:, :, ::-1] ^ 0x8000)
     with pytest.raises(ImageError, match=r"^this kind of 16-bit colour is not supported; save it as"):
         read_image(file(FILES["16-bit PNG"][0]))
 

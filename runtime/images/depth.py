@@ -1,0 +1,123 @@
+"""How many bits of 16-bit values are in use: as declared, or estimated so that single pixels have no say."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from retinagan.runtime.warnings import ImageWarning
+
+DEPTHS = (8, 10, 12, 14, 16)
+"""Bits that sensors use; the estimate is one of these."""
+
+OUTLIERS = 0.005
+"""Share of pixels that may lie above the estimated range: hot pixels, edges of a burnt-in label."""
+
+LABEL = 0.2
+"""Share of pixels up to which the largest value may be a label's white, and has no say."""
+
+_FULL = 16
+
+
+@dataclass(frozen=True)
+class BitDepth:
+    """Bits in use of a picture's values.
+
+    Attributes
+    ----------
+    bits : int
+        From 1 to 16.
+    guessed : bool
+        Whether it is an estimate of less than the 16 bits that hold the values.
+    """
+
+    bits: int
+    guessed: bool = False
+
+    @property
+    def warnings(self) -> tuple[ImageWarning, ...]:
+        """``bit-depth-guessed`` if it is a guess, else nothing."""
+        if not self.guessed:
+            return ()
+        message = (
+            f"the file does not declare its bit depth; read as {self.bits}-bit data, "
+            f"since nearly all values are at most {(1 << self.bits) - 1}"
+        )
+        return (ImageWarning("bit-depth-guessed", message),)
+
+
+def bit_depth(pixels: NDArray[Any], declared: int | None = None) -> BitDepth:
+    """Return the bits in use of a picture's values.
+
+    A declaration of fewer than 16 bits is believed, unless more than `OUTLIERS` of the values exceed it.
+    One of 16 says no more than the data type does: many programs write it, whatever the sensor.
+
+    Parameters
+    ----------
+    pixels : array of uint8 or uint16
+        The picture, any shape.
+    declared : int, optional
+        Bits that the file declares, 1 to 16.
+
+    Returns
+    -------
+    BitDepth
+    """
+    if pixels.dtype.itemsize == 1:
+        return BitDepth(8)
+    if declared is not None and declared < _FULL and _share_above(pixels, declared) <= OUTLIERS:
+        return BitDepth(declared)
+    bits = next(depth for depth in DEPTHS if depth == _FULL or _share_above(pixels, depth) <= OUTLIERS)
+    return BitDepth(bits, guessed=bits < _FULL)
+
+
+class SteadyDepth:
+    """The bit depth of a stream: decided by its first frame, and raised only by a frame that exceeds it.
+
+    A dim frame after a bright one keeps its brightness relative to the others.
+    """
+
+    def __init__(self) -> None:
+        self._bits: int | None = None
+
+    def of(self, frame: NDArray[Any]) -> int:
+        """Return the bits in use of the stream's frames, this one included."""
+        if frame.dtype.itemsize == 1:
+            return 8
+        if self._bits is None or _share_above(frame, self._bits) > OUTLIERS:
+            self._bits = bit_depth(frame).bits
+        return self._bits
+
+
+def upper_bits(pixels: NDArray[Any], bits: int) -> NDArray[np.uint8]:
+    """Return the upper eight of so many bits; larger values become 255. Fewer than 8 bits are spread to 255.
+
+    Parameters
+    ----------
+    pixels : array of uint16
+        Values; those above ``2**bits - 1`` are outliers.
+    bits : int
+        From 1 to 16.
+
+    Returns
+    -------
+    array of uint8
+        Of the same shape, 0 to 255.
+    """
+    most = (1 << bits) - 1
+    within = np.minimum(pixels, most)
+    if bits >= 8:
+        return np.asarray(within >> (bits - 8), np.uint8)
+    return np.asarray(within.astype(np.uint16) * 255 // most, np.uint8)
+
+
+def _share_above(pixels: NDArray[Any], bits: int) -> float:
+    """Return the share of values of more bits, without those that equal the largest: a label's white."""
+    above = np.count_nonzero(pixels >= (1 << bits)) / max(1, pixels.size)
+    if above <= OUTLIERS:
+        return float(above)
+    largest = np.count_nonzero(pixels == pixels.max()) / pixels.size
+    return float(above - largest if largest <= LABEL else above)

@@ -1,0 +1,88 @@
+"""The formats that are read, told apart by content: a file's name may be wrong, or have no extension."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+from PIL.BmpImagePlugin import BmpImageFile
+from PIL.GifImagePlugin import GifImageFile
+from PIL.ImageFile import ImageFile
+from PIL.Jpeg2KImagePlugin import Jpeg2KImageFile
+from PIL.JpegImagePlugin import JpegImageFile
+from PIL.PngImagePlugin import PngImageFile
+from PIL.PpmImagePlugin import PpmImageFile
+from PIL.TiffImagePlugin import TiffImageFile
+from PIL.WebPImagePlugin import WebPImageFile
+
+from retinagan.runtime.errors import ImageError
+
+Plugin = Callable[[io.BytesIO], ImageFile]
+
+SUFFIXES = (
+    *(".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".tif", ".tiff", ".bmp"),
+    *(".ppm", ".pgm", ".pbm", ".pnm", ".webp", ".gif", ".jp2", ".j2k", ".heic", ".heif"),
+)
+"""File name extensions of the formats, lower case."""
+
+EXPECTED = "expected PNG, JPEG, TIFF, BMP, PPM, WebP, GIF, JPEG 2000 or HEIC"
+
+# The plugins are called directly: Image.open would warn of sizes that are allowed here.
+_FORMATS: tuple[tuple[re.Pattern[bytes], Plugin], ...] = (
+    (re.compile(rb"\x89PNG\r\n\x1a\n"), PngImageFile),
+    (re.compile(rb"\xff\xd8\xff"), JpegImageFile),
+    (re.compile(rb"II[*+]\0|MM\0[*+]"), TiffImageFile),
+    (re.compile(rb"BM"), BmpImageFile),
+    (re.compile(rb"P[1-6]\s"), PpmImageFile),
+    (re.compile(rb"RIFF....WEBP", re.DOTALL), WebPImageFile),
+    (re.compile(rb"GIF8[79]a"), GifImageFile),
+    (re.compile(rb"\0\0\0\x0cjP  \r\n\x87\n|\xff\x4f\xff\x51"), Jpeg2KImageFile),
+)
+_HEIF = re.compile(rb"....ftyp(hei[cxms]|hev[cxms]|mif1|msf1)", re.DOTALL)
+_SIGNATURE_BYTES = 16
+_DIGITS = re.compile(r"\.\d+|")
+
+
+def plugin_for(data: bytes) -> Plugin:
+    """Return what opens a file with this content.
+
+    Raises
+    ------
+    ImageError
+        If the content is of no format that is read, or is HEIC and pillow-heif is not installed.
+    """
+    plugin = next((plugin for signature, plugin in _FORMATS if signature.match(data)), None)
+    if plugin is not None:
+        return plugin
+    if _HEIF.match(data):
+        return _heif_plugin()
+    raise ImageError(f"not an image that can be read (it begins with {data[:8]!r}); {EXPECTED}")
+
+
+def looks_like_an_image(path: str) -> bool:
+    """Whether a file is to be read: by its extension; without one, or with digits alone, by its content."""
+    suffix = Path(path).suffix.lower()
+    if suffix in SUFFIXES:
+        return True
+    if not _DIGITS.fullmatch(suffix):
+        return False
+    try:
+        if not Path(path).is_file():  # opening a pipe or a device would wait or do harm
+            return False
+        with Path(path).open("rb") as file:
+            start = file.read(_SIGNATURE_BYTES)
+    except OSError:
+        return False
+    known = (*(signature for signature, _ in _FORMATS), _HEIF)
+    return len(start) == _SIGNATURE_BYTES and any(signature.match(start) for signature in known)
+
+
+def _heif_plugin() -> Plugin:
+    try:
+        from pillow_heif import HeifImageFile
+    except ImportError as error:
+        raise ImageError("HEIC needs pillow-heif: pip install pillow-heif, or save it as PNG") from error
+    plugin: Plugin = HeifImageFile
+    return plugin

@@ -1,0 +1,43 @@
+"""What a file gives: the pixels, and what else it says about them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from retinagan.runtime.images.frames import as_rgb8
+from retinagan.runtime.warnings import ImageWarning
+
+
+@dataclass(frozen=True, eq=False)
+class Photograph:
+    """One image of a file.
+
+    Attributes
+    ----------
+    pixels : (H, W) or (H, W, 3), uint8 or uint16
+        Grey or RGB, upright, values as in the file.
+    bits : int
+        Bits in use of each value: 8 for uint8; 8, 10, 12, 14 or 16 for uint16, declared by the file or
+        estimated from the values, see `retinagan.runtime.images.depth`.
+    frame, frames : int
+        Which of the file's full-size images this is, from 1, and how many it holds.
+    warnings : tuple of ImageWarning
+        What the file leaves in doubt, such as ``first-of-several-frames`` and ``bit-depth-guessed``.
+    field_of_view : float or None
+        Horizontal field of view in degrees, where the file says so.
+    """
+
+    pixels: NDArray[Any]
+    bits: int
+    frame: int = 1
+    frames: int = 1
+    warnings: tuple[ImageWarning, ...] = ()
+    field_of_view: float | None = None
+
+    def as_rgb8(self) -> NDArray[np.uint8]:
+        """Return the pixels as (H, W, 3) uint8 RGB, scaled by `bits`."""
+        return as_rgb8(self.pixels, bits=self.bits)
