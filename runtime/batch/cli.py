@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from retinagan.runtime.segmenter import Segmenter
 
 _NAME = "retina-run"
-_SOME_FAILED = 1
+SOME_FAILED = 1
 
 _DESCRIPTION = "Segment the blood vessels of fundus images."
 _EPILOG = """\
@@ -139,7 +139,7 @@ def _run(options: argparse.Namespace) -> int:
             progress.close()
             for line in () if options.quiet else summary(tally, found, report):
                 say(line, sys.stdout)
-    return _SOME_FAILED if tally.failed else DONE
+    return SOME_FAILED if tally.failed else DONE
 
 
 def _open_segmenter(options: argparse.Namespace) -> Segmenter:

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from retinagan.runtime.batch.cli import ALL_DONE, NOT_RUN, SOME_FAILED
+from retinagan.runtime.batch.cli import SOME_FAILED
 from retinagan.runtime.batch.report import COLUMNS, STAGES
+from retinagan.runtime.console.command import DEFECT, DONE, UNUSABLE
 from retinagan.runtime.images.reading import MAX_PIXELS, SUFFIXES
 
 
@@ -32,4 +33,4 @@ def test_every_extension_is_listed(page):
 
 def test_the_exit_codes_are_those_of_the_command(page):
     codes = [int(code) for code in re.findall(r"^\| (\d+) \|", page, re.MULTILINE)]
-    assert codes == [ALL_DONE, SOME_FAILED, NOT_RUN]
+    assert codes == [DONE, SOME_FAILED, UNUSABLE, DEFECT]

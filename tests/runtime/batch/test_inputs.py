@@ -167,7 +167,7 @@ def test_a_name_that_is_no_text(tmp_path):
         (["*.bmp"], r"no file matches '\*.bmp'"),
         (["scans/.*"], r"no file matches 'scans/.\*'"),
         (["a**b.png"], "(no file matches|not a pattern of file names:) 'a\\*\\*b.png'"),
-        (["notes"], r"no images in 'notes', only 2 other files; files called \.png \.jpg .*\.gif are"),
+        (["notes"], r"no images in 'notes', only 2 other files; files called \.png \.jpg .*\.heif are"),
         (["results"], r"no images in 'results', only 1 picture of earlier runs"),
         (["empty", "empty"], r"no images in 'empty', 'empty'; files called"),
         (["pipe.png"], "not an image file or a folder: 'pipe.png'"),

@@ -7,7 +7,7 @@ import pytest
 from tiny_model import tiny_graph, tiny_spec, write_tiny_model
 
 from retinagan.runtime.engines.model_file import check_graph, checked_spec, checked_threads, one_line
-from retinagan.runtime.errors import EngineError, ModelError
+from retinagan.runtime.errors import ModelError, OptionError
 from retinagan.runtime.model.spec import ModelSpec, UnverifiedModelWarning, sha256_of, spec_path
 
 INPUTS = {("image", "float32", 4), ("roi", "float32", 4)}
@@ -90,7 +90,7 @@ def test_numbers_of_threads(threads, number):
 
 @pytest.mark.parametrize("threads", [0, -1, 1.0, True, "4", [2]])
 def test_what_is_no_number_of_threads(threads):
-    with pytest.raises(EngineError) as caught:
+    with pytest.raises(OptionError) as caught:
         checked_threads(threads)
     assert str(caught.value) == (
         f"threads: got {threads!r}; expected a whole number from 1; leave it out for all cores"
