@@ -8,7 +8,9 @@ OPSET = 17
 """The newest operator set that TensorRT 8.6 reads."""
 IR_VERSION = 8
 """The file format that came with opset 17; the exporter's own is too new for ONNX Runtime 1.18."""
-OPERATORS = frozenset({"Add", "Concat", "Conv", "ConvTranspose", "MaxPool", "Mul", "Relu", "Sigmoid"})
+OPERATORS = frozenset(
+    {"Add", "Concat", "Conv", "ConvTranspose", "DepthToSpace", "MaxPool", "Mul", "Relu", "Sigmoid"}
+)
 """All that a deployed FP32 graph may hold: every engine runs these fast, and in every precision."""
 CONVERSIONS = {
     "fp32": frozenset(),
@@ -37,7 +39,7 @@ def layers(model: onnx.ModelProto) -> list[str]:
 
 
 def output_layer(model: onnx.ModelProto) -> list[str]:
-    """Name what makes the probability of the features: the last convolution and the sigmoid."""
+    """Name what makes the probability of the features: the last convolution, the shuffle, the sigmoid."""
     producer = {output: node for node in model.graph.node for output in node.output}
     node = producer[model.graph.output[0].name]
     found = [node.name]

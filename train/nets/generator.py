@@ -17,6 +17,9 @@ from torch.nn import functional
 MODELS = ("gan", "unet", "ru-net", "retina-gan")
 """The systems of the paper's first table, smallest first."""
 
+STEMS = (1, 2, 4)
+"""What `GeneratorConfig.stem` may be."""
+
 
 @dataclass(frozen=True)
 class GeneratorConfig:
@@ -34,6 +37,10 @@ class GeneratorConfig:
         Recurrent layers in one residual unit, at least 1. Unused without recurrence.
     attention : bool
         Multiply the second-last feature map by the retina's mask (equation 7 of the paper).
+    stem : {1, 2, 4}
+        Pixels along each side of a place of the finest feature map. Above 1 the net works on a grid coarser
+        than the image: its first convolution takes blocks of stem x stem pixels, and its head gives one
+        logit for each pixel of a block. The paper's net has 1.
     """
 
     widths: tuple[int, ...] = (16, 32, 64, 128)
@@ -41,6 +48,7 @@ class GeneratorConfig:
     steps: int = 2
     layers: int = 1
     attention: bool = True
+    stem: int = 1
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "widths", tuple(int(width) for width in self.widths))
@@ -50,6 +58,8 @@ class GeneratorConfig:
             raise ValueError(
                 f"steps and layers must be at least 1, got steps={self.steps}, layers={self.layers}"
             )
+        if self.stem not in STEMS:
+            raise ValueError(f"stem must be one of {', '.join(map(str, STEMS))}, got {self.stem}")
 
     def differing(self, wanted: GeneratorConfig) -> str:
         """Say in what this shape is another than the one wanted, such as "steps 3, expected 2"."""
@@ -64,7 +74,7 @@ class GeneratorConfig:
     @property
     def divisor(self) -> int:
         """Height and width must be multiples of this number."""
-        return int(2 ** (len(self.widths) - 1))
+        return int(self.stem * 2 ** (len(self.widths) - 1))
 
 
 def _in_words(value: tuple[int, ...] | int) -> str:
@@ -113,27 +123,34 @@ class RecurrentLayer(nn.Module):
 
 
 class RecurrentBlock(nn.Module):
-    """A residual unit of recurrent layers (equation 6): x + F(x), after a 1x1 convolution to its width."""
+    """A residual unit of recurrent layers (equation 6): x + F(x), after a 1x1 convolution to its width.
 
-    def __init__(self, channels_in: int, channels: int, config: GeneratorConfig) -> None:
+    With a stem above 1, that convolution is of stem x stem with as large a stride: the same as one of 1x1
+    behind a pixel-unshuffle, without its copy of the image.
+    """
+
+    def __init__(self, channels_in: int, channels: int, config: GeneratorConfig, stem: int = 1) -> None:
         super().__init__()
-        self.projection = nn.Conv2d(channels_in, channels, 1)
+        self.projection = nn.Conv2d(channels_in, channels, stem, stride=stem)
         self.layers = nn.Sequential(*(RecurrentLayer(channels, config.steps) for _ in range(config.layers)))
 
     def forward(self, x: Tensor) -> Tensor:
-        """Map features (N, channels_in, H, W) to (N, channels, H, W)."""
+        """Map features (N, channels_in, H, W) to (N, channels, H / stem, W / stem)."""
         x = self.projection(x)
         change: Tensor = self.layers(x)
         return x + change
 
 
 class PlainBlock(nn.Module):
-    """Two 3x3 convolutions, each with BatchNorm and ReLU: U-Net's block."""
+    """Two 3x3 convolutions, each with BatchNorm and ReLU: U-Net's block.
 
-    def __init__(self, channels_in: int, channels: int) -> None:
+    With a stem above 1, the first is the same as one of 3x3 behind a pixel-unshuffle.
+    """
+
+    def __init__(self, channels_in: int, channels: int, stem: int = 1) -> None:
         super().__init__()
         self.layers = nn.Sequential(
-            nn.Conv2d(channels_in, channels, 3, padding=1, bias=False),
+            nn.Conv2d(channels_in, channels, 3 * stem, stride=stem, padding=stem, bias=False),
             nn.BatchNorm2d(channels),
             nn.ReLU(),
             nn.Conv2d(channels, channels, 3, padding=1, bias=False),
@@ -142,7 +159,7 @@ class PlainBlock(nn.Module):
         )
 
     def forward(self, x: Tensor) -> Tensor:
-        """Map features (N, channels_in, H, W) to (N, channels, H, W)."""
+        """Map features (N, channels_in, H, W) to (N, channels, H / stem, W / stem)."""
         features: Tensor = self.layers(x)
         return features
 
@@ -163,10 +180,10 @@ class UpConvolution(nn.Module):
         return functional.relu(normalised)
 
 
-def _block(channels_in: int, channels: int, config: GeneratorConfig) -> nn.Module:
+def _block(channels_in: int, channels: int, config: GeneratorConfig, stem: int = 1) -> nn.Module:
     if config.recurrent:
-        return RecurrentBlock(channels_in, channels, config)
-    return PlainBlock(channels_in, channels)
+        return RecurrentBlock(channels_in, channels, config, stem)
+    return PlainBlock(channels_in, channels, stem)
 
 
 class Generator(nn.Module):
@@ -183,15 +200,15 @@ class Generator(nn.Module):
         self.config = config = config or GeneratorConfig()
         inputs = (3, *config.widths)
         self.encoder = nn.ModuleList(
-            _block(channels_in, channels, config)
-            for channels_in, channels in zip(inputs, config.widths, strict=False)
+            _block(channels_in, channels, config, 1 if depth else config.stem)
+            for depth, (channels_in, channels) in enumerate(zip(inputs, config.widths, strict=False))
         )
         rising = list(zip(config.widths[:0:-1], config.widths[-2::-1], strict=True))
         self.up = nn.ModuleList(UpConvolution(channels_in, channels) for channels_in, channels in rising)
         self.decoder = nn.ModuleList(_block(2 * channels, channels, config) for _, channels in rising)
-        self.head = nn.Conv2d(config.widths[0], 1, 1)
+        self.head = nn.Conv2d(config.widths[0], config.stem**2, 1)
         # One pixel in eight is vessel: start near that share.
-        self.head.bias = nn.Parameter(torch.full((1,), -2.0))
+        self.head.bias = nn.Parameter(torch.full((config.stem**2,), -2.0))
 
     def forward(self, image: Tensor, roi: Tensor) -> Tensor:
         """Vessel logits of normalised images.
@@ -214,20 +231,25 @@ class Generator(nn.Module):
             If the shapes are wrong, or `config.divisor` does not divide H and W.
         """
         self._check(image, roi)
+        stem = self.config.stem
         skips = []
-        x = image  # (N, 3, H, W)
+        x = image  # (N, 3, H, W); below, h = H / stem and w = W / stem
         for depth, block in enumerate(self.encoder):
             if depth:
-                x = functional.max_pool2d(x, 2)  # (N, widths[depth - 1], H / 2^depth, W / 2^depth)
-            x = block(x)  # (N, widths[depth], H / 2^depth, W / 2^depth)
+                x = functional.max_pool2d(x, 2)  # (N, widths[depth - 1], h / 2^depth, w / 2^depth)
+            x = block(x)  # (N, widths[depth], h / 2^depth, w / 2^depth)
             skips.append(x)
         skips.pop()
         for up, block in zip(self.up, self.decoder, strict=True):
-            x = torch.cat([up(x), skips.pop()], dim=1)  # (N, 2 C, 2 h, 2 w)
-            x = block(x)  # (N, C, 2 h, 2 w)
+            x = torch.cat([up(x), skips.pop()], dim=1)  # (N, 2 C, 2 h', 2 w')
+            x = block(x)  # (N, C, 2 h', 2 w')
         if self.config.attention:
-            x = x * roi  # (N, widths[0], H, W): Retina-Attention, equation 7
-        logits: Tensor = self.head(x)  # (N, 1, H, W)
+            if stem > 1:  # a block that holds one pixel of the retina must be computed
+                roi = functional.max_pool2d(roi, stem)  # (N, 1, h, w)
+            x = x * roi  # (N, widths[0], h, w): Retina-Attention, equation 7
+        logits: Tensor = self.head(x)  # (N, stem^2, h, w)
+        if stem > 1:
+            logits = functional.pixel_shuffle(logits, stem)  # (N, 1, H, W)
         return logits
 
     def _check(self, image: Tensor, roi: Tensor) -> None:
