@@ -1,6 +1,7 @@
 """Augmentation: colour before equalization (it imitates cameras), geometry after (it imitates eyes).
 
-Each function draws from the global torch generator, so that a caller fixes the outcome by a seed.
+Everything here is numpy and OpenCV on 8-bit pixels, and draws from the generator that it is given, so that a
+seed fixes the outcome in whatever process it is made.
 """
 
 from __future__ import annotations
@@ -9,12 +10,12 @@ import dataclasses
 import math
 from dataclasses import dataclass
 
-import kornia.augmentation
-import kornia.geometry.transform
+import cv2
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
+
+Pixels = NDArray[np.float32]
+"""(S, S, 3) RGB in [0, 1]."""
 
 
 @dataclass(frozen=True)
@@ -24,7 +25,7 @@ class ColourJitter:
     Parameters
     ----------
     probability : float
-        Of each kind of change, apart from the others.
+        Of each kind of change, independent of the others.
     brightness, contrast, saturation : float
         Factors drawn from [1 - value, 1 + value].
     shift : float
@@ -57,7 +58,7 @@ class ColourJitter:
         object.__setattr__(self, "gamma", (float(self.gamma[0]), float(self.gamma[1])))
 
     def scaled(self, factor: float) -> ColourJitter:
-        """Give a jitter of that many times the strength, as often; 0 changes nothing, 1 is this one.
+        """Return a jitter of that many times the strength, as often; 0 changes nothing, 1 is this one.
 
         Raises
         ------
@@ -105,91 +106,206 @@ class GeometricJitter:
             )
 
 
-def colour_pipeline(jitter: ColourJitter) -> torch.nn.Sequential:
-    """Chain of kornia's colour augmentations for (N, 3, H, W) float images in [0, 1]."""
-    chance, shift, gain = jitter.probability, jitter.shift, (0.0, max(jitter.illumination, 1e-6))
-    changes = [
-        kornia.augmentation.ColorJitter(jitter.brightness, jitter.contrast, jitter.saturation, 0.0, p=chance),
-        kornia.augmentation.RandomRGBShift(shift, shift, shift, p=chance),
-        kornia.augmentation.RandomGamma(jitter.gamma, p=chance),
-        kornia.augmentation.RandomLinearIllumination(gain, p=chance / 2),
-        kornia.augmentation.RandomGaussianIllumination(gain, p=chance / 2),
-        kornia.augmentation.RandomGaussianBlur((5, 5), (0.1, max(jitter.blur, 0.1)), p=chance / 2),
-        kornia.augmentation.RandomGaussianNoise(std=jitter.noise, p=chance),
-    ]
-    if jitter.jpeg < 100.0:
-        changes.append(kornia.augmentation.RandomJPEG((jitter.jpeg, 100.0), p=chance / 2))
-    return torch.nn.Sequential(*changes)
+@dataclass(frozen=True)
+class Layers:
+    """An equalized image with its maps, or a patch of one.
+
+    Attributes
+    ----------
+    image : (H, W, 3) uint8
+        RGB, 0 outside the ROI.
+    roi : (H, W) uint8
+        255 inside the retina, 0 outside.
+    truth : (H, W) uint8
+        Share of vessel in each pixel, 0 to 255; 0 outside the ROI.
+    """
+
+    image: NDArray[np.uint8]
+    roi: NDArray[np.uint8]
+    truth: NDArray[np.uint8]
 
 
-def jitter_colours(image: NDArray[np.uint8], pipeline: torch.nn.Module) -> NDArray[np.uint8]:
-    """Change the colours of one (H, W, 3) uint8 RGB image; same shape and dtype."""
-    pixels = torch.from_numpy(image).permute(2, 0, 1)[None].float() / 255.0
-    changed = pipeline(pixels).clamp(0.0, 1.0) * 255.0
-    result: NDArray[np.uint8] = changed[0].permute(1, 2, 0).round().to(torch.uint8).contiguous().numpy()
+def jitter_colours(
+    image: NDArray[np.uint8], jitter: ColourJitter, random: np.random.Generator
+) -> NDArray[np.uint8]:
+    """Change the colours of one image at random.
+
+    Parameters
+    ----------
+    image : (S, S, 3) uint8
+        RGB.
+    jitter : ColourJitter
+        How much, and how often.
+    random : numpy.random.Generator
+        What is drawn from.
+
+    Returns
+    -------
+    (S, S, 3) uint8
+        A new array, or the image itself where nothing changed.
+    """
+    pixels = image.astype(np.float32) / np.float32(255.0)
+    changed = _linear(pixels, jitter, random)
+    if _happens(jitter.probability, random):
+        exponent = float(random.uniform(*jitter.gamma))
+        changed = np.asarray(cv2.pow(np.clip(changed, 0.0, 1.0), exponent), np.float32)
+    changed = _illuminated(changed, jitter, random)
+    if _happens(jitter.probability / 2, random):
+        sigma = float(random.uniform(0.1, max(jitter.blur, 0.1)))
+        changed = np.asarray(cv2.GaussianBlur(changed, (5, 5), sigma), np.float32)
+    if _happens(jitter.probability, random):
+        changed = changed + np.float32(jitter.noise) * random.standard_normal(changed.shape, np.float32)
+    result = image if changed is pixels else np.rint(np.clip(changed, 0.0, 1.0) * 255.0).astype(np.uint8)
+    if jitter.jpeg < 100.0 and _happens(jitter.probability / 2, random):
+        result = _compressed(result, round(random.uniform(jitter.jpeg, 100.0)))
     return result
 
 
-def cut_patch(layers: Tensor, box: Tensor, side: int, jitter: GeometricJitter) -> Tensor:
+def _happens(probability: float, random: np.random.Generator) -> bool:
+    return bool(random.random() < probability)
+
+
+_GREY = np.array([0.299, 0.587, 0.114], np.float32)  # luma of ITU-R BT.601
+
+
+def _linear(pixels: Pixels, jitter: ColourJitter, random: np.random.Generator) -> Pixels:
+    """Change brightness, saturation, contrast and each channel's level, by one 3x4 matrix."""
+    matrix = np.eye(3, 4, dtype=np.float32)
+    if _happens(jitter.probability, random):
+        brightness, contrast, saturation = (
+            np.float32(random.uniform(1.0 - value, 1.0 + value))
+            for value in (jitter.brightness, jitter.contrast, jitter.saturation)
+        )
+        grey = np.tile(_GREY, (3, 1))
+        matrix[:, :3] = brightness * contrast * (saturation * np.eye(3) + (1.0 - saturation) * grey)
+        mean = np.float32(np.dot(cv2.mean(pixels)[:3], _GREY))
+        matrix[:, 3] = (1.0 - contrast) * brightness * mean
+    if _happens(jitter.probability, random):
+        matrix[:, 3] += random.uniform(-jitter.shift, jitter.shift, 3).astype(np.float32)
+    if np.array_equal(matrix, np.eye(3, 4)):
+        return pixels
+    return np.asarray(cv2.transform(pixels, matrix), np.float32)
+
+
+def _illuminated(pixels: Pixels, jitter: ColourJitter, random: np.random.Generator) -> Pixels:
+    """Add or take light along a slope across the image, and in a round spot."""
+    light: NDArray[np.float32] | None = None
+    line = np.linspace(-1.0, 1.0, len(pixels), dtype=np.float32)
+    if _happens(jitter.probability / 2, random):
+        gain, angle = random.uniform(-1.0, 1.0) * jitter.illumination, random.uniform(0.0, 2.0 * math.pi)
+        across = np.float32(math.cos(angle)) * line + np.float32(1.0)
+        down = np.float32(math.sin(angle)) * line
+        light = np.float32(gain / 2.0) * (across[None, :] + down[:, None])
+    if _happens(jitter.probability / 2, random):
+        gain, sigma = random.uniform(-1.0, 1.0) * jitter.illumination, random.uniform(0.4, 2.0)
+        x, y = random.uniform(-1.0, 1.0, 2)
+        across, down = (np.exp(-0.5 * ((line - place) / sigma) ** 2) for place in (x, y))
+        spot = (np.float32(gain) * down[:, None] * across[None, :]).astype(np.float32)
+        light = spot if light is None else light + spot
+    return pixels if light is None else pixels + light[..., None]
+
+
+def _compressed(image: NDArray[np.uint8], quality: int) -> NDArray[np.uint8]:
+    """Compress an image as JPEG and read it again."""
+    bgr = cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
+    _, data = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, quality])
+    return np.asarray(cv2.cvtColor(cv2.imdecode(data, cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB), np.uint8)
+
+
+def cut_patch(
+    layers: Layers,
+    box: tuple[int, int, int, int],
+    side: int,
+    jitter: GeometricJitter,
+    random: np.random.Generator,
+) -> Layers:
     """Cut one randomly placed patch, flipped and turned or warped.
 
     Parameters
     ----------
-    layers : (5, S, S) float32
-        Red, green, blue, ROI, truth; all 0 outside the retina.
-    box : (4,) int
+    layers : Layers
+        Of a square image; a patch may be larger, and is 0 beyond.
+    box : (int, int, int, int)
         Top, left, bottom, right of the box round the ROI, the last two exclusive.
     side : int
         Height and width of the patch.
-
-    Returns
-    -------
-    (5, side, side) float32
-        Image layers in [0, 1]; ROI 0 or 1; truth soft in [0, 1].
+    jitter : GeometricJitter
+        How often it is warped, and how much.
+    random : numpy.random.Generator
+        What is drawn from.
     """
     for _ in range(20):
-        warped = bool(torch.rand(()) < jitter.warped)
-        patch = _warp(layers, box, side, jitter) if warped else _window(layers, box, side)
-        if patch[3].any():
+        warped = _happens(jitter.warped, random)
+        patch = _warp(layers, box, side, jitter, random) if warped else window(layers, box, side, random)
+        if patch.roi.any():
             break  # almost always the first: only the box's corners miss a disc
-    return flip_and_turn(patch)
+    return flip_and_turn(patch, random)
 
 
-def flip_and_turn(layers: Tensor) -> Tensor:
-    """Flip and turn (C, S, S) by quarters at random."""
-    if torch.rand(()) < 0.5:
-        layers = layers.flip(-1)
-    return layers.rot90(int(torch.randint(4, ())), dims=(-2, -1))
+def flip_and_turn(layers: Layers, random: np.random.Generator) -> Layers:
+    """Flip and turn a square by quarters at random."""
+    flipped, quarters = _happens(0.5, random), int(random.integers(4))
+
+    def turned(values: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        return np.rot90(values[:, ::-1] if flipped else values, quarters)
+
+    return Layers(turned(layers.image), turned(layers.roi), turned(layers.truth))
 
 
-def _window(layers: Tensor, box: Tensor, side: int) -> Tensor:
-    size = layers.shape[-1]
+def window(
+    layers: Layers, box: tuple[int, int, int, int], side: int, random: np.random.Generator
+) -> Layers:
+    """Cut a window at random, as far inside the box round the ROI as it fits; 0 beyond the image."""
+    size = len(layers.roi)
     corner = []
     for low, high in ((box[0], box[2]), (box[1], box[3])):
-        last = max(int(high) - side, int(low))
-        start = int(torch.randint(int(low), last + 1, ()))
-        corner.append(min(start, size - side))
-    top, left = corner
-    return layers[:, top : top + side, left : left + side]
+        last = max(high - side, low)
+        corner.append(max(min(int(random.integers(low, last + 1)), size - side), 0))
+    rows, columns = (slice(start, start + side) for start in corner)
+    missing = max(side - size, 0)
+
+    def cut(values: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        values = values[rows, columns]
+        return np.pad(values, [(0, missing)] * 2 + [(0, 0)] * (values.ndim - 2)) if missing else values
+
+    return Layers(cut(layers.image), cut(layers.roi), cut(layers.truth))
 
 
-def _warp(layers: Tensor, box: Tensor, side: int, jitter: GeometricJitter) -> Tensor:
-    angle = float(torch.rand(())) * 2.0 * math.pi
-    low, high = (math.log(value) for value in jitter.scale)
-    scale = math.exp(low + (high - low) * float(torch.rand(())))
+def _warp(
+    layers: Layers,
+    box: tuple[int, int, int, int],
+    side: int,
+    jitter: GeometricJitter,
+    random: np.random.Generator,
+) -> Layers:
+    angle = random.uniform(0.0, 2.0 * math.pi)
+    scale = math.exp(random.uniform(*(math.log(value) for value in jitter.scale)))
     # The patch's centre may lie wherever an unwarped patch's may.
-    margin = side / 2.0
-    centre = [
-        float(start + margin + max(float(stop - start) - side, 0.0) * float(torch.rand(())))
+    x, y = (
+        start + side / 2.0 + max(stop - start - side, 0) * random.random()
         for start, stop in ((box[1], box[3]), (box[0], box[2]))
-    ]
+    )
     cosine, sine = scale * math.cos(angle), scale * math.sin(angle)
-    offset_x = (side - 1) / 2.0 - cosine * centre[0] + sine * centre[1]
-    offset_y = (side - 1) / 2.0 - sine * centre[0] - cosine * centre[1]
-    matrix = torch.tensor([[[cosine, -sine, offset_x], [sine, cosine, offset_y]]])
-    warp = kornia.geometry.transform.warp_affine
-    # Bicubic keeps thin vessels' contrast; the maps stay bilinear so that they do not overshoot.
-    image = warp(layers[None, :3], matrix, (side, side), mode="bicubic")[0].clamp(0.0, 1.0)
-    maps = warp(layers[None, 3:], matrix, (side, side), mode="bilinear")[0]
-    roi = (maps[:1] > 0.99).float()  # a pixel mixed with the surround is no retina
-    return torch.cat([image * roi, roi, maps[1:] * roi])
+    # Only what the patch shows is blurred and warped.
+    reach = math.ceil(side / scale / math.sqrt(2.0)) + 4
+    size = len(layers.roi)
+    left, top = max(math.floor(x) - reach, 0), max(math.floor(y) - reach, 0)
+    rows, columns = slice(top, min(math.ceil(y) + reach, size)), slice(left, min(math.ceil(x) + reach, size))
+    x, y, middle = x - left, y - top, (side - 1) / 2.0
+    matrix = np.array(
+        [[cosine, -sine, middle - cosine * x + sine * y], [sine, cosine, middle - sine * x - cosine * y]]
+    )
+
+    def warped(values: NDArray[np.uint8], how: int, soft: bool = True) -> NDArray[np.uint8]:
+        values = values[rows, columns]
+        if not values.size:
+            return np.zeros((side, side, *values.shape[2:]), np.uint8)
+        if soft and scale < 0.9:  # a pixel of the patch is the mean of several, as in an image shrunk by area
+            sigma = 0.5 * math.sqrt(1.0 / scale**2 - 1.0)
+            values = np.asarray(cv2.GaussianBlur(values, (0, 0), sigma), np.uint8)
+        return np.asarray(cv2.warpAffine(values, matrix, (side, side), flags=how), np.uint8)
+
+    # Cubic keeps thin vessels' contrast; the maps stay linear so that they do not overshoot.
+    roi = np.where(warped(layers.roi, cv2.INTER_LINEAR, soft=False) > 252, np.uint8(255), np.uint8(0))
+    image, truth = warped(layers.image, cv2.INTER_CUBIC), warped(layers.truth, cv2.INTER_LINEAR)
+    return Layers(cv2.bitwise_and(image, image, mask=roi), roi, cv2.bitwise_and(truth, roi))  # type: ignore[arg-type]

@@ -6,13 +6,14 @@ its own. Of a single folder, the layout's rule says which images are for testing
 
 from __future__ import annotations
 
+import dataclasses
 import re
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from retinagan.runtime.errors import RetinaGanError
 from retinagan.runtime.images.reading import SUFFIXES
+from retinagan.train.data.description import FILE, DataError, Description, read_description
 from retinagan.train.data.layouts import LAYOUTS, Layout, Role, layout_of
 
 TRAINING, TEST, ALL = SPLITS = ("training", "test", "all")
@@ -21,23 +22,20 @@ TRAINING, TEST, ALL = SPLITS = ("training", "test", "all")
 _COMPRESSED = ".ppm.gz"
 
 
-class DataError(RetinaGanError, ValueError):
-    """A dataset folder cannot be used; the text has a line for each file that is wrong."""
-
-
 class NoneLeftError(DataError):
     """A dataset is too small for its layout's rule to leave images of the wanted kind."""
 
 
 @dataclass(frozen=True)
 class Sample:
-    """Where the files of one image are."""
+    """Where the files of one image are, and its camera's angle in degrees where that is known."""
 
     name: str
     image: Path
     truth: Path
     fov: Path | None = None
     second: Path | None = None
+    field_of_view: float | None = None
 
 
 @dataclass(frozen=True)
@@ -54,12 +52,18 @@ class Dataset:
         In the order of their names.
     notes : list of str
         One line for each file that does not fit, with what is done about it.
+    name : str
+        The dataset's name.
+    terms : str
+        Its terms of use; empty where they are not known.
     """
 
     layout: str
     part: str
     samples: list[Sample]
     notes: list[str]
+    name: str = ""
+    terms: str = ""
 
     @property
     def description(self) -> str:
@@ -80,7 +84,7 @@ def find_samples(folder: str | Path, split: str) -> list[Sample]:
     return find_dataset(folder, split).samples
 
 
-def find_dataset(folder: str | Path, split: str) -> Dataset:
+def find_dataset(folder: str | Path, split: str, given: Description | None = None) -> Dataset:
     """Find a dataset's images with their maps and masks.
 
     Parameters
@@ -89,50 +93,93 @@ def find_dataset(folder: str | Path, split: str) -> Dataset:
         The dataset's folder.
     split : {"training", "test", "all"}
         The images wanted.
+    given : Description, optional
+        What is known of the dataset; it comes before what its `dataset.json` and its layout say.
 
     Raises
     ------
     DataError
-        If no layout fits, an image lacks its map, two files are one image's, or no image is left.
+        If no layout fits, an image lacks its map, two files belong to one image, no image is left, or
+        `dataset.json` cannot be used.
     """
     folder = Path(folder)
     if not folder.is_dir():
         raise DataError(f"{folder} is no folder: give the dataset's folder, e.g. --data DRIVE")
+    known = _merged(given or Description(), read_description(folder))
+    known = dataclasses.replace(known, name=known.name or folder.resolve().name)
     halves = [half for half in (TRAINING, TEST) if (folder / half).is_dir()]
     if not halves:
-        return _part(folder, split)
+        return _part(folder, split, known)
+    if known.test:
+        raise DataError(
+            f"{folder} has the folders {' and '.join(halves)}, which say what tests: leave out the images "
+            "to test with"
+        )
     wanted = halves if split == ALL else [split]
     if not set(wanted) <= set(halves):
         raise DataError(f"{folder} has a folder {halves[0]} and none named {split}: expected both")
-    found = [_part(folder / half, ALL) for half in wanted]
-    return Dataset(
-        found[0].layout,
-        f"folder {' and '.join(wanted)}",
-        [sample for half in found for sample in half.samples],
-        [note for half in found for note in half.notes],
+    found = [_part(folder / half, ALL, known) for half in wanted]
+    return dataclasses.replace(
+        found[0],
+        part=f"folder {' and '.join(wanted)}",
+        samples=[sample for half in found for sample in half.samples],
+        notes=[note for half in found for note in half.notes],
     )
 
 
-def _part(root: Path, split: str) -> Dataset:
+def _merged(first: Description, second: Description) -> Description:
+    """Return what the first knows, and of the second what the first does not."""
+    return Description(
+        name=first.name or second.name,
+        field_of_view=second.field_of_view if first.field_of_view is None else first.field_of_view,
+        terms=first.terms or second.terms,
+        # An angle given for the whole dataset is meant for all of its images.
+        exceptions=second.exceptions if first.field_of_view is None else first.exceptions,
+        test=first.test or second.test,
+    )
+
+
+def _part(root: Path, split: str, known: Description) -> Dataset:
     layout = layout_of(root)
     if layout is None:
         raise _unknown(root)
+    known = _merged(known, Description(field_of_view=layout.field_of_view, terms=layout.terms))
     matching = _Matching(root, layout)
-    samples = matching.samples()
-    if split == ALL or layout.is_test is None:
-        return Dataset(layout.name, "all images", list(samples.values()), matching.notes)
-    wanted = split == TEST
-    chosen = [
-        sample
-        for position, (key, sample) in enumerate(samples.items())
-        if layout.is_test(position, key, len(samples)) == wanted
-    ]
+    samples = {
+        key: dataclasses.replace(sample, field_of_view=known.angle_of(sample.name))
+        for key, sample in matching.samples().items()
+    }
+    tests, rule = _testing(root, layout, known, samples)
+    if split == ALL or not rule:
+        part, chosen = "all images", list(samples.values())
+    else:
+        part = f"{split} images: {rule}"
+        chosen = [sample for key, sample in samples.items() if (key in tests) == (split == TEST)]
     if not chosen:
         raise NoneLeftError(
-            f"{root}: none of its {len(samples)} images is for {split} ({layout.rule}): give --split all, "
+            f"{root}: none of its {len(samples)} images is for {split} ({rule}): give --split all, "
             "or put the images into folders training and test"
         )
-    return Dataset(layout.name, f"{split} images: {layout.rule}", chosen, matching.notes)
+    return Dataset(layout.name, part, chosen, matching.notes, known.name, known.terms)
+
+
+def _testing(
+    root: Path, layout: Layout, known: Description, samples: dict[str, Sample]
+) -> tuple[set[str], str]:
+    """Return the keys of the images that test, and by which rule; no rule where the folder is a whole."""
+    if known.test:
+        fitting = {key for key, sample in samples.items() if known.tests_with(sample.name)}
+        told = " ".join(known.test)
+        if not fitting:
+            raise DataError(
+                f"{root}: none of its {len(samples)} images is named {told}, which are to test; "
+                f"its first is {next(iter(samples.values())).name}"
+            )
+        return fitting, f"{told} test"
+    if layout.is_test is None:
+        return set(), ""
+    numbered = enumerate(samples)
+    return {key for place, key in numbered if layout.is_test(place, key, len(samples))}, layout.rule
 
 
 def _unknown(root: Path) -> DataError:
@@ -181,6 +228,8 @@ class _Matching:
         found: dict[str, dict[str, Path]] = {name: {} for name in roles}
         for folder in dict.fromkeys(name for role in roles.values() for name in role.folders):
             for path in _files(self.root / folder):
+                if path.name == FILE:
+                    continue
                 match = self._match(path, folder)
                 if match is None:
                     self.notes.append(

@@ -11,8 +11,10 @@ from numpy.typing import NDArray
 from retinagan.runtime.errors import ImageError
 from retinagan.runtime.images.frames import as_rgb8
 from retinagan.runtime.images.reading import read_image
+from retinagan.runtime.model.spec import Preprocessing
 from retinagan.runtime.retina.find import find_retina
 from retinagan.runtime.steps.crop import SquareCrop, square_crop
+from retinagan.runtime.steps.scale import working_square
 from retinagan.train.data.files import DataError, Sample
 
 
@@ -27,6 +29,8 @@ class LabelledImage:
     truth, fov, second : (H, W) bool
         The expert's vessels, the dataset's own FOV mask (the found retina where it has none), and the second
         observer's vessels or None.
+    field_of_view : float or None
+        The camera's angle in degrees, where it is known.
     """
 
     name: str
@@ -34,11 +38,14 @@ class LabelledImage:
     truth: NDArray[np.bool_]
     fov: NDArray[np.bool_]
     second: NDArray[np.bool_] | None
+    field_of_view: float | None = None
 
 
 @dataclass(frozen=True)
 class TrainingImage:
     """One image as the net sees it before equalization: the square round the retina at working size.
+
+    It takes five bytes a pixel, since a run holds all of its images, and so does each of its workers.
 
     Attributes
     ----------
@@ -46,14 +53,22 @@ class TrainingImage:
         RGB, 0 where the square leaves the frame.
     roi : (S, S) bool
         Inside the retina.
-    truth : (S, S) float32
-        Share of vessel in each pixel, 0 to 1: the expert's map shrunk by area.
+    truth : (S, S) uint8
+        Share of vessel in each pixel, 0 to 255: the expert's map shrunk by area; 0 outside the ROI.
+    dataset : str
+        Name of the dataset that it belongs to; empty where there is but one.
     """
 
     name: str
     image: NDArray[np.uint8]
     roi: NDArray[np.bool_]
-    truth: NDArray[np.float32]
+    truth: NDArray[np.uint8]
+    dataset: str = ""
+
+
+def qualified(dataset: str, name: str) -> str:
+    """Return an image's name, with its dataset's where there are several."""
+    return f"{dataset}/{name}" if dataset else name
 
 
 def load_labelled(sample: Sample) -> LabelledImage:
@@ -83,7 +98,7 @@ def load_labelled(sample: Sample) -> LabelledImage:
             f"{sample.truth}: {share:.0%} of it is vessel, expected more than none and less than half: "
             "vessels must be white on black"
         )
-    return LabelledImage(sample.name, image, truth, fov, second)
+    return LabelledImage(sample.name, image, truth, fov, second, sample.field_of_view)
 
 
 def _read_mask(path: Path) -> NDArray[np.bool_]:
@@ -94,27 +109,42 @@ def _read_mask(path: Path) -> NDArray[np.bool_]:
     return mask
 
 
-def crop_for_training(labelled: LabelledImage, working_size: int) -> TrainingImage:
+def crop_for_training(labelled: LabelledImage, preprocessing: Preprocessing) -> TrainingImage:
     """Cut the square round the retina exactly as the runtime does, the map with it.
+
+    Parameters
+    ----------
+    labelled : LabelledImage
+        At native size.
+    preprocessing : Preprocessing
+        Says how large the square becomes.
 
     Raises
     ------
     DataError
-        If no retina is found, or it holds no vessel pixel.
+        If no retina is found, it holds no vessel pixel, or the square follows from an angle that is not
+        known.
     """
+    if preprocessing.pixels_per_degree is not None and labelled.field_of_view is None:
+        raise DataError(
+            f"{labelled.name}: its camera's angle is not known, from which the size of the square follows: "
+            'give --field-of-view NAME=DEGREES, or write {"field_of_view": DEGREES} into the dataset\'s '
+            "dataset.json"
+        )
     try:
         retina = find_retina(labelled.image)
     except ImageError as error:
         raise DataError(f"{labelled.name}: {error}") from error
-    crop: SquareCrop = square_crop(retina.disc, labelled.truth.shape, working_size)
+    square = working_square(preprocessing, retina.disc, labelled.field_of_view)
+    crop: SquareCrop = square_crop(retina.disc, labelled.truth.shape, square.size, square.side)
     roi = crop.cut_mask(retina.mask)
-    truth = crop.cut(labelled.truth.astype(np.float32)) * roi
+    truth = np.where(roi, crop.cut(np.where(labelled.truth, np.uint8(255), np.uint8(0))), np.uint8(0))
     if not truth.any():
         raise DataError(f"{labelled.name}: no vessel pixel inside the retina that was found")
-    return TrainingImage(labelled.name, crop.cut(labelled.image), roi, np.clip(truth, 0.0, 1.0))
+    return TrainingImage(labelled.name, crop.cut(labelled.image), roi, truth)
 
 
-def load_training_images(samples: list[Sample], working_size: int) -> list[TrainingImage]:
+def load_training_images(samples: list[Sample], preprocessing: Preprocessing) -> list[TrainingImage]:
     """Read and cut all images before the first step, so that bad data is named at once.
 
     Raises
@@ -125,7 +155,7 @@ def load_training_images(samples: list[Sample], working_size: int) -> list[Train
     images, faults = [], []
     for sample in samples:
         try:
-            images.append(crop_for_training(load_labelled(sample), working_size))
+            images.append(crop_for_training(load_labelled(sample), preprocessing))
         except DataError as error:
             faults.append(str(error))
     if faults:

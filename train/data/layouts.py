@@ -34,6 +34,10 @@ class Layout:
         None takes the folder whole, as the half of a dataset that it is.
     rule : str
         The same for people.
+    field_of_view : float or None
+        Angle of the dataset's camera in degrees, where the layout is one dataset's own.
+    terms : str
+        Its terms of use, likewise.
     """
 
     name: str
@@ -45,6 +49,8 @@ class Layout:
     second: Role | None = None
     is_test: Callable[[int, str, int], bool] | None = None
     rule: str = "the whole folder"
+    field_of_view: float | None = None
+    terms: str = ""
 
     @property
     def roles(self) -> dict[str, Role]:
@@ -66,6 +72,8 @@ LAYOUTS = (
         Role(("1st_manual",), r"(\d+|.+).*?"),
         Role(("mask",), r"(\d+|.+).*?"),
         Role(("2nd_manual",), r"(\d+|.+).*?"),
+        field_of_view=45.0,
+        terms="research and education only",
     ),
     Layout(
         "HRF",
@@ -77,6 +85,8 @@ LAYOUTS = (
         None,
         _above(5),
         "the first 5 of each kind train, the other 10 test",
+        60.0,
+        "CC BY 4.0",
     ),
     Layout(
         "plain",
@@ -100,6 +110,8 @@ LAYOUTS = (
         Role((".",), r"Image_(\d+[LR])_2ndHO"),
         _above(10),
         "children 1 to 10 (20 images) train, 11 to 14 (8 images) test",
+        30.0,
+        "CC BY 4.0",
     ),
     Layout(
         "STARE",
@@ -112,6 +124,7 @@ LAYOUTS = (
         # The sick eyes stand before the healthy ones: a block would test on one kind.
         lambda position, key, count: position % 5 == 4,
         "each fifth by name tests",
+        35.0,
     ),
 )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -48,18 +49,22 @@ class TrainingOptions:
     model : {"gan", "unet", "ru-net", "retina-gan"}
         System of the paper. "unet" and "ru-net" have no discriminator: their adversarial stage, if any, is
         one on whole images by the pixel loss alone, and its adversarial weight is 0.
-    widths, steps, layers
+    widths, steps, layers, stem
         Shape of the generator, as in `GeneratorConfig`.
     patch : int
         Side of a training patch in pixels at working size.
     batch : int
         Patches in a batch of the patch stage.
-    images : int
+    image_batch : int
         Regrouped images in a batch of the adversarial stage.
     pool : int
-        Jittered and equalized images held ready; one of them is redrawn at each patch iteration.
+        Jittered and equalized images held ready.
+    reuse : int
+        Patch iterations after which one of them is drawn anew.
+    weights : tuple of float
+        Share of each dataset among the images drawn, in any unit; empty draws them evenly by dataset.
     validation : int
-        Training images held out, by image, to score the run while it goes on.
+        Images of each dataset held out, by image, to score the run while it goes on.
     ema : float
         Decay of the running average of the generator's weights, which is what is kept; 0 turns it off.
     precision : {"fp32", "bf16", "fp16"}
@@ -80,13 +85,16 @@ class TrainingOptions:
     widths: tuple[int, ...] = GeneratorConfig.widths
     steps: int = GeneratorConfig.steps
     layers: int = GeneratorConfig.layers
+    stem: int = GeneratorConfig.stem
     preprocessing: Preprocessing = field(default_factory=Preprocessing)
     patches: StageOptions = StageOptions(iterations=4000, learning_rate=2e-3)
     adversarial: StageOptions = StageOptions(iterations=0, learning_rate=5e-4, adversarial_weight=0.05)
     patch: int = 128
     batch: int = 16
-    images: int = 1
+    image_batch: int = 1
     pool: int = 16
+    reuse: int = 4
+    weights: tuple[float, ...] = ()
     validation: int = 0
     weight_decay: float = 0.01
     ema: float = 0.998
@@ -103,18 +111,8 @@ class TrainingOptions:
         if self.model not in MODELS:
             raise ValueError(f"unknown model {self.model!r}: expected one of {', '.join(MODELS)}")
         object.__setattr__(self, "widths", tuple(self.widths))
-        size, divisor = self.preprocessing.fixed_size, self.generator.divisor
-        if size % divisor:
-            nearest = max(divisor, size - size % divisor)
-            raise ValueError(f"--working-size {size}: expected a multiple of {divisor}, such as {nearest}")
-        if self.patch < 1 or size % self.patch or self.patch % divisor:
-            fitting = [side for side in range(divisor, size + 1, divisor) if size % side == 0]
-            wanted = self.patch if self.patch > 0 else size // 4
-            nearest = min(fitting, key=lambda side: abs(side - wanted))
-            raise ValueError(
-                f"patches of {self.patch} pixels: expected a multiple of {divisor} "
-                f"that divides the working size of {size} pixels, such as --patch {nearest}"
-            )
+        object.__setattr__(self, "weights", tuple(float(weight) for weight in self.weights))
+        self._check_sizes()
         if min(self.patches.iterations, self.adversarial.iterations) < 0:
             raise ValueError(
                 f"{self.patches.iterations} iterations on patches and {self.adversarial.iterations} "
@@ -127,11 +125,15 @@ class TrainingOptions:
                 f"{self.model} has no discriminator: choose gan or retina-gan, or give "
                 "--adversarial-weight 0, which trains it on the same whole images by the pixel loss alone"
             )
-        if self.adversarial.iterations and self.has_discriminator and size < DISCRIMINATOR_SIZE:
-            raise ValueError(
-                f"working size {size}: the discriminator needs at least {DISCRIMINATOR_SIZE} pixels a side"
-            )
-        for flag, count in (("--batch", self.batch), ("--images", self.images), ("pool", self.pool)):
+        if not all(0.0 < weight < math.inf for weight in self.weights):
+            told = ",".join(f"{weight:g}" for weight in self.weights)
+            raise ValueError(f"--weights {told}: expected numbers above 0, such as 1,1,2")
+        for flag, count in (
+            ("--batch", self.batch),
+            ("--image-batch", self.image_batch),
+            ("--reuse", self.reuse),
+            ("pool", self.pool),
+        ):
             if not 1 <= count <= MOST_AT_ONCE:
                 raise ValueError(f"{flag} {count}: expected 1 to {MOST_AT_ONCE}")
         if not 0.0 <= self.ema < 1.0:
@@ -142,10 +144,41 @@ class TrainingOptions:
             raise ValueError(f"--teacher-weight {self.teacher_weight}: expected 0 to 1")
         self._check_parts()
 
+    def _check_sizes(self) -> None:
+        before, divisor, patch = self.preprocessing, self.generator.divisor, self.patch
+        size = before.working_size
+        if size is None and before.size_multiple % divisor:
+            raise ValueError(
+                f"squares of multiples of {before.size_multiple} pixels: the net takes multiples of {divisor}"
+            )
+        if size is not None and size % divisor:
+            nearest = max(divisor, size - size % divisor)
+            raise ValueError(f"--working-size {size}: expected a multiple of {divisor}, such as {nearest}")
+        if patch < 1 or patch % divisor:
+            nearest = max(divisor, round(patch / divisor) * divisor)
+            raise ValueError(
+                f"patches of {patch} pixels: expected a multiple of {divisor}, such as --patch {nearest}"
+            )
+        if size is not None and patch > size:
+            raise ValueError(f"patches of {patch} pixels: expected at most the working size of {size} pixels")
+        if not self.adversarial.iterations:
+            return
+        if size is not None and size % patch:
+            fitting = [side for side in range(divisor, size + 1, divisor) if size % side == 0]
+            nearest = min(fitting, key=lambda side: abs(side - patch))
+            raise ValueError(
+                f"patches of {patch} pixels: whole images, which the second stage takes, are regrouped from "
+                f"patches that divide the working size of {size} pixels, such as --patch {nearest}"
+            )
+        if self.has_discriminator and (size or DISCRIMINATOR_SIZE) < DISCRIMINATOR_SIZE:
+            raise ValueError(
+                f"working size {size}: the discriminator needs at least {DISCRIMINATOR_SIZE} pixels a side"
+            )
+
     def _check_parts(self) -> None:
         for flag, count, stage in (
             ("--batch", self.batch, self.patches),
-            ("--images", self.images, self.adversarial),
+            ("--image-batch", self.image_batch, self.adversarial),
         ):
             if stage.iterations and (self.accumulate < 1 or count % self.accumulate):
                 raise ValueError(
@@ -157,7 +190,9 @@ class TrainingOptions:
     def generator(self) -> GeneratorConfig:
         """Shape of the generator to train."""
         system = generator_config(self.model)
-        return dataclasses.replace(system, widths=self.widths, steps=self.steps, layers=self.layers)
+        return dataclasses.replace(
+            system, widths=self.widths, steps=self.steps, layers=self.layers, stem=self.stem
+        )
 
     @property
     def has_discriminator(self) -> bool:
@@ -172,25 +207,30 @@ class TrainingOptions:
     def to_plain(self) -> dict[str, Any]:
         """Nested dicts of plain types, for a checkpoint or JSON."""
         plain = dataclasses.asdict(self)
-        plain["widths"] = list(self.widths)
+        plain["widths"], plain["weights"] = list(self.widths), list(self.weights)
         plain["colour"]["gamma"] = list(self.colour.gamma)
         plain["geometry"]["scale"] = list(self.geometry.scale)
         return plain
 
     @classmethod
     def from_plain(cls, plain: Mapping[str, Any]) -> TrainingOptions:
-        """Read what `to_plain` wrote, of this version or an earlier one."""
+        """Read what `to_plain` wrote.
+
+        Raises
+        ------
+        ValueError
+            If an earlier version wrote it, which drew other patches from the same seed.
+        """
         values = dict(plain)
-        if "autocast" in values:
-            values["precision"] = "bf16" if values.pop("autocast") else "fp32"
-        earlier = {"illumination": 0.0, "jpeg": 100.0}
+        if "reuse" not in values:
+            raise ValueError("its images were jittered in another way")
         return cls(
             **{
                 **values,
                 "preprocessing": Preprocessing(**values["preprocessing"]),
                 "patches": StageOptions(**values["patches"]),
                 "adversarial": StageOptions(**values["adversarial"]),
-                "colour": ColourJitter(**{**earlier, **values["colour"]}),
+                "colour": ColourJitter(**values["colour"]),
                 "geometry": GeometricJitter(**values["geometry"]),
             }
         )

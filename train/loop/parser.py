@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import math
+import os
 import shlex
 from typing import TypeVar
 
@@ -19,7 +20,7 @@ from retinagan.train.loop.devices import DEVICES, PRECISIONS, choose_precision
 from retinagan.train.loop.options import StageOptions, TrainingOptions
 from retinagan.train.loop.release import folder_name
 from retinagan.train.nets.checkpoint import load_checkpoint
-from retinagan.train.nets.generator import MODELS, GeneratorConfig
+from retinagan.train.nets.generator import MODELS, STEMS, GeneratorConfig
 
 EPILOG = """\
 The run's folder receives model.pt at the end (patches.pt where the first stage ends), and on the way
@@ -34,13 +35,16 @@ T = TypeVar("T")
 PATCHES_A_SIDE = 4
 """The paper's sixteen patches of an image."""
 
+MOST_JITTER_WORKERS = 16
+
 _STANDARD = TrainingOptions()
 _NUMBERS: tuple[tuple[str, float, str, str], ...] = (
     ("--iterations", _STANDARD.patches.iterations, "N", "iterations on patches, with the pixel loss alone"),
     ("--adversarial-iterations", _STANDARD.adversarial.iterations, "N",
      "iterations against the discriminator after that, on regrouped images"),
     ("--batch", _STANDARD.batch, "N", "patches in a batch, over all processes"),
-    ("--images", _STANDARD.images, "N", "whole images in a batch against the discriminator"),
+    ("--image-batch", _STANDARD.image_batch, "N", "whole images in a batch against the discriminator"),
+    ("--reuse", _STANDARD.reuse, "N", "iterations on patches for which a jittered image is kept"),
     ("--learning-rate", _STANDARD.patches.learning_rate, "RATE", "peak rate on patches"),
     ("--adversarial-learning-rate", _STANDARD.adversarial.learning_rate, "RATE",
      "the generator's peak rate against the discriminator"),
@@ -52,7 +56,7 @@ _NUMBERS: tuple[tuple[str, float, str, str], ...] = (
      "weight of the generator's adversarial loss"),
     ("--teacher-weight", _STANDARD.teacher_weight, "SHARE", "of the teacher in what is learned, 0 to 1"),
     ("--validation", _STANDARD.validation, "N",
-     "training images held out; they are scored on the way, and choose the threshold"),
+     "images of each dataset held out; they are scored on the way, and choose the threshold"),
     ("--validation-every", 250, "N", "iterations between two scorings of the images held out"),
     ("--colour-jitter", 1.0, "FACTOR", "strength of the colours' augmentation, 0 for none"),
     ("--warped", _STANDARD.geometry.warped, "SHARE", "share of patches warped: rotated and scaled"),
@@ -83,6 +87,7 @@ _OF_NO_CONSEQUENCE = (
     "validation_every",
     "device",
     "tensorboard",
+    "jitter_workers",
 )
 """Options that leave the weights as they are; the data is named by its folder's own name."""
 
@@ -93,10 +98,19 @@ def build_parser(command: str = "retina-train") -> argparse.ArgumentParser:
         prog=command, description="Train a vessel segmentation model.", epilog=EPILOG, allow_abbrev=False
     )
     add = parser.add_argument
-    add("--data", required=True, metavar="DIR",
-        help="dataset folder: DRIVE, CHASE_DB1, STARE, HRF, or images/ with labels/")  # fmt: skip
+    add("--data", required=True, nargs="+", metavar="DIR",
+        help="dataset folders: DRIVE, CHASE_DB1, STARE, HRF, or images/ with labels/; several are drawn "
+        "from in equal parts")  # fmt: skip
+    add("--weights", type=_weights, default=(), metavar="W,W,...",
+        help="share of each dataset of --data instead, in any unit")  # fmt: skip
     add("--split", choices=(TRAINING, ALL), default=TRAINING,
         help="train on its training images, or on all (default: %(default)s)")  # fmt: skip
+    add("--test-images", action="append", default=[], type=_named_text, metavar="NAME=PATTERNS",
+        help="images of the dataset in the folder NAME that are not trained on, by patterns of their file "
+        "names, such as HRF=0[1-5]_*; its own split if left out. May be repeated")  # fmt: skip
+    add("--field-of-view", action="append", default=[], type=_named_angle, metavar="NAME=DEGREES",
+        help="angle of the camera of the dataset in the folder NAME, where neither its layout nor a "
+        "dataset.json says it. May be repeated")  # fmt: skip
     add("--out", default="runs/retina-gan", metavar="DIR", help="the run's folder (default: %(default)s)")
     add("--model", choices=MODELS, default="retina-gan", help="system to train (default: %(default)s)")
     add("--init", default="", metavar="MODEL",
@@ -105,19 +119,26 @@ def build_parser(command: str = "retina-train") -> argparse.ArgumentParser:
     shape("--preprocess", metavar="METHOD", help="ace, clahe or none (default: ace)")
     shape("--working-size", type=int, metavar="PIXELS",
           help="side of the square round the retina (default: 512)")  # fmt: skip
+    shape("--pixels-per-degree", type=float, metavar="P",
+          help="size the square by the camera's angle instead: P pixels for each degree, but never more than "
+          "the image has")  # fmt: skip
     shape("--patch", type=int, metavar="PIXELS",
-          help="side of a patch, a divisor of --working-size (default: a quarter of it)")  # fmt: skip
+          help="side of a patch (default: a quarter of the square's side)")  # fmt: skip
     shape("--widths", type=_channels, metavar="N,N,...",
           help="channels of each scale of the generator (default: 16,32,64,128)")  # fmt: skip
     shape("--steps", type=int, metavar="N", help="feedback steps of a recurrent layer (default: 2)")
     shape("--layers", type=int, metavar="N", help="recurrent layers in a block (default: 1)")
+    shape("--stem", type=int, choices=STEMS,
+          help="pixels along a side of a place of the finest feature map (default: 1, the paper's)")  # fmt: skip
     for flag, value, unit, text in _NUMBERS:
         add(flag, type=type(value), default=value, metavar=unit, help=f"{text} (default: %(default)s)")
     add("--scale", type=_magnifications, default=_STANDARD.geometry.scale, metavar="LOW,HIGH",
         help="magnification of warped patches (default: 0.75,1.6)")  # fmt: skip
     add("--teacher", default="", metavar="MODEL",
         help="checkpoint to learn from beside the maps, in the patch stage (default: none)")  # fmt: skip
-    add("--terms", default="", metavar="TEXT", help="terms of use of the data, kept in the model's record")
+    add("--terms", action="append", default=[], metavar="[NAME=]TEXT",
+        help="terms of use of the data, or of the dataset in the folder NAME, kept in the model's record. "
+        "May be repeated")  # fmt: skip
     add("--accumulate", type=int, metavar="N",
         help="parts that a batch is computed in, to save memory (default: one for each process)")  # fmt: skip
     add("--device", choices=DEVICES, default="auto", help="where to compute (default: %(default)s)")
@@ -131,6 +152,8 @@ def build_parser(command: str = "retina-train") -> argparse.ArgumentParser:
         help="the same as --precision fp32",
     )
     add("--threads", type=int, default=0, metavar="N", help="CPU threads (default: all)")
+    add("--jitter-workers", type=int, metavar="N",
+        help="processes that jitter images ahead of need (default: by the number of cores)")  # fmt: skip
     add("--tensorboard", action="store_true", help="write the figures of log.csv for TensorBoard too")
     add("--version", action="version", version=f"%(prog)s {__version__}")
     return parser
@@ -155,7 +178,7 @@ def options_of(
     if arguments.init:
         checkpoint = load_checkpoint(find_checkpoint(arguments.init))
         net, before = checkpoint.generator.config, checkpoint.preprocessing
-    working_size = _given(arguments.working_size, before.fixed_size)
+    before = _scaled(before, arguments)
     parts = processes if arguments.accumulate is None else arguments.accumulate
     weights = {"pixel_weight": arguments.pixel_weight, "dice_weight": arguments.dice_weight}
     return TrainingOptions(
@@ -163,9 +186,8 @@ def options_of(
         widths=_given(arguments.widths, net.widths),
         steps=_given(arguments.steps, net.steps),
         layers=_given(arguments.layers, net.layers),
-        preprocessing=dataclasses.replace(
-            before, method=_given(arguments.preprocess, before.method), working_size=working_size
-        ),
+        stem=_given(arguments.stem, net.stem),
+        preprocessing=dataclasses.replace(before, method=_given(arguments.preprocess, before.method)),
         patches=StageOptions(arguments.iterations, arguments.learning_rate, **weights),
         adversarial=StageOptions(
             arguments.adversarial_iterations,
@@ -174,9 +196,11 @@ def options_of(
             adversarial_weight=arguments.adversarial_weight,
             **weights,
         ),
-        patch=_given(arguments.patch, working_size // PATCHES_A_SIDE),
+        patch=_given(arguments.patch, before.usual_size // PATCHES_A_SIDE),
         batch=arguments.batch,
-        images=arguments.images,
+        image_batch=arguments.image_batch,
+        reuse=arguments.reuse,
+        weights=arguments.weights,
         validation=arguments.validation,
         ema=arguments.ema,
         precision=choose_precision(arguments.precision, device or torch.device("cpu")),
@@ -188,6 +212,32 @@ def options_of(
         colour=_STANDARD.colour.scaled(arguments.colour_jitter),
         geometry=GeometricJitter(arguments.warped, arguments.scale),
     )
+
+
+def _scaled(before: Preprocessing, arguments: argparse.Namespace) -> Preprocessing:
+    """Return the preprocessing at the scale asked for."""
+    size, density = arguments.working_size, arguments.pixels_per_degree
+    if size is not None and density is not None:
+        raise ValueError("--working-size and --pixels-per-degree: expected one of the two")
+    if size is None and density is None:
+        return before
+    return dataclasses.replace(before, working_size=size, pixels_per_degree=density)
+
+
+def jitter_workers(arguments: argparse.Namespace, processes: int = 1) -> int:
+    """Return how many processes jitter images ahead of need, beside each of the machine's trainings.
+
+    Raises
+    ------
+    ValueError
+        If the number asked for is out of range.
+    """
+    asked: int | None = arguments.jitter_workers
+    if asked is None:
+        return max(1, min((os.cpu_count() or 1) // processes // 2, MOST_JITTER_WORKERS))
+    if not 0 <= asked <= MOST_JITTER_WORKERS:
+        raise ValueError(f"--jitter-workers {asked}: expected 0 to {MOST_JITTER_WORKERS}")
+    return asked
 
 
 def _given(value: T | None, default: T) -> T:
@@ -210,6 +260,28 @@ def _channels(text: str) -> tuple[int, ...]:
         raise argparse.ArgumentTypeError(f"got {text!r}, expected channels such as 16,32,64") from None
 
 
+def _weights(text: str) -> tuple[float, ...]:
+    try:
+        return tuple(float(part) for part in text.split(","))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"got {text!r}, expected numbers such as 1,1,2") from None
+
+
+def _named_text(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not (name and equals and value.strip()):
+        raise argparse.ArgumentTypeError(f"got {text!r}, expected NAME=VALUE, NAME being a dataset's folder")
+    return name, value.strip()
+
+
+def _named_angle(text: str) -> tuple[str, float]:
+    name, value = _named_text(text)
+    try:
+        return name, float(value)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"got {text!r}, expected degrees, such as {name}=45") from None
+
+
 def _magnifications(text: str) -> tuple[float, float]:
     try:
         low, high = (float(part) for part in text.split(","))
@@ -223,7 +295,8 @@ def command_of(arguments: argparse.Namespace, options: TrainingOptions) -> str:
 
     Where several processes shared the batches it is the command of one process that gives the same model.
     """
-    return shlex.join(["retina-train", "--data", folder_name(arguments.data), *deciding(arguments, options)])
+    names = [folder_name(folder) for folder in arguments.data]
+    return shlex.join(["retina-train", "--data", *names, *deciding(arguments, options)])
 
 
 def deciding(arguments: argparse.Namespace, options: TrainingOptions) -> list[str]:
@@ -234,9 +307,18 @@ def deciding(arguments: argparse.Namespace, options: TrainingOptions) -> list[st
         value = decided.get(action.dest, action.default)
         if value == action.default or action.dest in _OF_NO_CONSEQUENCE or action.const is not None:
             continue
-        words.append(action.option_strings[0])
-        if isinstance(value, tuple):
-            words.append(",".join(map(str, value)))
-        elif action.nargs != 0:
-            words.append(str(value))
+        flag = action.option_strings[0]
+        if isinstance(value, list):  # given once for each
+            words += [word for one in value for word in (flag, _as_word(one))]
+        elif isinstance(value, tuple):
+            words += [flag, ",".join(map(str, value))]
+        else:
+            words += [flag] if action.nargs == 0 else [flag, str(value)]
     return words
+
+
+def _as_word(value: str | tuple[str, str | float]) -> str:
+    if isinstance(value, str):
+        return value
+    name, told = value
+    return f"{name}={told:g}" if isinstance(told, float) else f"{name}={told}"

@@ -15,7 +15,7 @@ import torch
 
 from retinagan.runtime.model.spec import NetworkInput, Tiling
 from retinagan.train.checkpoints import find_checkpoint
-from retinagan.train.data.images import TrainingImage
+from retinagan.train.data.images import TrainingImage, qualified
 from retinagan.train.loop.accumulation import Step
 from retinagan.train.loop.adversarial_step import AdversarialStep
 from retinagan.train.loop.batches import Batches
@@ -46,6 +46,8 @@ class Trainer:
         Where to compute.
     workers : Workers
         The processes that train together; each has a trainer of the same images and options.
+    jitter_workers : int
+        Processes that prepare images ahead of need; call `close` to end them.
     """
 
     def __init__(
@@ -54,6 +56,7 @@ class Trainer:
         options: TrainingOptions,
         device: torch.device | str = "cpu",
         workers: Workers = ALONE,
+        jitter_workers: int = 0,
     ) -> None:
         if options.accumulate % workers.count:
             raise ValueError(
@@ -65,13 +68,13 @@ class Trainer:
         self.iteration = 0
         config = options.generator
         self.network_input = NetworkInput(divisor=config.divisor)
-        self._batches = Batches(images, options, self.network_input)
+        self._batches = Batches(images, options, self.network_input, jitter_workers)
         torch.manual_seed(options.seed)
         self.generator = laid_out(Generator(config), options.precision)
         self.discriminator: Discriminator | None = None
         if options.has_discriminator:
             self.discriminator = laid_out(Discriminator(), options.precision)
-        self._origins: dict[str, Any] = {"training_images": [image.name for image in images]}
+        self._origins: dict[str, Any] = {"training_images": [qualified(image.dataset, image.name) for image in images]}
         if options.init:
             self._start_from(load_checkpoint(find_checkpoint(options.init)))
         self._teacher: Teacher | None = None
@@ -105,7 +108,8 @@ class Trainer:
         """Say by which options a net has that shape."""
 
         def shaped(config: GeneratorConfig) -> GeneratorConfig:
-            return dataclasses.replace(config, widths=theirs.widths, steps=theirs.steps, layers=theirs.layers)
+            shape = {name: getattr(theirs, name) for name in ("widths", "steps", "layers", "stem")}
+            return dataclasses.replace(config, **shape)
 
         fitting = [name for name in MODELS if shaped(generator_config(name)) == theirs]
         advice = []
@@ -114,7 +118,7 @@ class Trainer:
         if self.options.model not in fitting:
             advice.append(f"choose --model {' or '.join(fitting)}")
         if shaped(self.generator.config) != self.generator.config:
-            advice.append("leave --widths, --steps and --layers out")
+            advice.append("leave --widths, --steps, --layers and --stem out")
         return "; ".join(advice)
 
     def _make_steps(self) -> dict[str, Step]:
@@ -133,6 +137,10 @@ class Trainer:
             )
             steps["discriminator"] = Step(self.discriminator, optimizer, parts, workers, scaled)
         return steps
+
+    def close(self) -> None:
+        """End the processes that prepare images."""
+        self._batches.close()
 
     @property
     def finished(self) -> bool:

@@ -1,0 +1,134 @@
+"""Variants of the training images: jittered in colour and equalized, each a pure function of its number."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from retinagan.runtime.model.spec import Preprocessing
+from retinagan.runtime.steps.equalize import equalize
+from retinagan.train.data.augmentation import ColourJitter, Layers, jitter_colours
+from retinagan.train.data.images import TrainingImage
+
+PATCHES, IMAGES = 1, 11
+"""Streams of random numbers: of the stage on patches, and of that on whole images."""
+_ORDER, _COLOURS = 2, 3  # added to a stage's: the order of its images, and their colours
+
+Box = tuple[int, int, int, int]
+
+
+def seeded(seed: int, stream: int, number: int) -> np.random.Generator:
+    """Return a generator of random numbers that depends on these three alone."""
+    return np.random.default_rng(np.random.SeedSequence((seed, stream, number)))
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One training image in other colours, equalized.
+
+    Attributes
+    ----------
+    layers : Layers
+        Of the whole square.
+    box : (int, int, int, int)
+        Top, left, bottom, right of the box round the ROI, the last two exclusive.
+    """
+
+    layers: Layers
+    box: Box
+
+
+class DrawOrder:
+    """Which image is drawn when, from datasets that may differ in size.
+
+    Draws come in rounds. In each round every dataset has its share of the draws, in random order; the images
+    of a dataset are all drawn once before one is drawn again.
+
+    Parameters
+    ----------
+    counts : tuple of int
+        Images of each dataset; an image's number counts through all of them.
+    weights : tuple of float
+        Share of each dataset, in any unit; above 0.
+    seed : int
+        Of the order.
+    """
+
+    def __init__(self, counts: tuple[int, ...], weights: tuple[float, ...], seed: int) -> None:
+        self._counts, self._seed = counts, seed
+        self._starts = np.concatenate([[0], np.cumsum(counts)[:-1]]).astype(int)
+        shares = np.array(weights) / sum(weights)
+        length = max(sum(counts), math.ceil(1.0 / shares.min()))
+        # The largest remainders get the draws that whole shares leave over.
+        self._draws = np.floor(shares * length + 1e-9).astype(int)
+        left = length - int(self._draws.sum())
+        self._draws[np.argsort(self._draws - shares * length, kind="stable")[:left]] += 1
+        self._length = length
+        self._round: tuple[int, int, NDArray[np.intp]] | None = None
+
+    def image(self, stream: int, number: int) -> int:
+        """Return the number of the image that is drawn at this place of a stream."""
+        turn, position = divmod(number, self._length)
+        if self._round is None or self._round[:2] != (stream, turn):
+            self._round = (stream, turn, self._drawn(stream, turn))
+        return int(self._round[2][position])
+
+    def _drawn(self, stream: int, turn: int) -> NDArray[np.intp]:
+        drawn = []
+        for dataset, (count, draws) in enumerate(zip(self._counts, self._draws, strict=True)):
+            for place in range(turn * draws, (turn + 1) * draws):
+                again, position = divmod(place, count)
+                order = seeded(self._seed, stream + _ORDER, again * len(self._counts) + dataset)
+                drawn.append(self._starts[dataset] + order.permutation(count)[position])
+        shuffle = seeded(self._seed, stream + _ORDER + 4, turn)
+        return np.asarray(shuffle.permutation(np.array(drawn, np.intp)))
+
+
+@dataclass
+class VariantMaker:
+    """Makes variants; it can be sent to another process.
+
+    Attributes
+    ----------
+    images : list of TrainingImage
+        Those of a dataset stand together.
+    weights : tuple of float
+        Share of each dataset among the draws.
+    colour : ColourJitter
+    preprocessing : Preprocessing
+    seed : int
+    """
+
+    images: list[TrainingImage]
+    weights: tuple[float, ...]
+    colour: ColourJitter
+    preprocessing: Preprocessing
+    seed: int
+    _order: DrawOrder = field(init=False)
+
+    def __post_init__(self) -> None:
+        names = list(dict.fromkeys(image.dataset for image in self.images))
+        counts = tuple(sum(image.dataset == name for image in self.images) for name in names)
+        weights = self.weights or (1.0,) * len(counts)
+        if len(weights) != len(counts):
+            raise ValueError(
+                f"--weights {','.join(f'{weight:g}' for weight in weights)}: expected one for each of "
+                f"{len(counts)} datasets"
+            )
+        self._order = DrawOrder(counts, weights, self.seed)
+
+    def __call__(self, stream: int, number: int) -> Variant:
+        """Make the variant of that number."""
+        source = self.images[self._order.image(stream, number)]
+        image = jitter_colours(source.image, self.colour, seeded(self.seed, stream + _COLOURS, number))
+        equalized = equalize(image, source.roi, self.preprocessing)
+        roi = np.where(source.roi, np.uint8(255), np.uint8(0))
+        return Variant(Layers(equalized, roi, source.truth), _box(source.roi))
+
+
+def _box(roi: NDArray[np.bool_]) -> Box:
+    rows, columns = np.flatnonzero(roi.any(axis=1)), np.flatnonzero(roi.any(axis=0))
+    return int(rows[0]), int(columns[0]), int(rows[-1]) + 1, int(columns[-1]) + 1
