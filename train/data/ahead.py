@@ -5,9 +5,13 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+import sys
 import threading
+from collections.abc import Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from types import ModuleType
 
 import cv2
 
@@ -60,7 +64,8 @@ class VariantSource:
             context = multiprocessing.get_context(method)
             self._executor = ProcessPoolExecutor(self._workers, context, _start, (self._maker,))
         try:
-            return self._executor.submit(_make, *key)
+            with _main_module_hidden():
+                return self._executor.submit(_make, *key)
         except BrokenProcessPool:
             raise _broken() from None
 
@@ -89,12 +94,26 @@ def _broken() -> WorkerError:
     )
 
 
+@contextmanager
+def _main_module_hidden() -> Iterator[None]:
+    """Keep new processes from importing the program's main module.
+
+    They need nothing of it, and a script without `if __name__ == "__main__"` would start itself again.
+    """
+    main = sys.modules["__main__"]
+    sys.modules["__main__"] = ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = main
+
+
 _maker: VariantMaker
 
 
 def _start(maker: VariantMaker) -> None:
     """Prepare a worker process."""
-    global _maker  # noqa: PLW0603
+    global _maker
     _maker = maker
     cv2.setNumThreads(1)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all processes; the training ends its own

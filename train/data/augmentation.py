@@ -209,7 +209,8 @@ def _compressed(image: NDArray[np.uint8], quality: int) -> NDArray[np.uint8]:
     """Compress an image as JPEG and read it again."""
     bgr = cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
     _, data = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, quality])
-    return np.asarray(cv2.cvtColor(cv2.imdecode(data, cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB), np.uint8)
+    read = np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR), np.uint8)
+    return np.asarray(cv2.cvtColor(read, cv2.COLOR_BGR2RGB), np.uint8)
 
 
 def cut_patch(
@@ -252,9 +253,7 @@ def flip_and_turn(layers: Layers, random: np.random.Generator) -> Layers:
     return Layers(turned(layers.image), turned(layers.roi), turned(layers.truth))
 
 
-def window(
-    layers: Layers, box: tuple[int, int, int, int], side: int, random: np.random.Generator
-) -> Layers:
+def window(layers: Layers, box: tuple[int, int, int, int], side: int, random: np.random.Generator) -> Layers:
     """Cut a window at random, as far inside the box round the ROI as it fits; 0 beyond the image."""
     size = len(layers.roi)
     corner = []
@@ -279,7 +278,8 @@ def _warp(
     random: np.random.Generator,
 ) -> Layers:
     angle = random.uniform(0.0, 2.0 * math.pi)
-    scale = math.exp(random.uniform(*(math.log(value) for value in jitter.scale)))
+    low, high = (math.log(value) for value in jitter.scale)
+    scale = math.exp(random.uniform(low, high))
     # The patch's centre may lie wherever an unwarped patch's may.
     x, y = (
         start + side / 2.0 + max(stop - start - side, 0) * random.random()

@@ -217,9 +217,9 @@ class _Matching:
             strays = [path for key, path in files.items() if key not in images and name != "image"]
             self.notes += [f"{path}: no image of it; left out" for path in strays]
         self._note_missing_masks(images, found.get("fov"))
-        others = [found.get(name, {}) for name in ("fov", "second")]
+        masks, seconds = (found.get(name, {}) for name in ("fov", "second"))
         return {
-            key: Sample(path.stem, path, maps[key], *(other.get(key) for other in others))
+            key: Sample(path.stem, path, maps[key], masks.get(key), seconds.get(key))
             for key, path in sorted(images.items())
         }
 
@@ -275,3 +275,8 @@ def _files(folder: Path) -> list[Path]:
     if compressed:
         raise DataError(f"{folder}: {compressed} images are compressed; type  gunzip {folder}/*.gz")
     return files
+
+
+def folder_name(path: str | Path) -> str:
+    """Return a folder's own name, without the path that only this machine knows."""
+    return Path(path).resolve().name

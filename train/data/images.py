@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +16,8 @@ from retinagan.runtime.model.spec import Preprocessing
 from retinagan.runtime.retina.find import find_retina
 from retinagan.runtime.steps.crop import SquareCrop, square_crop
 from retinagan.runtime.steps.scale import working_square
-from retinagan.train.data.files import DataError, Sample
+from retinagan.train.data.description import DataError
+from retinagan.train.data.files import Sample
 
 
 @dataclass(frozen=True)
@@ -144,8 +146,19 @@ def crop_for_training(labelled: LabelledImage, preprocessing: Preprocessing) -> 
     return TrainingImage(labelled.name, crop.cut(labelled.image), roi, truth)
 
 
-def load_training_images(samples: list[Sample], preprocessing: Preprocessing) -> list[TrainingImage]:
+def load_training_images(
+    samples: list[Sample], preprocessing: Preprocessing, dataset: str = ""
+) -> list[TrainingImage]:
     """Read and cut all images before the first step, so that bad data is named at once.
+
+    Parameters
+    ----------
+    samples : list of Sample
+        Where the images are.
+    preprocessing : Preprocessing
+        Says how large their squares become.
+    dataset : str
+        Name of the dataset, where there are several.
 
     Raises
     ------
@@ -155,7 +168,8 @@ def load_training_images(samples: list[Sample], preprocessing: Preprocessing) ->
     images, faults = [], []
     for sample in samples:
         try:
-            images.append(crop_for_training(load_labelled(sample), preprocessing))
+            image = crop_for_training(load_labelled(sample), preprocessing)
+            images.append(dataclasses.replace(image, dataset=dataset))
         except DataError as error:
             faults.append(str(error))
     if faults:

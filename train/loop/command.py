@@ -6,20 +6,21 @@ import argparse
 import json
 import os
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import torch
 
 from retinagan.runtime.atomic import written_atomically
 from retinagan.runtime.errors import RetinaGanError
-from retinagan.train.data.files import find_dataset, print_notes
-from retinagan.train.data.images import load_training_images
+from retinagan.train.data.files import print_notes
 from retinagan.train.loop.board import Board
 from retinagan.train.loop.devices import choose_device
 from retinagan.train.loop.journal import Journal
+from retinagan.train.loop.learning import Given, TrainingData, find_sources
 from retinagan.train.loop.options import TrainingOptions
-from retinagan.train.loop.parser import build_parser, command_of, options_of
-from retinagan.train.loop.release import TrainingData, folder_name, with_threshold
+from retinagan.train.loop.parser import build_parser, command_of, jitter_workers, options_of
+from retinagan.train.loop.release import with_threshold
 from retinagan.train.loop.run import CHECKPOINT, StopSignal, catching_signals, follow, resume, run
 from retinagan.train.loop.trainer import Trainer
 from retinagan.train.loop.validation import Validation
@@ -39,14 +40,14 @@ def train(arguments: argparse.Namespace) -> int:
     folder.mkdir(parents=True, exist_ok=True)
     use_threads(arguments.threads or max((os.cpu_count() or 1) // workers.local_count, 1))
     data = _training_data(arguments, options, workers)
-    images = load_training_images(data.kept, options.preprocessing.fixed_size)
-    trainer = Trainer(images, options, device, workers)
+    images = data.images(options.preprocessing)
+    trainer = Trainer(images, options, device, workers, jitter_workers(arguments, workers.local_count))
     resume(trainer, folder)
     validation = None
     if data.held_out and workers.first:
         preprocessing, every = options.preprocessing, arguments.validation_every
         validation = Validation(data.held_out, preprocessing, trainer.network_input, every)
-    with joined(workers, device), catching_signals() as stop:
+    with closing(trainer), joined(workers, device), catching_signals() as stop:
         workers.refuse_disagreement("iteration to go on from", trainer.iteration, device)
         if workers.first:
             _lead(arguments, trainer, data, validation, folder, stop)
@@ -77,7 +78,7 @@ def _lead(
         journal.say(f"{folder / f'{name}.pt'}: {line}")
 
     journal.say(
-        f"{options.model}, {parameter_count(trainer.generator):,} parameters, {len(data.kept)} images, "
+        f"{options.model}, {parameter_count(trainer.generator):,} parameters, {data.count} images, "
         f"{len(data.held_out)} held out, {_where(trainer.device, options.precision, trainer.workers)}"
     )
     if trainer.iteration:
@@ -109,18 +110,12 @@ def _where(device: torch.device, precision: str, workers: Workers) -> str:
 
 
 def _training_data(arguments: argparse.Namespace, options: TrainingOptions, workers: Workers) -> TrainingData:
-    held_out = options.validation
-    dataset = find_dataset(arguments.data, arguments.split)
-    samples = dataset.samples
+    given = Given(arguments.field_of_view, arguments.test_images, arguments.terms)
+    sources = find_sources(arguments.data, arguments.split, options.validation, given)
     if workers.first:
-        print_notes("retina-train", dataset)
-    if not 0 <= held_out < len(samples):
-        raise ValueError(
-            f"--validation {held_out}: expected 0 to {len(samples) - 1}, for {len(samples)} images"
-        )
-    kept, held = samples[held_out:], samples[:held_out]
-    command = command_of(arguments, options)
-    return TrainingData(folder_name(arguments.data), kept, held, arguments.terms, command)
+        for source in sources:
+            print_notes("retina-train", source.dataset)
+    return TrainingData(sources, command_of(arguments, options))
 
 
 def main(argv: list[str] | None = None) -> int:

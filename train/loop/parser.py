@@ -15,10 +15,9 @@ from retinagan.runtime import __version__
 from retinagan.runtime.model.spec import Preprocessing
 from retinagan.train.checkpoints import find_checkpoint
 from retinagan.train.data.augmentation import GeometricJitter
-from retinagan.train.data.files import ALL, TRAINING
+from retinagan.train.data.files import ALL, TRAINING, folder_name
 from retinagan.train.loop.devices import DEVICES, PRECISIONS, choose_precision
 from retinagan.train.loop.options import StageOptions, TrainingOptions
-from retinagan.train.loop.release import folder_name
 from retinagan.train.nets.checkpoint import load_checkpoint
 from retinagan.train.nets.generator import MODELS, STEMS, GeneratorConfig
 
@@ -129,7 +128,7 @@ def build_parser(command: str = "retina-train") -> argparse.ArgumentParser:
     shape("--steps", type=int, metavar="N", help="feedback steps of a recurrent layer (default: 2)")
     shape("--layers", type=int, metavar="N", help="recurrent layers in a block (default: 1)")
     shape("--stem", type=int, choices=STEMS,
-          help="pixels along a side of a place of the finest feature map (default: 1, the paper's)")  # fmt: skip
+          help="pixels along a side of a place of the finest feature map (default: 1)")  # fmt: skip
     for flag, value, unit, text in _NUMBERS:
         add(flag, type=type(value), default=value, metavar=unit, help=f"{text} (default: %(default)s)")
     add("--scale", type=_magnifications, default=_STANDARD.geometry.scale, metavar="LOW,HIGH",

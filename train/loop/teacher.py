@@ -35,8 +35,8 @@ class Teacher:
     ------
     ModelError
         If the teacher was trained behind another equalization, so that it would not know these images, or
-        does not take patches of this side. Another working size is allowed: it shows the teacher vessels
-        magnified by the sizes' ratio, which should lie within the scales that it was trained on.
+        does not take patches of this side. Another scale is allowed: it shows the teacher vessels
+        magnified by the scales' ratio, which should lie within the scales that it was trained on.
     """
 
     def __init__(
@@ -47,7 +47,8 @@ class Teacher:
         patch: int,
         device: torch.device,
     ) -> None:
-        if replace(checkpoint.preprocessing, working_size=preprocessing.working_size) != preprocessing:
+        theirs, ours = checkpoint.preprocessing, preprocessing
+        if (theirs.method, theirs.alpha) != (ours.method, ours.alpha):
             raise ModelError(
                 f"the teacher knows images after {checkpoint.preprocessing.method}, the learner gets "
                 f"{preprocessing.method}: choose the same --preprocess, or another --teacher"

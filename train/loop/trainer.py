@@ -74,7 +74,9 @@ class Trainer:
         self.discriminator: Discriminator | None = None
         if options.has_discriminator:
             self.discriminator = laid_out(Discriminator(), options.precision)
-        self._origins: dict[str, Any] = {"training_images": [qualified(image.dataset, image.name) for image in images]}
+        self._origins: dict[str, Any] = {
+            "training_images": [qualified(image.dataset, image.name) for image in images]
+        }
         if options.init:
             self._start_from(load_checkpoint(find_checkpoint(options.init)))
         self._teacher: Teacher | None = None

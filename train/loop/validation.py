@@ -13,7 +13,8 @@ from retinagan.runtime.errors import ImageError
 from retinagan.runtime.model.spec import NetworkInput, Preprocessing, Tiling
 from retinagan.runtime.steps.prepare import Prepared, prepare
 from retinagan.runtime.steps.segment import Network, segment_square
-from retinagan.train.data.files import DataError, Sample
+from retinagan.train.data.description import DataError
+from retinagan.train.data.files import Sample
 from retinagan.train.data.images import LabelledImage, crop_for_training, load_labelled
 from retinagan.train.loop.losses import pixel_loss
 from retinagan.train.nets.generator import Generator
@@ -30,7 +31,7 @@ _WHOLE = Tiling(patch=None)
 class _HeldOut:
     labelled: LabelledImage
     prepared: Prepared
-    truth: Tensor  # (1, 1, S, S) float32: soft, at working size
+    truth: Tensor  # (1, 1, S, S) uint8: share of vessel, 0 to 255, at working size
 
 
 class Validation:
@@ -97,7 +98,7 @@ class Validation:
         ) -> None:
             roi = torch.from_numpy(inside).to(device)
             logits = net(torch.from_numpy(patches).to(device), roi)
-            losses.append(float(pixel_loss(logits, image.truth.to(device), roi)))
+            losses.append(float(pixel_loss(logits, image.truth.to(device) / 255.0, roi)))
             probability[:] = torch.sigmoid(logits.float()).cpu().numpy()
 
         found = segment_square(image.prepared, _WHOLE, Network(infer, self._network_input)).probability
@@ -106,7 +107,6 @@ class Validation:
 
 def _held_out(sample: Sample, preprocessing: Preprocessing) -> _HeldOut:
     labelled = load_labelled(sample)
-    truth = crop_for_training(labelled, preprocessing.fixed_size).truth
-    return _HeldOut(
-        labelled, prepare(labelled.image, preprocessing), torch.from_numpy(truth)[None, None].contiguous()
-    )
+    truth = crop_for_training(labelled, preprocessing).truth
+    prepared = prepare(labelled.image, preprocessing, field_of_view=labelled.field_of_view)
+    return _HeldOut(labelled, prepared, torch.from_numpy(truth)[None, None])

@@ -13,11 +13,10 @@ from retinagan.runtime import __version__
 from retinagan.runtime.atomic import written_atomically
 from retinagan.runtime.doctor.machine import describe_cpu
 from retinagan.runtime.errors import RetinaGanError
-from retinagan.train.data.files import ALL, TRAINING, Sample, find_samples
+from retinagan.train.data.files import ALL, TRAINING, Sample, find_samples, folder_name
 from retinagan.train.data.images import load_labelled
 from retinagan.train.loop import command as train_command
 from retinagan.train.loop import parser as train_parser
-from retinagan.train.loop.release import folder_name
 from retinagan.train.paper.page import Facts, results_page
 from retinagan.train.paper.printed import SYSTEMS, System
 from retinagan.train.paper.reproduction import (
@@ -182,7 +181,7 @@ def _facts(
         data=folder_name(arguments.data),
         images=images,
         iterations=arguments.iterations,
-        batch=options.images,
+        batch=options.image_batch,
         patches=(options.preprocessing.fixed_size // options.patch) ** 2,
         models=_place(out, page),
         machine=f"torch {torch.__version__}, {describe_cpu()}",

@@ -24,10 +24,10 @@ from retinagan.train.data.files import (
     Sample,
     find_dataset,
     find_samples,
+    folder_name,
     print_notes,
 )
 from retinagan.train.data.images import LabelledImage, load_labelled
-from retinagan.train.loop.release import folder_name
 from retinagan.train.scores.bootstrap import LEVEL, RESAMPLES, SEED
 from retinagan.train.scores.comparison import Difference, differences
 from retinagan.train.scores.evaluation import Measured, inside_fov, measure, score

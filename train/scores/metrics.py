@@ -93,6 +93,18 @@ class Histogram:
             np.sum([histogram.background for histogram in histograms], axis=0, dtype=np.int64),
         )
 
+    @classmethod
+    def balanced(cls, histograms: Iterable[Histogram]) -> Histogram:
+        """All histograms in one, each as if it had as many pixels as the largest."""
+        histograms = list(histograms)
+        totals = [int(one.vessels.sum() + one.background.sum()) for one in histograms]
+        scaled = []
+        for one, total in zip(histograms, totals, strict=True):
+            factor = max(totals) / max(total, 1)
+            counts = (np.rint(counts * factor).astype(np.int64) for counts in (one.vessels, one.background))
+            scaled.append(cls(*counts))
+        return cls.pooled(scaled)
+
     def scores(self, threshold: float) -> Scores:
         """Score the map cut at a threshold (probability >= threshold is vessel).
 

@@ -54,8 +54,12 @@ class Predictor:
 
     def trained_on(self, data: str, name: str) -> bool:
         """Whether the source says that an image of a dataset, each by its name, was among its training's."""
-        names = [*self.record.get("training_images", ()), *self.record.get("held_out_images", ())]
-        return self.record.get("data") == data and name in names
+        alone = {"folder": self.record.get("data"), **self.record}
+        return any(
+            dataset.get("folder") == data
+            and name in (*dataset.get("training_images", ()), *dataset.get("held_out_images", ()))
+            for dataset in self.record.get("datasets", [alone])
+        )
 
 
 def open_predictor(source: str | Path, threads: int | None = None) -> Predictor:
@@ -80,7 +84,7 @@ def open_predictor(source: str | Path, threads: int | None = None) -> Predictor:
         return checkpoint_predictor(load_checkpoint(path), str(path), threads)
     segmenter = Segmenter(str(source), threads=threads)
     return Predictor(
-        lambda image: segmenter(image.image).probability,
+        lambda image: segmenter(image.image, image.field_of_view).probability,
         segmenter.spec.threshold,
         f"{source}, {segmenter.engine}",
         segmenter,
@@ -106,7 +110,7 @@ def checkpoint_predictor(checkpoint: Checkpoint, name: str, threads: int | None 
     if threads is not None:
         use_threads(threads)
     return Predictor(
-        lambda image: probability_map(checkpoint, image.image),
+        lambda image: probability_map(checkpoint, image.image, image.field_of_view),
         checkpoint.threshold,
         f"{name}, torch {torch.__version__}",
         nullcontext(),
@@ -115,7 +119,9 @@ def checkpoint_predictor(checkpoint: Checkpoint, name: str, threads: int | None 
 
 
 @torch.inference_mode()
-def probability_map(checkpoint: Checkpoint, image: NDArray[np.uint8]) -> NDArray[np.float32]:
+def probability_map(
+    checkpoint: Checkpoint, image: NDArray[np.uint8], field_of_view: float | None = None
+) -> NDArray[np.float32]:
     """Probability of vessel at native size, (H, W) float32, 0 outside the ROI, in `Segmenter`'s steps.
 
     Parameters
@@ -124,13 +130,15 @@ def probability_map(checkpoint: Checkpoint, image: NDArray[np.uint8]) -> NDArray
         Generator, preprocessing and tiling.
     image : (H, W, 3) uint8
         RGB.
+    field_of_view : float, optional
+        The camera's angle in degrees; what the preprocessing assumes if left out.
 
     Raises
     ------
     NoRetinaError
         If the image shows no retina.
     """
-    prepared = prepare(image, checkpoint.preprocessing)
+    prepared = prepare(image, checkpoint.preprocessing, field_of_view=field_of_view)
 
     def infer(
         patches: NDArray[np.float32], roi: NDArray[np.float32], probability: NDArray[np.float32]
