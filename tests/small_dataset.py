@@ -12,6 +12,7 @@ from retinagan.train.data.images import TrainingImage, load_training_images
 from retinagan.train.loop.options import StageOptions, TrainingOptions
 
 WORKING_SIZE = 64
+PREPROCESSING = Preprocessing("ace", 5.0, WORKING_SIZE)
 
 
 def write_dataset(folder: Path, training: int = 3, test: int = 2) -> Path:
@@ -32,7 +33,7 @@ def write_dataset(folder: Path, training: int = 3, test: int = 2) -> Path:
 
 def training_images(folder: Path) -> list[TrainingImage]:
     """The training images of `write_dataset`, at the small working size."""
-    return load_training_images(find_samples(write_dataset(folder), "training"), WORKING_SIZE)
+    return load_training_images(find_samples(write_dataset(folder), "training"), PREPROCESSING)
 
 
 def small_options(patches: int = 4, adversarial: int | StageOptions = 0, **changes) -> TrainingOptions:
@@ -41,7 +42,7 @@ def small_options(patches: int = 4, adversarial: int | StageOptions = 0, **chang
         adversarial = StageOptions(adversarial, 1e-3, adversarial_weight=0.05)
     values = {
         "widths": (8, 16),
-        "preprocessing": Preprocessing("ace", 5.0, WORKING_SIZE),
+        "preprocessing": PREPROCESSING,
         "patches": StageOptions(patches, 5e-3),
         "adversarial": adversarial,
         "patch": 32,

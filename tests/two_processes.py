@@ -21,7 +21,7 @@ def main(folder: Path) -> None:
 
 
 def parallel_options():
-    return small_options(2, 2, images=2, accumulate=2)
+    return small_options(2, 2, image_batch=2, accumulate=2)
 
 
 def result(trainer: Trainer, losses: list[dict[str, float]]) -> dict:

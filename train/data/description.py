@@ -12,7 +12,7 @@ from typing import Any, get_args
 from retinagan.runtime.errors import RetinaGanError
 
 FILE = "dataset.json"
-_NARROWEST, _WIDEST = 10.0, 200.0
+_NARROWEST, _WIDEST = 10.0, 220.0
 _KEYS = ("name", "field_of_view", "terms", "exceptions", "test")
 _Number = int | float
 

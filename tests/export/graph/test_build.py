@@ -24,7 +24,7 @@ def changed(model):
 
 def test_keeps_the_rules_of_every_engine(model):
     check_onnx(model)
-    assert {node.op_type for node in model.graph.node} == OPERATORS
+    assert {node.op_type for node in model.graph.node} == OPERATORS - {"DepthToSpace"}  # of a stem alone
     assert [(entry.domain, entry.version) for entry in model.opset_import] == [("", 17)]
     assert model.ir_version == 8
     assert {tensor.data_type for tensor in model.graph.initializer} == {TensorProto.FLOAT}

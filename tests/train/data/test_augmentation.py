@@ -1,57 +1,87 @@
 import numpy as np
 import pytest
-import torch
 
 from retinagan.train.data.augmentation import (
     ColourJitter,
     GeometricJitter,
-    colour_pipeline,
+    Layers,
     cut_patch,
     flip_and_turn,
     jitter_colours,
+    window,
 )
 
-BOX = torch.tensor([0, 0, 64, 64])
+BOX = (0, 0, 64, 64)
 
 
-def layers(size=64):
+def numbers(seed=0):
+    return np.random.default_rng(seed)
+
+
+def layers(size=64, step=3):
     """Red counts columns, green rows; the ROI is everything; the truth a cross."""
-    values = torch.arange(size) / size
-    truth = torch.zeros(size, size)
-    truth[size // 2] = truth[:, size // 2] = 1.0
-    columns, rows = values.expand(size, size), values[:, None].expand(size, size)
-    return torch.stack([columns, rows, torch.zeros(size, size), torch.ones(size, size), truth])
+    values = np.arange(size) * step
+    image = np.zeros((size, size, 3), np.uint8)
+    image[..., 0], image[..., 1] = values, values[:, None]
+    truth = np.zeros((size, size), np.uint8)
+    truth[size // 2] = truth[:, size // 2] = 255
+    return Layers(image, np.full((size, size), 255, np.uint8), truth)
 
 
 def test_colours_change_but_type_and_shape_stay():
-    image = np.random.default_rng(0).integers(40, 200, (32, 32, 3), np.uint8)
-    pipeline = colour_pipeline(ColourJitter(probability=1.0))
-    torch.manual_seed(0)
-    first, second = jitter_colours(image, pipeline), jitter_colours(image, pipeline)
+    image = numbers().integers(40, 200, (32, 32, 3), np.uint8)
+    random, jitter = numbers(), ColourJitter(probability=1.0)
+    first, second = jitter_colours(image, jitter, random), jitter_colours(image, jitter, random)
     assert first.dtype == np.uint8
     assert first.shape == image.shape
     assert (first != second).any()
-    torch.manual_seed(0)
-    np.testing.assert_array_equal(jitter_colours(image, pipeline), first)
+    np.testing.assert_array_equal(jitter_colours(image, jitter, numbers()), first)
 
 
 def test_no_chance_leaves_the_colours():
-    image = np.random.default_rng(0).integers(0, 256, (16, 16, 3), np.uint8)
-    pipeline = colour_pipeline(ColourJitter(probability=0.0))
-    np.testing.assert_array_equal(jitter_colours(image, pipeline), image)
+    image = numbers().integers(0, 256, (16, 16, 3), np.uint8)
+    np.testing.assert_array_equal(jitter_colours(image, ColourJitter(probability=0.0), numbers()), image)
 
 
 @pytest.mark.parametrize("factor", [0.0, 0.5, 3.0])
 def test_colours_change_as_much_as_asked_for(factor):
-    image = np.random.default_rng(0).integers(60, 180, (16, 16, 3), np.uint8)
+    image = numbers().integers(60, 180, (16, 16, 3), np.uint8)
     changes = []
     for jitter in (ColourJitter(probability=1.0), ColourJitter(probability=1.0).scaled(factor)):
-        torch.manual_seed(0)
-        pipeline = colour_pipeline(jitter)
-        drawn = [jitter_colours(image, pipeline).astype(int) for _ in range(8)]
+        random = numbers()
+        drawn = [jitter_colours(image, jitter, random).astype(int) for _ in range(8)]
         changes.append(np.abs(np.array(drawn) - image).mean())
     assert (changes[1] > changes[0]) == (factor > 1.0)
     assert factor or changes[1] < 1.0
+
+
+@pytest.mark.parametrize(
+    "only",
+    [
+        {"brightness": 0.25}, {"contrast": 0.3}, {"saturation": 0.3}, {"shift": 0.06},
+        {"gamma": (0.65, 1.55)}, {"noise": 0.015}, {"blur": 1.0}, {"illumination": 0.2}, {"jpeg": 20.0},
+    ],
+)  # fmt: skip
+def test_each_kind_of_change_is_made(only):
+    image = numbers().integers(60, 180, (32, 32, 3), np.uint8)
+    nothing = ColourJitter(2.0).scaled(0.0)
+    random = numbers()
+    without = [jitter_colours(image, nothing, random).astype(int) - image for _ in range(4)]
+    changed = ColourJitter(**{**vars(nothing), **only})
+    random = numbers()
+    with_it = [jitter_colours(image, changed, random).astype(int) - image for _ in range(4)]
+    assert np.abs(with_it).mean() > np.abs(without).mean() + 0.5
+
+
+def test_saturation_0_is_grey():
+    image = numbers().integers(60, 180, (32, 32, 3), np.uint8)
+    nothing = ColourJitter(2.0).scaled(0.0)
+    least = min(
+        float(np.ptp(jitter_colours(image, ColourJitter(**{**vars(nothing), "saturation": 1.0}), numbers(k)),
+                     axis=2).mean())
+        for k in range(20)
+    )  # fmt: skip
+    assert least < 0.25 * float(np.ptp(image, axis=2).mean())
 
 
 def test_the_usual_strength_is_the_usual_jitter():
@@ -59,51 +89,67 @@ def test_the_usual_strength_is_the_usual_jitter():
 
 
 def test_unwarped_patches_are_pixels_of_the_image():
-    source = layers()
-    pairs = set(zip(source[0].flatten().tolist(), source[1].flatten().tolist(), strict=True))
-    torch.manual_seed(3)
+    source, random = layers(), numbers(3)
+    pairs = set(map(tuple, source.image.reshape(-1, 3).tolist()))
     for _ in range(20):
-        patch = cut_patch(source, BOX, 16, GeometricJitter(warped=0.0))
-        assert patch.shape == (5, 16, 16)
-        assert set(zip(patch[0].flatten().tolist(), patch[1].flatten().tolist(), strict=True)) <= pairs
+        patch = cut_patch(source, BOX, 16, GeometricJitter(warped=0.0), random)
+        assert patch.image.shape == (16, 16, 3)
+        assert set(map(tuple, patch.image.reshape(-1, 3).tolist())) <= pairs
 
 
 @pytest.mark.parametrize("warped", [0.0, 1.0])
 def test_image_and_map_move_together(warped):
-    source = layers()
-    source[0] = source[4]  # the image shows the truth itself
-    torch.manual_seed(1)
+    source, random = layers(), numbers(1)
+    source.image[..., 0] = source.truth  # the image shows the truth itself
     for _ in range(10):
-        patch = cut_patch(source, BOX, 24, GeometricJitter(warped=warped))
-        inside = patch[3] > 0
-        assert (patch[0] - patch[4])[
-            inside
-        ].abs().max() < 0.35  # cubic and linear interpolation differ a little
-        assert patch.min() >= 0.0
-        assert patch.max() <= 1.0
+        patch = cut_patch(source, BOX, 24, GeometricJitter(warped=warped), random)
+        inside = patch.roi > 0
+        difference = patch.image[..., 0].astype(int) - patch.truth
+        assert np.abs(difference[inside]).max() < 90  # cubic and linear interpolation differ a little
+        assert set(np.unique(patch.roi)) <= {0, 255}
+        assert not patch.truth[~inside].any()
+        assert not patch.image[~inside].any()
 
 
-def test_warped_patches_have_the_scale_asked_for():
-    # At a magnification of 2, a patch's 15 steps span 7.5 pixels of the image.
-    torch.manual_seed(0)
-    source = layers(128)
+@pytest.mark.parametrize("scale", [0.5, 2.0])
+def test_warped_patches_have_the_scale_asked_for(scale):
+    source, random = layers(128, 2), numbers()
     for _ in range(5):
-        patch = cut_patch(source, torch.tensor([32, 32, 96, 96]), 16, GeometricJitter(1.0, (2.0, 2.0)))
-        span = torch.hypot(*(patch[channel, 8, 15] - patch[channel, 8, 0] for channel in (0, 1)))
-        assert span.item() * 128 == pytest.approx(7.5, rel=0.02)
+        patch = cut_patch(source, (32, 32, 96, 96), 16, GeometricJitter(1.0, (scale, scale)), random)
+        steps = patch.image[8, 15].astype(float) - patch.image[8, 0]
+        assert np.hypot(*steps[:2]) / 2 == pytest.approx(15 / scale, rel=0.06)
+
+
+def test_a_patch_that_is_shrunk_keeps_its_share_of_vessel():
+    random = numbers()
+    truth = np.where(numbers(5).random((128, 128)) < 0.2, np.uint8(255), np.uint8(0))
+    source = Layers(layers(128, 1).image, np.full((128, 128), 255, np.uint8), truth)
+    patch = cut_patch(source, (0, 0, 128, 128), 32, GeometricJitter(1.0, (0.5, 0.5)), random)
+    inside = patch.roi > 0
+    assert patch.truth[inside].mean() == pytest.approx(truth.mean(), rel=0.1)
+    assert patch.truth[inside].std() < 0.75 * truth.std(), "pixels are means of several"
 
 
 def test_patches_hold_retina():
-    source = layers()
-    source[3] = 0.0
-    source[3, 20:30, 20:30] = 1.0
-    torch.manual_seed(0)
+    source, random = layers(), numbers()
+    source.roi[:] = 0
+    source.roi[20:30, 20:30] = 255
     for _ in range(20):
-        assert cut_patch(source, torch.tensor([20, 20, 30, 30]), 16, GeometricJitter())[3].any()
+        assert cut_patch(source, (20, 20, 30, 30), 16, GeometricJitter(), random).roi.any()
+
+
+def test_a_patch_larger_than_the_image_is_filled_up():
+    patch = window(layers(24), (0, 0, 24, 24), 32, numbers())
+    assert patch.image.shape == (32, 32, 3)
+    np.testing.assert_array_equal(patch.image[:24, :24], layers(24).image)
+    assert not patch.roi[24:].any()
+    assert not patch.roi[:, 24:].any()
+    warped = cut_patch(layers(24), (0, 0, 24, 24), 32, GeometricJitter(1.0, (0.5, 0.5)), numbers())
+    assert warped.roi.shape == (32, 32)
+    assert warped.roi.any()
 
 
 def test_flips_and_turns_give_all_eight_views():
-    source = layers(8)[:2]
-    torch.manual_seed(0)
-    views = {tuple(flip_and_turn(source).flatten().tolist()) for _ in range(100)}
+    source, random = layers(8), numbers()
+    views = {flip_and_turn(source, random).image.tobytes() for _ in range(100)}
     assert len(views) == 8

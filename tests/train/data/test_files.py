@@ -1,10 +1,12 @@
 import gzip
+import os
 import shutil
 
 import pytest
 from other_layouts import as_chase, as_hrf, as_plain, as_stare
 from small_dataset import write_dataset
 
+from retinagan.train.data.description import Description
 from retinagan.train.data.files import DataError, find_dataset, find_samples
 from retinagan.train.data.images import load_labelled
 from retinagan.train.data.layouts import LAYOUTS
@@ -184,3 +186,59 @@ def test_drive_is_found_whole(drive):
     assert all(sample.fov is not None for sample in training.samples + test.samples)
     assert all(sample.second is not None for sample in test.samples)
     assert load_labelled(test.samples[0]).image.shape == (584, 565, 3)
+
+
+def test_a_description_beside_the_images_says_what_the_layout_does_not(tmp_path):
+    folder = plain(tmp_path, 6)
+    (folder / "dataset.json").write_text(
+        '{"name": "Mine", "field_of_view": 50, "terms": "CC BY 4.0", "exceptions": {"b": 60},'
+        ' "test": ["[ab]"]}'
+    )
+    found = find_dataset(folder, "test")
+    assert [(one.name, one.field_of_view) for one in found.samples] == [("a", 50.0), ("b", 60.0)]
+    assert (found.name, found.terms) == ("Mine", "CC BY 4.0")
+    assert not any("dataset.json" in note for note in found.notes)
+    assert found.description == "a to b (plain layout, test images: [ab] test)"
+    assert [one.name for one in find_samples(folder, "training")] == ["c", "d", "e", "f"]
+
+
+def test_what_is_given_comes_before_the_description(tmp_path):
+    folder = plain(tmp_path, 3)
+    (folder / "dataset.json").write_text('{"field_of_view": 50, "exceptions": {"b": 60}, "test": ["a"]}')
+    given = Description(field_of_view=30.0, terms="mine", test=("c",))
+    found = find_dataset(folder, "test", given)
+    assert [(one.name, one.field_of_view) for one in found.samples] == [("c", 30.0)]
+    assert found.terms == "mine"
+
+
+def test_patterns_that_fit_nothing_are_named(tmp_path):
+    folder = plain(tmp_path, 3)
+    with pytest.raises(DataError, match=r"none of its 3 images is named x\*, which are to test; its first"):
+        find_dataset(folder, "test", Description(test=("x*",)))
+
+
+def plain(tmp_path, count):
+    for kind in ("images", "labels"):
+        (tmp_path / "plain" / kind).mkdir(parents=True)
+        for name in "abcdefgh"[:count]:
+            (tmp_path / "plain" / kind / f"{name}.png").touch()
+    return tmp_path / "plain"
+
+
+@pytest.mark.parametrize(
+    ("variable", "given", "training", "test", "angle", "terms"),
+    [
+        ("RETINAGAN_CHASE_DB1", Description(), 20, 8, 30.0, "CC BY 4.0"),
+        ("RETINAGAN_HRF", Description(test=("0[1-5]_*",)), 27, 15, 60.0, "CC BY 4.0"),
+        ("RETINAGAN_FIVES", Description(field_of_view=50.0), 16, 3, 50.0, ""),
+        ("RETINAGAN_DRIVE", Description(), 20, 20, 45.0, "research and education only"),
+    ],
+)
+def test_real_datasets_have_their_cameras_angle_and_split(variable, given, training, test, angle, terms):
+    folder = os.environ.get(variable)
+    if not folder:
+        pytest.skip(f"{variable} is not set")
+    halves = [find_dataset(folder, split, given) for split in ("training", "test")]
+    assert [len(half.samples) for half in halves] == [training, test]
+    assert {one.field_of_view for half in halves for one in half.samples} == {angle}
+    assert halves[0].terms == terms

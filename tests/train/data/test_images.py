@@ -3,7 +3,7 @@ from dataclasses import replace
 import cv2
 import numpy as np
 import pytest
-from small_dataset import WORKING_SIZE, write_dataset
+from small_dataset import PREPROCESSING, WORKING_SIZE, write_dataset
 
 from retinagan.train.data.files import DataError, find_samples
 from retinagan.train.data.images import LabelledImage, crop_for_training, load_labelled, load_training_images
@@ -43,7 +43,7 @@ def test_each_bad_file_is_named_at_once(folder):
     cv2.imwrite(str(samples[1].truth), np.zeros((100, 96), np.uint8))
     cv2.imwrite(str(samples[2].truth), np.full((50, 40), 255, np.uint8))
     with pytest.raises(DataError) as caught:
-        load_training_images(samples, WORKING_SIZE)
+        load_training_images(samples, PREPROCESSING)
     lines = str(caught.value).splitlines()
     assert len(lines) == 3
     assert lines[0].startswith("21_training.png: ")
@@ -59,16 +59,15 @@ def test_an_inverted_map_is_refused(folder):
 
 
 def test_training_images_are_cut_round_the_retina_with_their_map(folder):
-    image = load_training_images(find_samples(folder, "training"), WORKING_SIZE)[0]
+    image = load_training_images(find_samples(folder, "training"), PREPROCESSING)[0]
     assert image.image.shape == (WORKING_SIZE, WORKING_SIZE, 3)
     assert image.image.dtype == np.uint8
-    assert image.truth.dtype == np.float32
-    assert 0.0 <= image.truth.min() < image.truth.max() <= 1.0
-    assert ((image.truth > 0.05) & (image.truth < 0.95)).any(), "a shrunk map is soft"
+    assert image.truth.dtype == np.uint8
+    assert ((image.truth > 12) & (image.truth < 242)).any(), "a shrunk map is soft"
     assert not image.truth[~image.roi].any()
     # The lines are dark: the map lies on them.
     green = image.image[..., 1].astype(float)
-    assert green[image.truth > 0.6].mean() < 0.8 * green[image.roi & (image.truth == 0)].mean()
+    assert green[image.truth > 150].mean() < 0.8 * green[image.roi & (image.truth == 0)].mean()
 
 
 def test_an_image_without_retina_is_named():
@@ -76,4 +75,4 @@ def test_an_image_without_retina_is_named():
     mask = np.zeros((64, 64), bool)
     mask[30] = True
     with pytest.raises(DataError, match="night: "):
-        crop_for_training(LabelledImage("night", black, mask, ~mask, None), WORKING_SIZE)
+        crop_for_training(LabelledImage("night", black, mask, ~mask, None), PREPROCESSING)

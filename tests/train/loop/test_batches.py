@@ -1,11 +1,13 @@
 import numpy as np
 import pytest
 import torch
-from small_dataset import small_options, training_images
+from small_dataset import small_options, training_images, write_dataset
 
-from retinagan.runtime.model.spec import NetworkInput
+from retinagan.runtime.model.spec import NetworkInput, Preprocessing
 from retinagan.runtime.steps.equalize import equalize
 from retinagan.train.data.augmentation import ColourJitter, GeometricJitter
+from retinagan.train.data.files import find_samples
+from retinagan.train.data.images import crop_for_training, load_labelled
 from retinagan.train.loop.batches import Batches, regroup, split
 
 
@@ -64,7 +66,28 @@ def test_an_epoch_takes_each_image_once(images):
     options = small_options(colour=ColourJitter(probability=0.0), geometry=GeometricJitter(warped=0.0))
     batches = Batches(images, options, NetworkInput())
     truths = [batches.images(iteration).truth.sum().item() for iteration in range(3)]
-    np.testing.assert_allclose(sorted(truths), sorted(image.truth.sum() for image in images), rtol=1e-4)
+    np.testing.assert_allclose(sorted(truths), sorted(image.truth.sum() / 255 for image in images), rtol=1e-4)
+
+
+def test_a_variant_serves_several_iterations(images):
+    batches = Batches(images, small_options(reuse=3, pool=2), NetworkInput())
+    pools = []
+    for iteration in range(6):
+        batches.patches(iteration)
+        pools.append([id(one) for one in batches._variants.window(1, iteration // 3, 2)])
+    assert pools[0] == pools[1] == pools[2]
+    assert pools[3] == pools[5]
+    assert pools[3][0] == pools[0][1], "one is new, the other stays"
+
+
+def test_whole_images_of_several_cameras_have_one_size(images, tmp_path):
+    labelled = load_labelled(find_samples(write_dataset(tmp_path), "training")[0])
+    small = crop_for_training(labelled, Preprocessing(working_size=48))
+    options = small_options(patch=16, image_batch=4)
+    batch = Batches([small, *images], options, NetworkInput()).images(0)
+    assert batch.image.shape == (4, 3, 48, 48)
+    filled = Batches([small, *images], small_options(patch=32, image_batch=4), NetworkInput()).images(0)
+    assert filled.image.shape == (4, 3, 64, 64)
 
 
 def test_split_then_regroup_gives_the_image_back():

@@ -9,9 +9,10 @@ from processes import torchrun
 from small_dataset import write_dataset
 
 from retinagan.train.loop import command as train_command
-from retinagan.train.loop import devices
+from retinagan.train.loop import devices, learning
 from retinagan.train.loop.command import main
 from retinagan.train.nets.checkpoint import load_checkpoint
+from retinagan.train.scores.prediction import checkpoint_predictor
 
 
 @pytest.fixture(autouse=True)
@@ -34,7 +35,20 @@ def same_threads():
 
 def arguments(data, out, *more):
     small = ["--iterations", "2", "--batch", "2", "--working-size", "128", "--patch", "32", "--widths", "4,8"]
-    return ["--data", str(data), "--out", str(out), *small, "--threads", "1", "--device", "cpu", *more]
+    return [
+        "--data",
+        str(data),
+        "--out",
+        str(out),
+        *small,
+        "--threads",
+        "1",
+        "--device",
+        "cpu",
+        "--jitter-workers",
+        "0",
+        *more,
+    ]
 
 
 def test_a_run_leaves_a_model_that_can_be_used(data, tmp_path, capsys):
@@ -152,7 +166,13 @@ def test_a_stopped_run_says_how_it_goes_on(data, tmp_path, capsys, monkeypatch):
         (["--dice-weight", "-1"], "--dice-weight -1.0: expected a number from 0 on"),
         (["--snapshots", "-1"], "--snapshots -1: expected a number from 0 on"),
         (["--warped", "1.5"], "share of warped patches 1.5: expected 0 to 1"),
-        (["--patch", "100"], "patches of 100 pixels: expected a multiple of 2"),
+        (["--patch", "99"], "patches of 99 pixels: expected a multiple of 2"),
+        (["--jitter-workers", "99"], "--jitter-workers 99: expected 0 to 16"),
+        (["--pixels-per-degree", "9"], "--working-size and --pixels-per-degree: expected one of the two"),
+        (["--weights", "1,2"], "--weights 1,2: expected one for each of 1 datasets"),
+        (["--field-of-view", "mine=45"], "--field-of-view mine=...: --data has drawn, and no mine"),
+        (["--field-of-view", "drawn=4"], "--field-of-view drawn: got 4, expected 10 to 220 degrees"),
+        (["--test-images", "drawn=22*"], "which say what tests: leave out the images to test with"),
         (["--preprocess", "magic"], "magic"),
         (["--device", "cuda"], "finds 0 CUDA devices"),
         (["--accumulate", "3"], "--accumulate 3: expected a number that divides --batch 2"),
@@ -204,7 +224,7 @@ def test_an_interrupt_while_reading_is_one_line(data, tmp_path, capsys, monkeypa
     def interrupted(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(train_command, "load_training_images", interrupted)
+    monkeypatch.setattr(learning, "load_training_images", interrupted)
     assert main(arguments(data, tmp_path / "run")) == 130
     assert capsys.readouterr().err.startswith("retina-train: interrupted before it could save")
 
@@ -258,3 +278,97 @@ def test_two_processes_train_one_model(data, tmp_path):
     assert two.record["command"] == one.record["command"]
     for name, value in one.generator.state_dict().items():
         torch.testing.assert_close(two.generator.state_dict()[name], value, rtol=1e-4, atol=1e-6)
+
+
+@pytest.fixture
+def two_cameras(data, tmp_path):
+    """A dataset of two plain images more, of a wider camera."""
+    wide = tmp_path / "wide"
+    for kind, folder in (("images", "images"), ("1st_manual", "labels")):
+        (wide / folder).mkdir(parents=True)
+        for number in (24, 25):
+            (source,) = (data / "test" / kind).glob(f"{number}_*")
+            (wide / folder / f"{number}.png").write_bytes(source.read_bytes())
+    return data, wide
+
+
+def cameras(data, wide, out, *more):
+    small = [
+        "--iterations",
+        "6",
+        "--batch",
+        "2",
+        "--reuse",
+        "2",
+        "--patch",
+        "32",
+        "--widths",
+        "4,8",
+        "--stem",
+        "2",
+    ]
+    scale = ["--pixels-per-degree", "2", "--field-of-view", "drawn=30", "--field-of-view", "wide=45"]
+    ending = ["--out", str(out), "--threads", "1", "--device", "cpu", "--split", "all"]
+    return ["--data", str(data), str(wide), *small, *scale, *ending, *more]
+
+
+def test_several_cameras_are_learned_from_at_one_density(two_cameras, tmp_path, capsys):
+    more = ["--terms", "drawn=CC BY 4.0", "--terms", "wide=ask us", "--validation", "1", "--weights", "1,2"]
+    assert main(cameras(*two_cameras, tmp_path / "run", *more)) == 0
+    model = load_checkpoint(tmp_path / "run" / "model.pt")
+    assert (model.preprocessing.pixels_per_degree, model.preprocessing.working_size) == (2.0, None)
+    assert (model.generator.config.stem, model.network_input.divisor, model.tiling.patch) == (2, 4, None)
+    record = model.record
+    assert record["data"] == "drawn, wide"
+    assert record["terms"] == "CC BY 4.0; ask us"
+    assert record["training_images"] == [f"drawn/{n}" for n in (
+        "22_training", "23_training", "24_test", "25_test")] + ["wide/25"]  # fmt: skip
+    assert record["held_out_images"] == ["drawn/21_training", "wide/24"]
+    assert record["threshold_from"] == "2 held-out images"
+    assert [(one["name"], one["terms"], one["field_of_view"]) for one in record["datasets"]] == [
+        ("drawn", "CC BY 4.0", [30.0]),
+        ("wide", "ask us", [45.0]),
+    ]
+    predictor = checkpoint_predictor(model, "model")
+    assert predictor.trained_on("wide", "24")
+    assert not predictor.trained_on("drawn", "24")
+    assert not predictor.trained_on("other", "24")
+    words = record["command"].split()
+    for expected in ("--weights 1.0,2.0", "--field-of-view drawn=30 --field-of-view wide=45", "--stem 2"):
+        assert expected in " ".join(words)
+    assert "5 images, 2 held out" in capsys.readouterr().out
+
+
+def test_workers_and_interruptions_change_no_bit(two_cameras, tmp_path, monkeypatch):
+    whole, parts = tmp_path / "whole", tmp_path / "parts"
+    adversarial = ["--adversarial-iterations", "2", "--image-batch", "2"]
+    assert main(cameras(*two_cameras, whole, "--jitter-workers", "0", *adversarial)) == 0
+    original = train_command.Trainer.step
+
+    def stopping(trainer):
+        if trainer.iteration == 3:
+            os.kill(os.getpid(), signal.SIGTERM)
+        return original(trainer)
+
+    monkeypatch.setattr(train_command.Trainer, "step", stopping)
+    assert main(cameras(*two_cameras, parts, "--jitter-workers", "1", *adversarial)) == 128 + signal.SIGTERM
+    monkeypatch.undo()
+    assert main(cameras(*two_cameras, parts, "--jitter-workers", "1", *adversarial)) == 0
+    one, other = (load_checkpoint(folder / "model.pt").generator.state_dict() for folder in (whole, parts))
+    assert all(torch.equal(one[name], other[name]) for name in one)
+
+
+def test_an_angle_that_is_not_known_is_named(two_cameras, tmp_path, capsys):
+    data, wide = two_cameras
+    words = cameras(data, wide, tmp_path / "run")
+    words.remove("wide=45")
+    del words[words.index("--field-of-view", words.index("drawn=30"))]
+    assert main(words) == 2
+    error = capsys.readouterr().err
+    assert "24: its camera's angle is not known" in error
+    assert "give --field-of-view NAME=DEGREES, or write" in error
+
+
+def test_two_folders_of_one_name_are_refused(data, tmp_path, capsys):
+    assert main(arguments(data, tmp_path / "run", "--data", str(data), str(data))) == 2
+    assert "two folders are named drawn" in capsys.readouterr().err

@@ -17,22 +17,17 @@ def test_options_survive_json():
         colour=ColourJitter(gamma=(0.5, 2.0)),
         geometry=GeometricJitter(scale=(1.0, 1.5)),
         seed=4,
+        stem=2,
+        weights=(1, 2.5),
     )
     assert TrainingOptions.from_plain(json.loads(json.dumps(options.to_plain()))) == options
 
 
-def test_options_of_an_earlier_version_take_the_defaults():
+def test_options_of_an_earlier_version_are_refused():
     plain = TrainingOptions().to_plain()
-    del plain["widths"], plain["init"]
-    assert TrainingOptions.from_plain(plain) == TrainingOptions()
-
-
-@pytest.mark.parametrize(("autocast", "precision"), [(True, "bf16"), (False, "fp32")])
-def test_options_of_an_earlier_version_name_their_precision(autocast, precision):
-    plain = TrainingOptions().to_plain()
-    del plain["precision"], plain["accumulate"]
-    options = TrainingOptions.from_plain({**plain, "autocast": autocast})
-    assert options == TrainingOptions(precision=precision)
+    del plain["reuse"]
+    with pytest.raises(ValueError, match="its images were jittered in another way"):
+        TrainingOptions.from_plain(plain)
 
 
 @pytest.mark.parametrize(
@@ -48,9 +43,14 @@ def test_which_systems_have_a_discriminator(model, expected):
         ({"model": "vgg"}, "unknown model 'vgg'"),
         (
             {"patch": 100},
-            "patches of 100 pixels: expected a multiple of 8 that divides .* 512 pixels, such as --patch 128",
+            "patches of 100 pixels: expected a multiple of 8, such as --patch 96",
         ),
-        ({"patch": -3}, "such as --patch 128"),
+        ({"patch": -3}, "such as --patch 8"),
+        ({"patch": 520}, "patches of 520 pixels: expected at most the working size of 512 pixels"),
+        (
+            {"patch": 96, "adversarial": StageOptions(3, 1e-3)},
+            "patches of 96 pixels: whole images.* divide the working size of 512 pixels, such as --patch 64",
+        ),
         ({"patch": 4}, "patches of 4 pixels: expected a multiple of 8"),
         ({"patches": StageOptions(0, 1e-3)}, "nothing to train: both stages have 0 iterations"),
         (
@@ -74,11 +74,18 @@ def test_which_systems_have_a_discriminator(model, expected):
         ({"accumulate": 0}, "--accumulate 0: expected a number that divides --batch 16"),
         (
             {"accumulate": 2, "adversarial": StageOptions(3, 1e-3)},
-            "--accumulate 2: expected a number that divides --images 1",
+            "--accumulate 2: expected a number that divides --image-batch 1",
         ),
         ({"batch": 0}, "--batch 0: expected 1 to 4096"),
         ({"batch": 100_000_000}, "--batch 100000000: expected 1 to 4096"),
-        ({"images": -1}, "--images -1: expected 1 to 4096"),
+        ({"image_batch": -1}, "--image-batch -1: expected 1 to 4096"),
+        ({"reuse": 0}, "--reuse 0: expected 1 to 4096"),
+        ({"weights": (1.0, 0.0)}, "--weights 1,0: expected numbers above 0"),
+        ({"stem": 3}, "stem must be one of 1, 2, 4, got 3"),
+        (
+            {"preprocessing": Preprocessing(pixels_per_degree=20.0), "stem": 4, "widths": (4,) * 5},
+            "squares of multiples of 32 pixels: the net takes multiples of 64",
+        ),
         ({"ema": 2.0}, r"--ema 2.0: expected 0 \(none\) to below 1"),
     ],
 )

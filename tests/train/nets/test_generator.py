@@ -108,3 +108,42 @@ def test_an_unknown_system_is_named_with_the_known_ones():
         ValueError, match="unknown model 'vgg': expected one of gan, unet, ru-net, retina-gan"
     ):
         generator_config("vgg")
+
+
+@pytest.mark.parametrize("recurrent", [True, False])
+@pytest.mark.parametrize("stem", [2, 4])
+def test_a_stem_is_a_net_behind_a_pixel_unshuffle(stem, recurrent):
+    """The strided first convolution and the shuffled head are those of a net on the coarser grid."""
+    torch.manual_seed(0)
+    net = Generator(GeneratorConfig(widths=(4, 8), stem=stem, recurrent=recurrent)).eval()
+    first = net.encoder[0].projection if recurrent else net.encoder[0].layers[0]
+    image = torch.randn(2, 3, 8 * stem, 4 * stem)
+    coarse = functional.pixel_unshuffle(image, stem)  # channel c, row i, column j of a block: c s^2 + i s + j
+    side = first.kernel_size[0] // stem
+    weight = first.weight.reshape(-1, 3, side, stem, side, stem).permute(0, 1, 3, 5, 2, 4)
+    expected = functional.conv2d(
+        coarse, weight.reshape(len(weight), -1, side, side), first.bias, padding=side // 2
+    )
+    torch.testing.assert_close(first(image), expected, rtol=1e-5, atol=1e-5)
+    roi = torch.ones(2, 1, 8 * stem, 4 * stem)
+    assert net(image, roi).shape == (2, 1, 8 * stem, 4 * stem)
+    assert net.config.divisor == 2 * stem
+
+
+@pytest.mark.parametrize("stem", [1, 2, 4])
+def test_outside_the_retina_the_answer_is_one_constant(stem):
+    torch.manual_seed(0)
+    net = Generator(GeneratorConfig(widths=(4, 8), stem=stem)).eval()
+    image = torch.randn(1, 3, 32, 32)
+    roi = torch.zeros(1, 1, 32, 32)
+    roi[..., :8, 5:9] = 1.0
+    logits = net(image, roi)
+    reached = functional.max_pool2d(roi, stem).repeat_interleave(stem, 2).repeat_interleave(stem, 3) > 0
+    assert (logits[~reached] == -2.0).all()
+    whole = net(image, torch.ones_like(roi))
+    torch.testing.assert_close(logits[roi > 0], whole[roi > 0])
+
+
+def test_an_unknown_stem_is_refused():
+    with pytest.raises(ValueError, match="stem must be one of 1, 2, 4, got 3"):
+        GeneratorConfig(stem=3)

@@ -96,3 +96,15 @@ def test_wrong_arrays_are_named():
         Histogram.of(zeros + np.float32(np.nan), np.zeros((2, 2), bool))
     with pytest.raises(ValueError, match=r"threshold is 1\.5, expected 0 to 1"):
         Histogram.of(zeros, np.zeros((2, 2), bool)).scores(1.5)
+
+
+def test_balanced_histograms_weigh_the_same():
+    small, large = (
+        Histogram.of(np.full((side, side), value, np.float32), np.eye(side, dtype=bool))
+        for side, value in ((4, 0.25), (40, 0.75))
+    )
+    both = Histogram.balanced([small, large])
+    quarter, rest = (int(level * LEVELS + 0.5) for level in (0.25, 0.75))
+    totals = both.vessels + both.background
+    assert totals[quarter] == totals[rest] == 1600
+    assert both.vessels[quarter] == 400
