@@ -352,7 +352,7 @@ def test_workers_and_interruptions_change_no_bit(two_cameras, tmp_path, monkeypa
 
     monkeypatch.setattr(train_command.Trainer, "step", stopping)
     assert main(cameras(*two_cameras, parts, "--jitter-workers", "1", *adversarial)) == 128 + signal.SIGTERM
-    monkeypatch.undo()
+    monkeypatch.setattr(train_command.Trainer, "step", original)
     assert main(cameras(*two_cameras, parts, "--jitter-workers", "1", *adversarial)) == 0
     one, other = (load_checkpoint(folder / "model.pt").generator.state_dict() for folder in (whole, parts))
     assert all(torch.equal(one[name], other[name]) for name in one)
