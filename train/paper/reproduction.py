@@ -140,11 +140,12 @@ def is_trained(arguments: argparse.Namespace) -> bool:
     if theirs != options.to_plain() or record["iterations"] != options.iterations:
         return False
     seen = {*record["training_images"], *record["held_out_images"]}
-    expected = {sample.name for sample in find_samples(arguments.data, TRAINING)}
+    (data,) = arguments.data
+    expected = {sample.name for sample in find_samples(data, TRAINING)}
     if seen != expected:
         raise ValueError(
             f"{path} was trained on {len(seen)} images of {record['data']}, expected the "
-            f"{len(expected)} training images of {arguments.data}: choose another --out"
+            f"{len(expected)} training images of {data}: choose another --out"
         )
     return True
 

@@ -239,7 +239,7 @@ def test_a_stopped_training_ends_the_command(tmp_path, monkeypatch):
         (["--model", "unet"], "--model: every system of the paper has its own; leave it out"),
         (["--preprocess=none"], "--preprocess=none: every system of the paper has its own"),
         (["--data", "nowhere"], "nowhere: expected a dataset with folders training and test"),
-        (["--patch", "100"], "that divides the working size of 256 pixels, such as --patch 128"),
+        (["--patch", "100"], "patches that divide the working size of 256 pixels, such as --patch 128"),
         (["--split", "all"], "--split all: the test images score the systems; leave --split out"),
         (["--init", "retina-gan"], "--init retina-gan: no checkpoint fits all of the paper's systems"),
         (["--synthetic", "nowhere"], "--synthetic nowhere: no such folder; examples"),
