@@ -1,29 +1,32 @@
-"""The errors that a user of this package can meet; each names what came, what was expected, what to do."""
+"""The errors that users of this package can meet.
+
+Each message names what was given, what was expected, and what to do next.
+"""
 
 
 class RetinaGanError(Exception):
-    """Base of all errors that this package raises on purpose."""
+    """Base class of all errors that this package raises on purpose."""
 
 
 class OptionError(RetinaGanError, ValueError):
-    """An option or argument that the user gave is wrong, or does not go with another."""
+    """An option or argument is invalid, or cannot be combined with another."""
 
 
 class ImageError(RetinaGanError, ValueError):
-    """An image file or a frame cannot be used: unreadable, too large, wrong dtype or shape."""
+    """An image file or frame cannot be used: unreadable, too large, or of a wrong dtype or shape."""
 
 
 class NoRetinaError(ImageError):
-    """The image was read, but shows no retina's disc."""
+    """The image can be read, but shows no retina."""
 
 
 class ModelError(RetinaGanError, ValueError):
-    """A model file or its spec is missing, ill-formed, or does not match its hash."""
+    """A model file or its spec is missing or malformed, or the file does not match its hash."""
 
 
 class EngineError(RetinaGanError, RuntimeError):
-    """An engine or device asked for is not there, failed, or was closed before the call."""
+    """The requested engine or device is not available, failed, or was closed before the call."""
 
 
 class StreamError(RetinaGanError, RuntimeError):
-    """A camera stream has ended, belongs to another process, or was asked for with a wrong option."""
+    """A camera stream has ended, belongs to another process, or was opened with an invalid option."""

@@ -1,6 +1,7 @@
-"""What is wrong with one frame stays with that frame; what is wrong with the engine ends the run.
+"""Which errors end one frame, and which end the run.
 
-The one policy for whatever takes many frames or images through a segmenter.
+Streams and batches share this policy: an error of one frame stays with that frame, an error of the engine
+ends the run.
 """
 
 import traceback
@@ -12,17 +13,17 @@ from typing import Protocol
 from retinagan.runtime.errors import EngineError, ImageError, RetinaGanError
 
 ENGINE_FAILURES_IN_A_ROW = 3
-"""After this many failures in a row the engine is to blame, and not the frames."""
+"""After this many failures in a row the fault is the engine's, not the frames'."""
 
 
 class Faulty(Protocol):
-    """Whatever carries a frame, and the error that ended its way."""
+    """An object that carries a frame, and the error that stopped it."""
 
     error: RetinaGanError | None
 
 
 def unexpected(error: BaseException) -> str:
-    """Say in a line what an error is that nobody foresaw, with file and line."""
+    """Describe an unforeseen error in one line, with file and line number."""
     place = ""
     if frames := traceback.extract_tb(error.__traceback__):
         place = f" ({Path(frames[-1].filename).name}, line {frames[-1].lineno})"
@@ -30,16 +31,16 @@ def unexpected(error: BaseException) -> str:
 
 
 class FaultPolicy:
-    """Decides whether an error ends one frame's way or the whole run.
+    """Decides whether an error ends one frame or the whole run.
 
     Parameters
     ----------
     noun : str
-        What a frame is called in messages, such as "frame" or "image".
+        How messages call a frame, such as "frame" or "image".
     ends_run : tuple of exception types
-        Errors besides `EngineError` that no single frame is to blame for.
+        Errors besides `EngineError` that are not the fault of a single frame.
     check_open : callable, optional
-        Raises `EngineError` if the engine was closed, after which no frame can be run.
+        Raises `EngineError` if the engine was closed. After that no frame can run.
     """
 
     def __init__(
@@ -55,9 +56,9 @@ class FaultPolicy:
 
     @contextmanager
     def noted(self, carrier: Faulty) -> Iterator[None]:
-        """Note as a frame's error what is wrong with it; let through what ends the run.
+        """Record an error of one frame on its carrier; let errors that end the run pass.
 
-        Notes errors without their tracebacks, which hold on to the frame's arrays in a cycle.
+        Tracebacks are dropped: they would keep the frame's arrays alive in a reference cycle.
         """
         try:
             yield
@@ -70,17 +71,17 @@ class FaultPolicy:
             carrier.error = ImageError(
                 f"not enough memory for {article} {self._noun} of this size; make it smaller"
             )
-        except (Exception, SystemExit) as error:  # a defect that one frame brings to light costs no other
+        except (Exception, SystemExit) as error:  # a defect that one frame triggers must not cost the others
             carrier.error = RetinaGanError(f"{unexpected(error)}; please report it with the {self._noun}")
 
     @contextmanager
     def engine_watched(self, carrier: Faulty) -> Iterator[None]:
-        """Note as a frame's error that the engine failed on it.
+        """Record a failure of the engine on the frame's carrier.
 
         Raises
         ------
         EngineError
-            If the engine was closed, or failed on several frames in a row: then no frame is to blame.
+            If the engine was closed, or has failed on several frames in a row.
         """
         try:
             yield

@@ -1,1 +1,1 @@
-"""What all commands say alike, and how they end. Nothing here knows an image or a model."""
+"""What all commands share: messages, signals, exit codes. Nothing here knows an image or a model."""

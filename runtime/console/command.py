@@ -1,4 +1,4 @@
-"""How every command begins and ends: its options, its errors in a line, its signals, its exit code."""
+"""How every command starts and ends: options, one-line errors, signals, exit code."""
 
 import argparse
 import errno
@@ -15,13 +15,13 @@ from retinagan.runtime.errors import OptionError, RetinaGanError
 from retinagan.runtime.faults import unexpected
 
 DONE, UNUSABLE, DEFECT = 0, 2, 70
-"""Exit codes: all done; wrong options or input, or no room for the output; a defect of this package."""
+"""Exit codes: all done; invalid options, unusable input or output; a defect of this package."""
 
 _DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO)
 
 
 class CommandParser(argparse.ArgumentParser):
-    """An argument parser whose errors are `OptionError`, in one line, and which takes no abbreviations."""
+    """An argument parser that raises `OptionError` with a one-line message and accepts no abbreviations."""
 
     def __init__(self, prog: str, description: str, epilog: str | None = None) -> None:
         super().__init__(
@@ -33,11 +33,11 @@ class CommandParser(argparse.ArgumentParser):
         )
 
     def error(self, message: str) -> NoReturn:
-        """Raise `OptionError` with what is wrong, and where to read what is right."""
+        """Raise `OptionError` with the message and a hint at ``--help``."""
         raise OptionError(f"{message}; see {self.prog} --help")
 
     def exit(self, status: int = 0, message: str | None = None) -> NoReturn:
-        """End the command after an option such as ``--help``, whose answer is printed."""
+        """End the command after an option such as ``--help`` has printed its answer."""
         raise _Answered
 
     def _print_message(self, message: str, file: object = None) -> None:
@@ -46,30 +46,30 @@ class CommandParser(argparse.ArgumentParser):
 
 
 class _Answered(Exception):
-    """The arguments asked a question, such as ``--help``; there is nothing more to do."""
+    """An option such as ``--help`` was answered; there is nothing more to do."""
 
 
 def run_command(name: str, work: Callable[[], int], *, interrupted: str = "") -> int:
-    """Do what a command does, and say in a line why it could not.
+    """Run a command, and report in one line why it failed.
 
-    What users got wrong, an error of this package or a file or disk that cannot be read or written, is one
-    message on stderr. Any other exception is a defect of this package: its traceback is printed, and
-    where to report it.
+    What users can put right (an error of this package, or a file or disk that cannot be read or written) is
+    one message on stderr. Any other exception is a defect of this package: its traceback is printed, followed
+    by a request to report it.
 
     Parameters
     ----------
     name : str
-        The command's, which its messages begin with.
+        The command's name, with which its messages begin.
     work : callable
-        Parses the arguments and does the work; gives the exit code.
+        Parses the arguments, does the work and returns the exit code.
     interrupted : str
-        What to say after Ctrl-C or another signal; nothing if left out.
+        Message to print after Ctrl-C or another signal; none by default.
 
     Returns
     -------
     int
-        What `work` gave; `UNUSABLE` after an error, `DEFECT` after a defect, 128 + the signal's number
-        after a signal that stops, 141 if whoever reads stdout has gone.
+        What `work` returned; `UNUSABLE` after an error, `DEFECT` after a defect, 128 + the signal's number
+        after a signal, 141 if the reader of stdout has gone.
     """
     stop = StopSignal()
     try:
@@ -84,8 +84,8 @@ def run_command(name: str, work: Callable[[], int], *, interrupted: str = "") ->
     except BrokenPipeError:
         flush(sys.stdout)
         return exit_code(signal.SIGPIPE)
-    except (Exception, SystemExit) as error:  # a library that ends the process ends no command well
-        if stop.number is None:  # else it may only say that something was interrupted
+    except (Exception, SystemExit) as error:  # a library that calls sys.exit is a defect too
+        if stop.number is None:  # else it may only be an effect of the interrupt
             return _failed(name, error)
     if interrupted:
         complain(name, interrupted)
@@ -93,7 +93,7 @@ def run_command(name: str, work: Callable[[], int], *, interrupted: str = "") ->
 
 
 def complain(name: str, text: str) -> None:
-    """Write a command's message to stderr; further lines of it are indented."""
+    """Write a command's message to stderr, with lines after the first indented."""
     first, *more = text.splitlines() or [""]
     say(f"{name}: {first}", sys.stderr)
     for line in more:
@@ -101,12 +101,12 @@ def complain(name: str, text: str) -> None:
 
 
 def concerns_file_or_disk(error: OSError) -> bool:
-    """Whether an error is about a file that it names, or a disk: the user's affair, and no defect."""
+    """Whether an error is about a file that it names or about a disk, and so no defect of ours."""
     return error.filename is not None or error.errno in _DISK
 
 
 def _failed(name: str, error: BaseException) -> int:
-    """Say why a command ended, and give its exit code."""
+    """Report why a command failed, and return its exit code."""
     if isinstance(error, RetinaGanError):
         complain(name, str(error))
         return UNUSABLE
@@ -124,7 +124,7 @@ def _failed(name: str, error: BaseException) -> int:
 
 
 def _where_to_report() -> str:
-    """Give the address that the installed package names for reports, if it names one."""
+    """Return where to report a defect, if the installed package names an address."""
     from importlib import metadata  # slow to import, and not needed before
 
     try:

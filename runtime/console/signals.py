@@ -1,9 +1,9 @@
-"""Signals that stop a command, and the exit codes that they lead to: the same for all commands.
+"""Signals that stop a command and their exit codes, the same for all commands.
 
-Ctrl-C, SIGTERM and SIGHUP stop alike, by one of three ways: `signals_raised` interrupts whatever runs,
-`signals_noted` lets a loop end by itself, `signals_held_back` waits for the end of a few lines. A signal that
-is ignored, as SIGHUP under nohup, stays ignored. Signals reach Python in the main thread alone; in another
-thread nothing is changed.
+Ctrl-C, SIGTERM and SIGHUP are handled alike, in one of three ways: `signals_raised` interrupts whatever is
+running, `signals_noted` lets a loop finish its iteration, and `signals_held_back` waits until a block ends. A
+signal that is ignored, such as SIGHUP under nohup, stays ignored. Python handles signals in the main thread
+only; in other threads these functions change nothing.
 """
 
 import signal
@@ -20,12 +20,12 @@ _Handler = Callable[[int, FrameType | None], object]
 
 
 def exit_code(number: int) -> int:
-    """Give the exit code of a command that a signal stopped, as shells give it: 130, 143, 129."""
+    """Return the exit code of a command stopped by a signal, as shells report it: 130, 143 or 129."""
     return 128 + number
 
 
 class Stopped(KeyboardInterrupt):
-    """Raised by a signal, whose number it holds."""
+    """Raised when a signal arrives; `number` is the signal's."""
 
     def __init__(self, number: int) -> None:
         super().__init__(signal.Signals(number).name)
@@ -33,7 +33,7 @@ class Stopped(KeyboardInterrupt):
 
 
 class StopSignal:
-    """Which signal stopped a command; `number` is None as long as none did."""
+    """The signal that stopped a command; `number` is None until one arrives."""
 
     def __init__(self) -> None:
         self.number: int | None = None
@@ -41,7 +41,7 @@ class StopSignal:
 
 @contextmanager
 def signals_raised(stop: StopSignal) -> Iterator[None]:
-    """Raise `Stopped` where a signal finds the main thread, and note it in `stop`.
+    """Raise `Stopped` in the main thread when a signal arrives, and record it in `stop`.
 
     A second signal of the same kind ends the process at once.
     """
@@ -57,7 +57,7 @@ def signals_raised(stop: StopSignal) -> Iterator[None]:
 
 @contextmanager
 def signals_noted() -> Iterator[StopSignal]:
-    """Note the first signal for the block to look at; raise `Stopped` at a second one of any kind."""
+    """Record the first signal for the block to check; raise `Stopped` at the second, whichever it is."""
     stop = StopSignal()
 
     def handle(number: int, frame: FrameType | None) -> None:
@@ -73,23 +73,24 @@ def signals_noted() -> Iterator[StopSignal]:
 def signals_held_back() -> Iterator[Callable[[], bool]]:
     """Hold signals back, such as while foreign code calls ours, and handle them when the block ends.
 
-    Gives a function that says whether one has come. A second one of the same kind ends the process at once.
+    Yields a function that tells whether one has arrived. A second one of the same kind ends the process at
+    once.
     """
-    come: list[int] = []
+    arrived: list[int] = []
 
     def handle(number: int, frame: FrameType | None) -> None:
         signal.signal(number, signal.SIG_DFL)
-        come.append(number)
+        arrived.append(number)
 
     with _handled_by(handle) as before:
-        yield lambda: bool(come)
-    for number in come:
+        yield lambda: bool(arrived)
+    for number in arrived:
         before[number](number, None)
 
 
 @contextmanager
 def _handled_by(handler: _Handler) -> Iterator[dict[int, _Handler]]:
-    """Handle the signals that are not ignored by `handler`; give the Python handlers that it replaces."""
+    """Handle signals that are not ignored with `handler`; yield the handlers that it replaces."""
     before: dict[int, _Handler] = {}
     if threading.current_thread() is not threading.main_thread():
         yield before
@@ -107,5 +108,5 @@ def _handled_by(handler: _Handler) -> Iterator[dict[int, _Handler]]:
 
 
 def _default(number: int, frame: FrameType | None) -> None:
-    """Do what a signal does by default: end the process."""
+    """Let a signal do what it does by default: end the process."""
     signal.raise_signal(number)

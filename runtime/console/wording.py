@@ -1,4 +1,4 @@
-"""Lines that people read: numbers in words, and writing that no name and no reader can upset."""
+"""Text for people: numbers with their units, and output that no file name or closed pipe can break."""
 
 import os
 from contextlib import suppress
@@ -6,12 +6,12 @@ from typing import TextIO
 
 
 def counted(number: int, noun: str) -> str:
-    """Say a number of things."""
+    """Return a number with its noun, in the plural where needed."""
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def spoken(seconds: float) -> str:
-    """Say a span of time."""
+    """Return a duration in words."""
     if seconds < 10:
         return f"{seconds:.1f} s"
     minutes, whole = divmod(round(seconds), 60)
@@ -22,9 +22,9 @@ def spoken(seconds: float) -> str:
 
 
 def say(text: str, stream: TextIO | None) -> None:
-    """Write a line; a reader that has gone away, or letters that the stream cannot show, are no errors.
+    """Write a line; neither a closed pipe nor characters that the stream cannot encode raise an error.
 
-    A stream that the process was started without is None.
+    `stream` is None if the process was started without it.
     """
     if stream is None:
         return
@@ -36,7 +36,7 @@ def say(text: str, stream: TextIO | None) -> None:
 
 
 def flush(stream: TextIO | None) -> None:
-    """Flush a stream; if its reader has gone away, send nowhere what was and will be written to it."""
+    """Flush a stream; if its reader has gone, discard what was and will be written to it."""
     if stream is None:
         return
     try:

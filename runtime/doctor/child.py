@@ -1,4 +1,4 @@
-"""Questions that may take the process down, such as how an engine does, asked in a process of their own."""
+"""Checks that may crash, such as running an engine, each in a process of its own."""
 
 import importlib
 import json
@@ -24,7 +24,7 @@ _CHILD = (
 
 
 def answer(question: Mapping[str, Any], pipe: int) -> None:
-    """Answer what `ask` asks: a line of JSON for each thing. For the process that it starts."""
+    """Answer a question of `ask` with lines of JSON; runs in the process that `ask` starts."""
     warnings.simplefilter("ignore")
     os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")
     with os.fdopen(pipe, "w", encoding="utf-8") as file:
@@ -41,7 +41,7 @@ def answer(question: Mapping[str, Any], pipe: int) -> None:
 
 def _tell(file: Any, values: Answer) -> None:
     file.write(json.dumps(values) + "\n")
-    file.flush()  # what comes next may take the process down
+    file.flush()  # what comes next may crash the process
 
 
 def _imported(name: str) -> Answer:
@@ -61,22 +61,22 @@ def _gpus() -> Answer:
 
 
 def ask(question: Mapping[str, Any], patience: float = _PATIENCE) -> tuple[list[Answer], str]:
-    """Have a question answered in a process of its own.
+    """Answer a question in a process of its own.
 
     Parameters
     ----------
     question : mapping
-        "imports": names of modules; or "gpus"; or "model", "engine" and "device" as for `run_self_test`.
+        One of: "imports", names of modules; "gpus"; "model", "engine" and "device" as for `run_self_test`.
     patience : float
-        Seconds after which the process is killed.
+        Time in seconds after which the process is killed.
 
     Returns
     -------
     answers : list of dict
-        For each module "version" and "problem"; of the GPUs "driver" (whether there is one), "text" and
-        "problem"; what `run_self_test` gives, or "problem" alone.
+        For each module "version" and "problem"; for the GPUs "driver" (whether there is one), "text" and
+        "problem"; for the self-test what `run_self_test` returns, or "problem" alone.
     end : str
-        How the process came to an end before its time, or nothing.
+        How the process ended early; empty if it did not.
     """
     reading, writing = os.pipe()
     with os.fdopen(reading, encoding="utf-8") as answers:
@@ -101,12 +101,12 @@ def _ended(question: str, pipe: int, patience: float) -> str:
             check=False,
         )
     except subprocess.TimeoutExpired:
-        return f"its process did not end within {patience:g} s"
+        return f"its process did not finish within {patience:g} s"
     if finished.returncode < 0:
         try:
-            return f"its process was ended by {signal.Signals(-finished.returncode).name}"
+            return f"its process was killed by {signal.Signals(-finished.returncode).name}"
         except ValueError:
-            return f"its process was ended by signal {-finished.returncode}"
+            return f"its process was killed by signal {-finished.returncode}"
     if finished.returncode:
         lines = finished.stderr.strip().splitlines() or [f"exit code {finished.returncode}"]
         return f"its process failed: {lines[-1][:300]}"

@@ -1,6 +1,6 @@
-"""`retina-doctor`: says what is here, whether it works, and what to type where it does not.
+"""`retina-doctor`: reports what is installed, what works, and what to type where it does not.
 
-What is heavy is imported after the arguments are understood, so that ``--help`` answers at once.
+Heavy imports come after the arguments are parsed, so that ``--help`` answers at once.
 """
 
 from __future__ import annotations
@@ -26,20 +26,21 @@ _RUNS, _DOES_NOT_RUN = 0, 1
 
 _MARKS = {"ok": "ok", "absent": "--", "problem": "!!"}
 _TOPIC_WIDTH = 20
-_DESCRIPTION = "See what is here, which engines work, and what retina-run takes; run the self-test."
+_DESCRIPTION = "Check what is installed, which engines work, and which one retina-run uses."
 _EPILOG = """\
-The self-test segments a picture that comes with this package by each engine, in a
-process of its own, and compares the vessels with those recorded.
+The self-test segments a bundled picture with each engine, in a process of its
+own, and compares the vessels with the recorded ones.
 
-ok  is here and works     --  is not here     !!  a problem, with the line to type
+ok  works     --  not installed     !!  a problem, with the command to type
 
-exit code: 0 the model runs here and gives what it should; 1 it does not;
-2 there is no such model or option; 70 a defect of this program.
+exit code: 0 the model runs here and gives the expected vessels; 1 it does not;
+2 no such model or option; 70 a defect of this program; 130, 143, 129 stopped by
+Ctrl-C, SIGTERM, SIGHUP.
 """
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run `retina-doctor` with these arguments, or the process's; return its exit code."""
+    """Run `retina-doctor` with the given arguments, by default the process's; return its exit code."""
     return run_command(_NAME, lambda: _examined(arguments))
 
 
@@ -59,9 +60,9 @@ def _parser() -> CommandParser:
     parser.add_argument(
         "--model",
         metavar="MODEL",
-        help=f"bundled model ({names}), ONNX file or engine to try (default: {DEFAULT_MODEL})",
+        help=f"bundled model ({names}), ONNX file or engine to test (default: {DEFAULT_MODEL})",
     )
-    parser.add_argument("--json", action="store_true", help="give all findings as one JSON object")
+    parser.add_argument("--json", action="store_true", help="print all findings as one JSON object")
     parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     return parser
 
@@ -83,14 +84,14 @@ def _as_text(found: Examination) -> Iterator[str]:
     problems = [finding for finding in found.findings if finding.state == "problem"]
     yield ""
     if found.can_run:
-        rest = f"; {counted(len(problems), 'problem')} beside that" if problems else ""
+        rest = f", with {counted(len(problems), 'problem')} left" if problems else ""
         yield f"Images can be segmented here{rest}:  retina-run IMAGE"
     else:
-        yield "Nothing can be segmented here until this is put right."
+        yield "Nothing can be segmented here until this is fixed."
 
 
 def _lines(finding: Finding, width: int) -> list[str]:
-    """Show a finding, and below a problem the line to type, whole."""
+    """Format a finding; below a problem, the command to type on a line of its own."""
     text = finding.text
     if finding.advice and finding.state == "absent":
         text += f": {finding.advice}"

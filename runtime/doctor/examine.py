@@ -1,4 +1,4 @@
-"""What is here and what works: each part looked at, each engine tried, and what "auto" takes."""
+"""What is installed and what works: each package checked, each engine tried, and the choice of "auto"."""
 
 import importlib.util
 import os
@@ -42,7 +42,7 @@ _SYSTEM_PACKAGES = "python3 -m venv --system-site-packages .venv"
 
 @dataclass(frozen=True)
 class Way:
-    """An engine on a device, by which an ONNX file may run; `package` is the engine's module."""
+    """An engine on a device that can run an ONNX file; `package` is the engine's module."""
 
     engine: str
     device: str
@@ -51,7 +51,7 @@ class Way:
 
     @property
     def title(self) -> str:
-        """What people call it."""
+        """The name shown to users."""
         return f"{ {'onnxruntime': 'ONNX Runtime', 'openvino': 'OpenVINO'}[self.engine] }, {self.device}"
 
 
@@ -60,23 +60,23 @@ WAYS = (
     Way("openvino", "cpu", "openvino", 'pip install "retinagan[openvino]"'),
     Way("onnxruntime", "cpu", "onnxruntime", 'pip install "retinagan[cpu]"'),
 )
-"""The ways that are tried, best first."""
+"""What is tried, best first."""
 
 
 @dataclass(frozen=True)
 class Finding:
-    """What was found of one thing.
+    """What was found about one topic.
 
     Attributes
     ----------
     topic : str
-        The thing.
+        What was examined.
     state : {"ok", "absent", "problem"}
         "absent" is no problem as long as something else does the work.
     text : str
-        What is here, or what is wrong.
+        What is installed, or what is wrong.
     advice : str
-        The line to type about it; empty where all is well.
+        The command to type; empty where nothing is wrong.
     """
 
     topic: str
@@ -87,13 +87,13 @@ class Finding:
 
 @dataclass(frozen=True)
 class Examination:
-    """All findings, and the self-test of what "auto" takes.
+    """All findings, and the self-test of the engine that "auto" chooses.
 
     Attributes
     ----------
     findings : tuple of Finding
     taken : dict
-        What `run_self_test` gave for engine and device "auto"; "problem" alone where nothing ran.
+        What `run_self_test` returned for engine and device "auto"; "problem" alone if nothing ran.
     """
 
     findings: tuple[Finding, ...]
@@ -101,19 +101,19 @@ class Examination:
 
     @property
     def can_run(self) -> bool:
-        """Whether the model runs here and gives what it should."""
+        """Whether the model runs here and gives the expected vessels."""
         return not self.taken["problem"]
 
 
 def examine(model: str | os.PathLike[str] | None = None, ask: Ask = ask) -> Examination:
-    """Look at everything here, and try it.
+    """Check everything here, and try each engine.
 
     Parameters
     ----------
     model : str or path, optional
-        The model of the self-test; the bundled one if left out.
+        Model for the self-test; the bundled one by default.
     ask : callable
-        As `child.ask`; it keeps what may crash in processes of its own.
+        Like `child.ask`, which runs what may crash in a process of its own.
 
     Raises
     ------
@@ -148,7 +148,7 @@ def _system(jetson: str) -> list[Finding]:
 
 
 def _packages(ask: Ask) -> list[Finding]:
-    """Look at what every image passes through, imported one after the other in one process."""
+    """Check the packages that every image needs, imported one after the other in one process."""
     answers, end = ask({"imports": [module for module, _ in _BASE.values()]})
     findings = []
     for number, (name, (_, advice)) in enumerate(_BASE.items()):
@@ -156,12 +156,12 @@ def _packages(ask: Ask) -> list[Finding]:
         if found["problem"]:
             findings.append(Finding(name, "problem", f"cannot be imported ({found['problem']})", advice))
         else:
-            findings.append(Finding(name, "ok", found["version"] or "compiled, and loads"))
+            findings.append(Finding(name, "ok", found["version"] or "compiled and loads"))
     return findings
 
 
 def _conflict(name: str, distributions: Sequence[str], wanted: str) -> list[Finding]:
-    """Find distributions that own the same folder: the last one installed has overwritten the others."""
+    """Find distributions that share a folder, where the last one installed has overwritten the others."""
     here = [one for one in distributions if _version(one)]
     if len(here) < 2:
         return []
@@ -197,36 +197,36 @@ def _gpu(ask: Ask) -> Finding:
     found = _answered(ask({"gpus": True}))
     if not found["problem"]:
         return Finding("NVIDIA GPU", "ok", found["text"])
-    if found.get("driver", True):  # even if its process came to a bad end
+    if found.get("driver", True):  # even if its process crashed
         return Finding("NVIDIA GPU", "problem", found["problem"], "nvidia-smi")
     return Finding("NVIDIA GPU", "absent", found["problem"])
 
 
 def _builder(name: str, ask: Ask, *, has_gpu: bool, jetson: bool) -> Finding:
-    """Look at TensorRT or TensorRT-RTX, and the pycuda that both need to run an engine."""
+    """Check TensorRT or TensorRT-RTX, and pycuda, which both need to run an engine."""
     modules, install = _BUILDERS[name]
     if not _is_there(modules[0]):
         if jetson and name == "TensorRT":
-            return Finding(name, "problem", "JetPack's is not visible here", _SYSTEM_PACKAGES)
+            return Finding(name, "problem", "JetPack's TensorRT is not visible here", _SYSTEM_PACKAGES)
         return Finding(name, "absent", "not installed", install if has_gpu else "")
     answers, end = ask({"imports": list(modules)})
     problems = [found["problem"] for found in answers if found["problem"]] or ([end] if end else [])
     version = answers[0].get("version", "") if answers else ""
     if not problems and not version:
-        problems = [f"the folder {modules[0]} here is not it"]
+        problems = [f"a folder named {modules[0]} hides it"]
     if not has_gpu:
-        return Finding(name, "absent", f"{version or 'it'} cannot run engines here: there is no GPU to use")
+        return Finding(name, "absent", f"{version or 'installed'}, but there is no usable GPU")
     if not problems:
-        return Finding(name, "ok", f"{version}; runs engines that were built on this device")
+        return Finding(name, "ok", f"{version}; runs engines built on this device")
     text = f"{version or 'it'} cannot run engines ({'; '.join(problems)})"
     return Finding(name, "problem", text, install)
 
 
 def _tried(way: Way, model: Path, ask: Ask, *, has_gpu: bool, jetson: bool) -> Finding:
     if way.device == "cuda" and not has_gpu:
-        return Finding(way.title, "absent", "there is no GPU to use")
+        return Finding(way.title, "absent", "there is no usable GPU")
     if way.device == "cuda" and jetson:
-        return Finding(way.title, "absent", "on a Jetson an engine of TensorRT uses the GPU", _BUILD)
+        return Finding(way.title, "absent", "on a Jetson use a TensorRT engine for the GPU", _BUILD)
     if not _is_there(way.package):
         return Finding(way.title, "absent", "not installed", way.install)
     found = _answered(ask({"model": str(model), "engine": way.engine, "device": way.device}))
@@ -236,15 +236,15 @@ def _tried(way: Way, model: Path, ask: Ask, *, has_gpu: bool, jetson: bool) -> F
 
 
 def passed(found: Answer) -> str:
-    """Say in words what a self-test gave that is passed."""
-    likeness = "as recorded" if found["recorded"] else f"like those recorded of {DEFAULT_MODEL}"
+    """Describe a passed self-test."""
+    likeness = "as recorded" if found["recorded"] else f"similar to those of {DEFAULT_MODEL}"
     return f"{found['description']}: vessels {likeness} (Dice {found['dice']:.3f}), {found['seconds']:.2f} s"
 
 
 def _auto(taken: Answer, findings: Sequence[Finding], wanted: str) -> Finding:
-    """Say what "auto" takes, or else what would help most; `wanted` is what pip installs here."""
+    """Describe the choice of "auto", or what would help most; `wanted` is what to install here."""
     if not taken["problem"]:
-        reason = taken["selection"].removeprefix("auto: ").partition("; not ")[0]  # the others stand above
+        reason = taken["selection"].removeprefix("auto: ").partition("; not ")[0]  # others are listed above
         reason = reason or "nothing else runs this file"
         return Finding("auto", "ok", f"{passed(taken)}; {reason}")
     states = {finding.topic: finding.state for finding in findings}
@@ -260,7 +260,7 @@ def _auto(taken: Answer, findings: Sequence[Finding], wanted: str) -> Finding:
 
 
 def _answered(answers_and_end: tuple[list[Answer], str]) -> Answer:
-    """Give the one answer, or the end of its process as the problem."""
+    """Return the one answer, or how its process ended as the problem."""
     answers, end = answers_and_end
     if end or not answers:
         return {"problem": end or "its process gave no answer"}
@@ -268,7 +268,7 @@ def _answered(answers_and_end: tuple[list[Answer], str]) -> Answer:
 
 
 def _is_there(module: str) -> bool:
-    """Whether a module can be found; a folder that only has its name is none."""
+    """Whether a module is installed; a plain folder of that name does not count."""
     try:
         found = importlib.util.find_spec(module)
     except (ImportError, ValueError):

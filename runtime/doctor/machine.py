@@ -1,4 +1,4 @@
-"""What this computer is: its processor, its GPUs, and whether it is a Jetson."""
+"""Describe this computer: its processor, its GPUs, and whether it is a Jetson."""
 
 import ctypes
 import os
@@ -21,29 +21,29 @@ _FEATURES = {
     "bf16": "BF16",
     "sve": "SVE",
 }
-"""The flags of /proc/cpuinfo that decide how fast an engine is, and what people call them."""
+"""Flags in /proc/cpuinfo that decide how fast an engine is, and their usual names."""
 
 _JETPACKS = {"34": "5", "35": "5", "36": "6", "38": "7"}
 _NAME_LENGTH = 256
 
 
 def describe_cpu(information: str | None = None) -> str:
-    """Say which processor this is, what of it a process may use, and what it can compute with.
+    """Describe the processor: its name, the cores that this process may use, and its vector instructions.
 
     Parameters
     ----------
     information : str, optional
-        The content of /proc/cpuinfo; read from there if left out.
+        Contents of /proc/cpuinfo; read from the file by default.
     """
     text = _read("/proc/cpuinfo") if information is None else information
     name = _value(text, "model name") or _value(text, "Model") or platform.processor() or platform.machine()
     flags = set(f"{_value(text, 'flags')} {_value(text, 'Features')}".split())
     features = dict.fromkeys(word for flag, word in _FEATURES.items() if flag in flags)
-    return f"{name}; {_cores()}; {', '.join(features) or 'no vector instructions known'}"
+    return f"{name}; {_cores()}; {', '.join(features) or 'no known vector instructions'}"
 
 
 def _value(text: str, key: str) -> str:
-    """Give the first value of a key in /proc/cpuinfo, or nothing."""
+    """Return the first value of a key in /proc/cpuinfo, or an empty string."""
     found = re.search(rf"^{key}\s*:[ \t]*(.*)$", text, re.MULTILINE)
     return found[1].strip() if found else ""
 
@@ -55,19 +55,23 @@ def _cores() -> str:
 
 
 def describe_gpus(open_library: Callable[[str], Any] = ctypes.CDLL) -> str:
-    """Describe the driver and all GPUs; the first is the one that engines use unless told otherwise.
+    """Describe the driver and all GPUs; engines use the first by default.
 
     Parameters
     ----------
     open_library : callable
-        Opens the driver's library by its name; OSError if it cannot.
+        Opens a shared library by name; raises OSError if it cannot.
 
     Raises
     ------
     EngineError
-        If there is no driver, it does not start, or it shows no GPU.
+        If there is no driver, the driver does not start, or it finds no GPU.
     """
-    from retinagan.runtime.engines.cuda.driver import LIBRARY, call, find_gpu  # needs numpy, unlike the rest
+    from retinagan.runtime.engines.cuda.driver import (
+        LIBRARY,
+        call,
+        find_gpu,
+    )  # imports numpy, unlike the rest
 
     first = find_gpu(open_library)
     driver, count = open_library(LIBRARY), ctypes.c_int()
@@ -80,11 +84,11 @@ def describe_gpus(open_library: Callable[[str], Any] = ctypes.CDLL) -> str:
         others += f"; {name.value.decode('utf-8', 'replace')}"
     capability = f"compute capability {first.compute_capability}"
     memory = f"{first.memory / 2**30:.1f} GiB"
-    return f"{first.name}, {capability}, {memory}{others}; the driver takes CUDA up to {first.cuda}"
+    return f"{first.name}, {capability}, {memory}{others}; the driver supports CUDA up to {first.cuda}"
 
 
 def has_driver(open_library: Callable[[str], Any] = ctypes.CDLL) -> bool:
-    """Whether NVIDIA's driver is installed, usable or not."""
+    """Whether NVIDIA's driver is installed, even if it does not work."""
     from retinagan.runtime.engines.cuda.driver import LIBRARY
 
     try:
@@ -95,7 +99,7 @@ def has_driver(open_library: Callable[[str], Any] = ctypes.CDLL) -> bool:
 
 
 def describe_jetson(release: str | Path = "/etc/nv_tegra_release") -> str:
-    """Say which Jetson Linux this is, and of which JetPack; nothing on other computers."""
+    """Return the version of Jetson Linux and its JetPack; an empty string on other computers."""
     found = re.match(r"# R(\d+) \(release\), REVISION: ([\d.]+)", _read(release))
     if not found:
         return ""

@@ -1,4 +1,4 @@
-"""The self-test: a bundled picture through a model on an engine, held to the recorded result."""
+"""The self-test: a bundled picture is segmented and compared with the recorded result."""
 
 import json
 import os
@@ -10,23 +10,23 @@ PICTURE = Path(__file__).parents[1] / "models" / "self-test.png"
 """A synthetic fundus picture."""
 
 PROBABILITY = Path(__file__).parents[1] / "models" / "self-test-probability.png"
-"""What the recorded model gives for it, 8 bits."""
+"""The recorded model's probability for it, 8 bits."""
 
 RECORD = Path(__file__).parents[1] / "models" / "self-test.json"
-"""Which model that was, by its SHA-256, with its threshold."""
+"""The recorded model's SHA-256 and threshold."""
 
 SAME_MODEL_DICE = 0.97
-"""How alike the vessels must be to those recorded, if it is the very model: engines round differently."""
+"""Least Dice with the recorded vessels for the same model; engines round differently."""
 
 SAME_MODEL_DIFFERENCE = 0.01
-"""How far its probability may be off on average inside the retina."""
+"""Largest mean difference of its probability inside the retina."""
 
 OTHER_MODEL_DICE = 0.6
-"""How alike they must be if it is another model, precision or engine: it should see the same vessels."""
+"""Least Dice with the recorded vessels for another model or precision."""
 
 
 def run_self_test(model: str | os.PathLike[str] | None, engine: str, device: str) -> dict[str, Any]:
-    """Segment the bundled picture, and compare the result with the recorded one.
+    """Segment the bundled picture and compare the result with the recorded one.
 
     Parameters
     ----------
@@ -36,14 +36,14 @@ def run_self_test(model: str | os.PathLike[str] | None, engine: str, device: str
     Returns
     -------
     dict
-        "description" and "selection" of the engine, "seconds" for a picture once the engine is warm,
-        "dice" and "difference" (mean, of probability) from the record, "recorded" (whether the record is
-        of this very model), "problem" (empty if the self-test is passed).
+        "description" and "selection" of the engine, "seconds" for one picture after a warm-up, "dice" and
+        "difference" (mean, of the probability) from the record, "recorded" (whether the record is of this
+        same model), "problem" (empty if the self-test passed).
 
     Raises
     ------
     RetinaGanError
-        If the model does not run so.
+        If the model cannot run with this engine and device.
     """
     import numpy as np
 
@@ -75,10 +75,13 @@ def run_self_test(model: str | os.PathLike[str] | None, engine: str, device: str
 
 
 def judged(dice: float, difference: float, *, recorded: bool) -> str:
-    """Say what is wrong with a result, or nothing."""
+    """Return what is wrong with a result; an empty string if nothing is."""
     least = SAME_MODEL_DICE if recorded else OTHER_MODEL_DICE
     if not dice >= least:
-        return f"wrong vessels: Dice {dice:.3f} with those recorded, expected {least} or more"
+        return f"wrong vessels: Dice with the recorded ones is {dice:.3f}; expected at least {least}"
     if recorded and not difference <= SAME_MODEL_DIFFERENCE:
-        return f"wrong probability: {difference:.4f} off on average, expected {SAME_MODEL_DIFFERENCE} or less"
+        return (
+            f"wrong probability: the mean difference is {difference:.4f}; expected at most "
+            f"{SAME_MODEL_DIFFERENCE}"
+        )
     return ""

@@ -40,10 +40,10 @@ def test_imports_are_answered_one_by_one(module):
 @pytest.mark.parametrize(
     ("content", "end"),
     [
-        ("import os, signal; os.kill(os.getpid(), signal.SIGSEGV)", "its process was ended by SIGSEGV"),
+        ("import os, signal; os.kill(os.getpid(), signal.SIGSEGV)", "its process was killed by SIGSEGV"),
         (
             "import os, signal; os.kill(os.getpid(), signal.SIGRTMIN + 3)",
-            "its process was ended by signal 37",
+            "its process was killed by signal 37",
         ),
         ("import os; os._exit(3)", "its process failed: exit code 3"),
         ("import sys; sys.exit('it gave up')", "its process failed: it gave up"),
@@ -57,7 +57,7 @@ def test_a_module_that_takes_the_process_down(module, content, end):
 
 def test_a_module_that_never_ends(module):
     name = module("endless_module", "import time; time.sleep(600)")
-    assert ask({"imports": [name]}, patience=0.5) == ([], "its process did not end within 0.5 s")
+    assert ask({"imports": [name]}, patience=0.5) == ([], "its process did not finish within 0.5 s")
 
 
 def test_an_engine_that_is_not_there_is_an_answer():
@@ -77,7 +77,7 @@ def test_no_file_is_left_open():
 def test_gpus_by_a_driver_that_only_the_child_loads(tmp_path, monkeypatch):
     compile_driver(tmp_path, "libcuda.so.1")
     monkeypatch.setenv("LD_LIBRARY_PATH", str(tmp_path))
-    text = "Fake GPU, compute capability 8.7, 8.0 GiB; the driver takes CUDA up to 12.6"
+    text = "Fake GPU, compute capability 8.7, 8.0 GiB; the driver supports CUDA up to 12.6"
     assert ask({"gpus": True}) == ([{"driver": True, "text": text, "problem": ""}], "")
 
 

@@ -52,10 +52,10 @@ def test_where_no_engine_loads(tmp_path, monkeypatch, capfd):
     assert err == ""
     assert "Traceback" not in out
     lines = out.splitlines()
-    assert any(line.startswith("!!  OpenVINO, cpu") and "ended by SIGILL" in line for line in lines)
+    assert any(line.startswith("!!  OpenVINO, cpu") and "killed by SIGILL" in line for line in lines)
     assert any(line.startswith("!!  ONNX Runtime, cpu") and "libstdc++ is too old" in line for line in lines)
     assert '    type:  pip install "retinagan[openvino]"' in lines
-    assert lines[-1] == "Nothing can be segmented here until this is put right."
+    assert lines[-1] == "Nothing can be segmented here until this is fixed."
 
 
 def test_all_is_well(examined, capsys):
@@ -76,7 +76,7 @@ def test_a_problem_comes_with_the_line_to_type(examined, capsys):
         "!!  OpenCV              two are installed\n"
         "    type:  pip uninstall -y opencv-python\n"
         "\n"
-        "Images can be segmented here; 1 problem beside that:  retina-run IMAGE\n"
+        "Images can be segmented here, with 1 problem left:  retina-run IMAGE\n"
     )
 
 

@@ -85,7 +85,7 @@ def test_a_computer_where_all_is_well(computer):
     assert finding(found, "OpenCV") == Finding("OpenCV", "ok", "3.1")
     assert finding(found, "model").text == "retina-gan.onnx, fp32, hash as in its spec"
     assert finding(found, "ONNX Runtime, cuda") == Finding(
-        "ONNX Runtime, cuda", "absent", "there is no GPU to use"
+        "ONNX Runtime, cuda", "absent", "there is no usable GPU"
     )
     assert finding(found, "auto") == Finding(
         "auto", "ok", "onnxruntime cpu: vessels as recorded (Dice 1.000), 0.25 s; the best"
@@ -108,11 +108,11 @@ def test_no_engine_is_installed(computer):
 
 
 def test_an_engine_that_does_not_load_and_one_that_does(computer):
-    computer.broken = {"openvino cpu": "its process was ended by SIGILL"}
+    computer.broken = {"openvino cpu": "its process was killed by SIGILL"}
     computer.taken = "openvino cpu"
     found = examine(ask=computer.ask)
     assert finding(found, "OpenVINO, cpu").state == "problem"
-    assert finding(found, "OpenVINO, cpu").text == "its process was ended by SIGILL"
+    assert finding(found, "OpenVINO, cpu").text == "its process was killed by SIGILL"
     assert finding(found, "ONNX Runtime, cpu").state == "ok"
     assert not found.can_run
     assert finding(found, "auto").advice == "retina-run --engine onnxruntime --device cpu IMAGE"
@@ -201,16 +201,14 @@ def test_tensorrt(computer):
     computer.packages |= {"tensorrt", "tensorrt_rtx"}
     computer.unversioned = {"tensorrt_rtx"}
     found = examine(ask=computer.ask)
-    assert finding(found, "TensorRT").text == "3.1 cannot run engines here: there is no GPU to use"
+    assert finding(found, "TensorRT").text == "3.1, but there is no usable GPU"
     computer.gpus = A_GPU
     found = examine(ask=computer.ask)
-    assert finding(found, "TensorRT") == Finding(
-        "TensorRT", "ok", "3.1; runs engines that were built on this device"
-    )
+    assert finding(found, "TensorRT") == Finding("TensorRT", "ok", "3.1; runs engines built on this device")
     assert finding(found, "TensorRT-RTX") == Finding(
         "TensorRT-RTX",
         "problem",
-        "it cannot run engines (the folder tensorrt_rtx here is not it)",
+        "it cannot run engines (a folder named tensorrt_rtx hides it)",
         "pip install tensorrt-rtx pycuda",
     )
     computer.broken = {"pycuda.driver": "ModuleNotFoundError: No module named 'pycuda'"}
@@ -230,7 +228,7 @@ def test_a_jetson(computer):
     assert finding(found, "TensorRT") == Finding(
         "TensorRT",
         "problem",
-        "JetPack's is not visible here",
+        "JetPack's TensorRT is not visible here",
         "python3 -m venv --system-site-packages .venv",
     )
     computer.packages = {"tensorrt"}

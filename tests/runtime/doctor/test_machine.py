@@ -62,7 +62,7 @@ def test_a_processor_with_what_matters_to_engines(monkeypatch):
         "Intel(R) Xeon(R) Platinum 8481C; 8 cores; AVX2, AVX-512, VNNI, BF16, AMX"
     )
     assert machine.describe_cpu(ORIN).endswith("; 8 cores; NEON, dot product")
-    assert machine.describe_cpu("nothing known").endswith("; 8 cores; no vector instructions known")
+    assert machine.describe_cpu("nothing known").endswith("; 8 cores; no known vector instructions")
 
 
 def test_this_processor_is_described():
@@ -80,7 +80,7 @@ def test_cores_that_a_process_may_not_use_are_told(monkeypatch):
 
 def test_all_gpus_are_named():
     text = machine.describe_gpus(lambda name: TwoGpus())
-    assert text == ("GPU 7, compute capability 8.9, 12.0 GiB; GPU 8; the driver takes CUDA up to 12.6")
+    assert text == ("GPU 7, compute capability 8.9, 12.0 GiB; GPU 8; the driver supports CUDA up to 12.6")
 
 
 def test_no_driver_is_told_from_a_broken_one():

@@ -39,8 +39,8 @@ def test_the_bundled_model_passes():
 def test_a_model_that_sees_no_vessels_does_not_pass(tmp_path):
     found = run_self_test(write_tiny_model(tmp_path), "onnxruntime", "cpu")
     assert not found["recorded"]
-    assert found["problem"].startswith("wrong vessels: Dice 0.")
-    assert found["problem"].endswith(" with those recorded, expected 0.6 or more")
+    assert found["problem"].startswith("wrong vessels: Dice with the recorded ones is 0.")
+    assert found["problem"].endswith("; expected at least 0.6")
 
 
 def test_no_model(tmp_path):
@@ -52,12 +52,17 @@ def test_no_model(tmp_path):
     ("dice", "difference", "recorded", "problem"),
     [
         (0.98, 0.009, True, ""),
-        (0.96, 0.001, True, "wrong vessels: Dice 0.960 with those recorded, expected 0.97 or more"),
-        (0.98, 0.02, True, "wrong probability: 0.0200 off on average, expected 0.01 or less"),
+        (0.96, 0.001, True, "wrong vessels: Dice with the recorded ones is 0.960; expected at least 0.97"),
+        (0.98, 0.02, True, "wrong probability: the mean difference is 0.0200; expected at most 0.01"),
         (0.61, 0.2, False, ""),
-        (0.59, 0.0, False, "wrong vessels: Dice 0.590 with those recorded, expected 0.6 or more"),
-        (float("nan"), 0.0, True, "wrong vessels: Dice nan with those recorded, expected 0.97 or more"),
-        (1.0, float("nan"), True, "wrong probability: nan off on average, expected 0.01 or less"),
+        (0.59, 0.0, False, "wrong vessels: Dice with the recorded ones is 0.590; expected at least 0.6"),
+        (
+            float("nan"),
+            0.0,
+            True,
+            "wrong vessels: Dice with the recorded ones is nan; expected at least 0.97",
+        ),
+        (1.0, float("nan"), True, "wrong probability: the mean difference is nan; expected at most 0.01"),
     ],
 )
 def test_what_is_wrong_is_said_with_what_was_expected(dice, difference, recorded, problem):
