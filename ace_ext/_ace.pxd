@@ -7,7 +7,10 @@ cdef extern from "ace.h" nogil:
     int ACE_NO_THREAD
     int ACE_TOO_LARGE
     int ACE_EMPTY_MASK
-    int ACE_BAD_ARGUMENT
+    int ACE_EMPTY_IMAGE
+    int ACE_BAD_ALPHA
+    int ACE_ZERO_THREADS
+    int ACE_NO_VARIANT
     int ACE_BEST
     int ACE_PORTABLE
     int ACE_AVX2

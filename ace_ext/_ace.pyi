@@ -5,12 +5,14 @@ from numpy import float32, float64, uint8, uintp
 from numpy.typing import NDArray
 
 VARIANTS: dict[str, int]
+ERRORS: dict[int, tuple[type[Exception], str]]
 
 class Workspace:
     lock: Lock
     @property
     def nbytes(self) -> int: ...
 
+def raise_for_status(status: int) -> None: ...
 def supports(variant: str) -> bool: ...
 def equalize(
     image: NDArray[Any],

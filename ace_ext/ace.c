@@ -3,9 +3,11 @@
  *     r(a - b) = sum_k f_k(a) g_k(b),
  *
  * the best for the image's own histogram (ace_slope.inc.h). Then R(p) = sum_k f_k(I(p)) C_k(p), where C_k is g_k(I)
- * averaged with weights 1/d. Such an average is so smooth that it is found on sums over blocks of pixels
- * (ace_pyramid.inc.h) and interpolated between them. Left for every pixel are two table look-ups of eight 16-bit
- * numbers, one added to its block's sum, one multiplied with the block's coefficients (ace_pixels.inc.h). */
+ * averaged with weights 1/d. This average is so smooth that it is computed from sums over blocks of pixels
+ * (ace_pyramid.inc.h) and interpolated between them. Each pixel costs two table look-ups of eight 16-bit numbers: one
+ * is added to its block's sum, one multiplied with the block's coefficients (ace_pixels.inc.h).
+ *
+ * docs/ace.md derives all constants; benchmarks/ace_constants.py computes them. */
 
 #include "ace_kernel.h"
 
@@ -16,30 +18,38 @@
 
 enum {
     ALIGNMENT = 64,
-    DIRECT_PIXELS = 1024,  /* up to here the definition itself is quick */
+    DIRECT_PIXELS = 1024,  /* up to here the definition itself is fast: 10^6 terms a channel, on the stack */
     LEVELS_8BIT = 256,
-    LEVELS_FLOAT = 2041,  /* 8 steps between two levels of an 8-bit image, so that those are met exactly */
-    SAMPLE = 1 << 16,     /* pixels that are enough for a histogram */
-    NARROW = 80,
-    LEAST_SIDE = 32       /* blocks that a narrow image is at least wide */
+    LEVELS_FLOAT = 2041,  /* 8 steps between two 8-bit levels, so that 8-bit images convert exactly */
+    SAMPLE = 1 << 16,     /* pixels in a histogram: 256 for each of 256 levels on average, so +- 1/16 */
+    NARROW = 80,          /* below so many rows or columns an average has few pixels, and an expansion's errors show */
+    LEAST_SIDE = 32       /* blocks along the shorter side of an image, at least */
 };
 
-/* Blocks as wide as leave so many of them: the wider, the less work and the less exact. */
+/* Blocks are as wide as leaves this many of them: wider blocks are faster and less exact. */
 static const size_t BLOCKS = 150 * 150;
 
 /* ---- memory ---- */
 
-/* Deals out one piece of memory. Run with base NULL it only measures. */
+/* Divides one piece of memory. With base NULL it only measures. */
 typedef struct {
     char *base;
     size_t used;
     int overflow;
 } arena;
 
-#if defined __SANITIZE_ADDRESS__
+#if defined __has_feature
+#if __has_feature(address_sanitizer)
+#define HAS_ADDRESS_SANITIZER
+#endif
+#elif defined __SANITIZE_ADDRESS__
+#define HAS_ADDRESS_SANITIZER
+#endif
+
+#if defined HAS_ADDRESS_SANITIZER
 #include <sanitizer/asan_interface.h>
 enum { GAP = ALIGNMENT };
-static void guard(char *from, char *to)  /* what lies between two pieces belongs to neither */
+static void guard(char *from, char *to)  /* the gap between two pieces belongs to neither */
 {
     ASAN_POISON_MEMORY_REGION(from, (size_t)(to - from));
 }
@@ -90,7 +100,7 @@ static void lay_out_pyramid(ace_plan *plan, arena *a, pyramid_level *levels)
         plan->depth++;
         rows = rows / 2 + 1;
         columns = columns / 2 + 1;
-        /* The widest blur must dwarf the image. */
+        /* The widest blur must be much wider than the image. */
     } while (plan->depth < 2 || (side >> (plan->depth - 2)) > 0);
 }
 
@@ -174,7 +184,7 @@ int ace_supports(int variant)
 
 /* ---- threads ---- */
 
-/* The threads of a call. Each does its share of a step, then all wait for each other. */
+/* The threads of a call. Each does its share of a step, then they wait for each other. */
 typedef struct {
     const ace_plan *plan;
     const ace_kernel *kernel;
@@ -220,7 +230,7 @@ static void read_share(const ace_plan *plan, const ace_kernel *kernel, size_t id
     kernel->read_rows(plan, scratch, share(plan, plan->rows, id), share(plan, plan->rows, id + 1));
 }
 
-/* The expansion for what all threads have seen of a channel. */
+/* Finds the expansion for a channel from what all threads have counted. */
 static void expand_channel(const ace_plan *plan, const ace_kernel *kernel, thread_scratch *scratch, size_t channel)
 {
     const size_t first = channel * (size_t)plan->levels;
@@ -248,7 +258,7 @@ static void join_ranges(const ace_plan *plan, size_t channel)
     }
 }
 
-/* A thread's share of the response of those channels that have a pyramid at a time. */
+/* A thread's share of the response, for the channels that have a pyramid at the same time. */
 static void respond_share(team *t, size_t id, size_t first, int group)
 {
     const ace_plan *plan = t->plan;
@@ -313,7 +323,7 @@ static int work_together(const ace_plan *plan, const ace_kernel *kernel)
         return ACE_NO_MEMORY;
     pthread_mutex_init(&t.mutex, NULL);
     pthread_cond_init(&t.all_arrived, NULL);
-    /* None gets to work before all are there. */
+    /* Threads wait for the mutex until all have started, or none works. */
     size_t started = 0;
     pthread_mutex_lock(&t.mutex);
     while (started < others && !pthread_create(&threads[started], NULL, join_team, &t))
@@ -367,7 +377,7 @@ static box find_box(const ace_task *task, const uint8_t *mask)
     return (box){top, left, bottom - top, right > left ? right - left : 0, pixels};
 }
 
-/* By the definition, for a channel of few pixels. Writes the response and its range as the kernel does. */
+/* Direct summation, for a channel with few pixels. Writes the response and its range as the kernel does. */
 static void respond_directly(const ace_plan *plan, size_t channel)
 {
     float row[DIRECT_PIXELS], column[DIRECT_PIXELS], intensity[DIRECT_PIXELS];
@@ -404,8 +414,9 @@ static void respond_directly(const ace_plan *plan, size_t channel)
 
 static const ace_block *choose_block(const box *b)
 {
-    /* The shares are a least-squares fit of what the pyramid, and the interpolation between blocks, make of a single
-     * block to 1/d averaged over pairs of pixels of two blocks. */
+    /* The shares are a least-squares fit. What the pyramid and the interpolation between blocks make of a single block
+     * is fitted to 1/d averaged over pairs of pixels of two blocks, errors weighted by the distance d, as there are d
+     * times as many blocks at d; the third and further shares are given (THIRD_SHARE). `ace_constants.py shares`. */
     static const ace_block blocks[] = {
         {1, 0, 0, -1.217f, 5.427f, 9.808f}, {2, 0, 1, 0.393f, 6.267f, 9.233f}, {3, 1, 0, 1.333f, 5.804f, 9.470f},
         {4, 0, 2, 1.831f, 5.544f, 9.594f},  {6, 1, 1, 2.353f, 5.256f, 9.725f}, {8, 0, 3, 2.626f, 5.099f, 9.794f},
@@ -421,7 +432,7 @@ static const ace_block *choose_block(const box *b)
     return block;
 }
 
-/* The steeper r, and the narrower the image, the more terms it takes. */
+/* A steeper r and a narrower image take more terms; `ace_constants.py terms` has the errors. */
 static int choose_groups(const box *b, double alpha)
 {
     const int is_narrow = b->rows < NARROW || b->columns < NARROW;
@@ -439,9 +450,14 @@ static int equalize(const ace_task *given, const pixel_type *type, const void *i
 {
     ace_task task = *given;
     const ace_kernel *kernel = ace_choose_kernel(task.variant, type->is_float);
-    if (!task.height || !task.width || !task.channels || !task.threads || !kernel
-        || !(task.alpha >= 1.0 && task.alpha <= LEVELS_8BIT - 1))
-        return ACE_BAD_ARGUMENT;
+    if (!task.height || !task.width || !task.channels)
+        return ACE_EMPTY_IMAGE;
+    if (!(task.alpha >= 1.0 && task.alpha <= LEVELS_8BIT - 1))  /* so NaN is refused */
+        return ACE_BAD_ALPHA;
+    if (!task.threads)
+        return ACE_ZERO_THREADS;
+    if (!kernel)
+        return ACE_NO_VARIANT;
     if (task.width > SIZE_MAX / task.height || task.channels > SIZE_MAX / type->value_size / (task.height * task.width))
         return ACE_TOO_LARGE;
     const box box = find_box(&task, mask);

@@ -1,7 +1,8 @@
 /* The passes over the pixels, for one type of pixel and of grey level. */
 
-static void NAMED(find_extremes)(const LEVEL *restrict level, const uint8_t *restrict mask, size_t count,
-                                 int *restrict extremes)
+/* Extends `extremes` by the levels of a row. Branches are replaced by bit masks, so that the loop vectorizes. */
+static void FOR_PIXEL(find_extremes)(const LEVEL *restrict level, const uint8_t *restrict mask, size_t count,
+                                     int *restrict extremes)
 {
     LEVEL least = (LEVEL)extremes[0], most = (LEVEL)extremes[1];
     if (mask)
@@ -20,7 +21,7 @@ static void NAMED(find_extremes)(const LEVEL *restrict level, const uint8_t *res
     extremes[1] = most;
 }
 
-static void NAMED(read_rows)(const ace_plan *plan, thread_scratch *scratch, size_t from, size_t to)
+static void FOR_PIXEL(read_rows)(const ace_plan *plan, thread_scratch *scratch, size_t from, size_t to)
 {
     const size_t channels = plan->task->channels, plane = plan->rows * plan->columns;
     for (size_t y = from; y < to; y++) {
@@ -29,8 +30,10 @@ static void NAMED(read_rows)(const ace_plan *plan, thread_scratch *scratch, size
         LEVEL *out = (LEVEL *)plan->level + y * plan->columns;
         SPLIT(row, plan->columns, channels, plane, out);
         for (size_t c = 0; c < channels; c++)
-            NAMED(find_extremes)(out + c * plane, mask, plan->columns, scratch->extremes[c]);
-        /* The sample starts anywhere in the row, or it might fall in step with a pattern. */
+            FOR_PIXEL(find_extremes)(out + c * plane, mask, plan->columns, scratch->extremes[c]);
+        /* The sample starts at a pseudo-random place in each row, or it might fall in step with a pattern.
+         * 2654435761 is Knuth's multiplier, 2^32 divided by the golden ratio; only the lower 32 bits of the product
+         * are used, so that 32-bit and 64-bit machines agree. */
         const size_t start = (uint32_t)(y * 2654435761u) / 65536 % plan->sample;
         for (size_t x = start; x < plan->columns; x += plan->sample)
             if (!mask || mask[x])
@@ -44,10 +47,10 @@ typedef struct {
     const LEVEL *level;
     const uint8_t *mask;
     size_t level_stride, mask_stride;
-} NAMED(tile);
+} FOR_PIXEL(tile);
 
-/* Adds g over the pixels of a tile that lie in the mask. Sixteen make a sum that fits in 16 bits. */
-static void NAMED(add_masked)(NAMED(tile) t, size_t rows, size_t columns, const short8 *g, int8x *sum)
+/* Adds g over the pixels of a tile that lie in the mask. Sixteen values add up in 16 bits (G_LIMIT). */
+static void FOR_PIXEL(add_masked)(FOR_PIXEL(tile) t, size_t rows, size_t columns, const short8 *g, int8x *sum)
 {
     for (size_t y = 0; y < rows; y++)
         for (size_t x = 0; x < columns;) {
@@ -61,7 +64,7 @@ static void NAMED(add_masked)(NAMED(tile) t, size_t rows, size_t columns, const 
 }
 
 /* The same for a square of at most 4 x 4 pixels, all in the mask. */
-static inline void NAMED(add_square)(const LEVEL *level, size_t stride, size_t side, const short8 *g, int8x *sum)
+static inline void FOR_PIXEL(add_square)(const LEVEL *level, size_t stride, size_t side, const short8 *g, int8x *sum)
 {
     short8 square = {0};
     for (size_t y = 0; y < side; y++) {
@@ -73,15 +76,15 @@ static inline void NAMED(add_square)(const LEVEL *level, size_t stride, size_t s
     *sum += __builtin_convertvector(square, int8x);
 }
 
-static inline void NAMED(add_block)(const LEVEL *level, size_t stride, size_t block, size_t side, const short8 *g,
-                                    int8x *sum)
+static inline void FOR_PIXEL(add_block)(const LEVEL *level, size_t stride, size_t block, size_t side, const short8 *g,
+                                        int8x *sum)
 {
     for (size_t y = 0; y < block; y += side)
         for (size_t x = 0; x < block; x += side)
-            NAMED(add_square)(level + y * stride + x, stride, side, g, sum);
+            FOR_PIXEL(add_square)(level + y * stride + x, stride, side, g, sum);
 }
 
-static void NAMED(sum_blocks)(const ace_plan *plan, size_t channel, int group, size_t from, size_t to)
+static void FOR_PIXEL(sum_blocks)(const ace_plan *plan, size_t channel, int group, size_t from, size_t to)
 {
     const pyramid_level *grid = pyramid_of(plan, channel);
     const size_t columns = grid->columns, row_size = grid->stride * LANES * sizeof(float);
@@ -96,21 +99,21 @@ static void NAMED(sum_blocks)(const ace_plan *plan, size_t channel, int group, s
         out += MARGIN * LANES;
         uint8_t *occupied = plan->occupied + (by + 1) * (columns + 2) + 1;
         const size_t top = by * block, height = plan->rows - top < block ? plan->rows - top : block;
-        NAMED(tile) t = {(const LEVEL *)plan->level + (channel * plan->rows + top) * plan->columns,
+        FOR_PIXEL(tile) t = {(const LEVEL *)plan->level + (channel * plan->rows + top) * plan->columns,
                          plan->mask ? plan->mask + top * plan->task->width : NULL, plan->columns, plan->task->width};
         for (size_t bx = 0; bx < columns; bx++) {
             const size_t width = bx < whole ? block : plan->columns % block;
             int8x sum = {0};
             if (channel == 0 && group == 0)
-                occupied[bx] = (uint8_t)NAME(find_occupation)(t.mask, plan->task->width, height, width, block);
+                occupied[bx] = (uint8_t)FOR_VARIANT(find_occupation)(t.mask, plan->task->width, height, width, block);
             if (occupied[bx] == PARTLY)
-                NAMED(add_masked)(t, height, width, g, &sum);
+                FOR_PIXEL(add_masked)(t, height, width, g, &sum);
             else if (occupied[bx] == FULLY && tile == 4)
-                NAMED(add_block)(t.level, t.level_stride, block, 4, g, &sum);
+                FOR_PIXEL(add_block)(t.level, t.level_stride, block, 4, g, &sum);
             else if (occupied[bx] == FULLY && tile == 3)
-                NAMED(add_block)(t.level, t.level_stride, block, 3, g, &sum);
+                FOR_PIXEL(add_block)(t.level, t.level_stride, block, 3, g, &sum);
             else if (occupied[bx] == FULLY)
-                NAMED(add_block)(t.level, t.level_stride, block, tile, g, &sum);
+                FOR_PIXEL(add_block)(t.level, t.level_stride, block, tile, g, &sum);
             for (int k = 0; k < LANES; k++)
                 out[bx * LANES + (size_t)k] = (float)sum[k];
             t.level += block;
@@ -121,8 +124,9 @@ static void NAMED(sum_blocks)(const ace_plan *plan, size_t channel, int group, s
         memset(grid->cells + (to + MARGIN) * grid->stride * LANES, 0, MARGIN * row_size);
 }
 
-/* f[level] . coefficients for eight pixels. */
-static inline void NAMED(dot8)(const short8 *f, const LEVEL *level, const short8 *c, int shift, int16_t *out)
+/* f[level] . coefficients for eight pixels, shifted right, saturated to 16 bits. Sums wrap modulo 2^32, which does no
+ * harm: see `expand` in ace_slope.inc.h. */
+static inline void FOR_PIXEL(dot8)(const short8 *f, const LEVEL *level, const short8 *c, int shift, int16_t *out)
 {
 #if defined ACE_USE_AVX2
     __m256i pair[4];
@@ -178,24 +182,25 @@ static inline void NAMED(dot8)(const short8 *f, const LEVEL *level, const short8
 #endif
 }
 
-static void NAMED(dot_strip)(const short8 *f, const LEVEL *level, const short8 *c, int shift, size_t count,
-                             int16_t *out)
+static void FOR_PIXEL(dot_strip)(const short8 *f, const LEVEL *level, const short8 *c, int shift, size_t count,
+                                 int16_t *out)
 {
     size_t x = 0;
     for (; x + 8 <= count; x += 8)
-        NAMED(dot8)(f, level + x, c + x, shift, out + x);
+        FOR_PIXEL(dot8)(f, level + x, c + x, shift, out + x);
     if (x == count)
         return;
     LEVEL last[8] = {0};
     int16_t response[8];
     memcpy(last, level + x, (count - x) * sizeof *last);
-    NAMED(dot8)(f, last, c + x, shift, response);
+    FOR_PIXEL(dot8)(f, last, c + x, shift, response);
     memcpy(out + x, response, (count - x) * sizeof *out);
 }
 
-/* Coefficients for every pixel between the centres of blocks `from` - 1 and `to` - 1. */
-static inline void NAMED(interpolate)(const short8 *restrict line, const short8 *restrict rise, size_t from, size_t to,
-                                      size_t block, int shift, short8 *restrict out)
+/* Coefficients for every pixel between the centres of blocks `from` - 1 and `to` - 1, linear from centre to centre.
+ * In a block of even side the first pixel lies half a step beyond the centre, in one of 3 on it (shift is 0). */
+static inline void FOR_PIXEL(interpolate)(const short8 *restrict line, const short8 *restrict rise, size_t from,
+                                          size_t to, size_t block, int shift, short8 *restrict out)
 {
     const int16_t whole = (int16_t)(1 << shift), half = whole / 2;
     for (size_t cell = from; cell < to; cell++) {
@@ -209,31 +214,31 @@ static inline void NAMED(interpolate)(const short8 *restrict line, const short8 
 }
 
 /* The response of row y between the centres of blocks `from` - 1 and `to` - 1, as far as they lie in the image. */
-static void NAMED(respond_strip)(const ace_plan *plan, const thread_scratch *scratch, size_t channel, int group,
-                                 size_t y, size_t from, size_t to)
+static void FOR_PIXEL(respond_strip)(const ace_plan *plan, const thread_scratch *scratch, size_t channel, int group,
+                                     size_t y, size_t from, size_t to)
 {
     const size_t block = plan->block->side, before = (block + 1) / 2;
     const size_t start = from * block, first = start > before ? start - before : 0;
     const size_t end = to * block - before < plan->columns ? to * block - before : plan->columns;
     if (first >= end)  /* the last block's centre may lie beyond the image */
         return;
-    if (block == 3)  /* the usual ones, unrolled */
-        NAMED(interpolate)(scratch->line, scratch->rise, from, to, 3, 0, scratch->strip);
+    if (block == 3)  /* the most frequent sizes, unrolled */
+        FOR_PIXEL(interpolate)(scratch->line, scratch->rise, from, to, 3, 0, scratch->strip);
     else if (block == 4)
-        NAMED(interpolate)(scratch->line, scratch->rise, from, to, 4, 2, scratch->strip);
+        FOR_PIXEL(interpolate)(scratch->line, scratch->rise, from, to, 4, 2, scratch->strip);
     else
-        NAMED(interpolate)(scratch->line, scratch->rise, from, to, block, plan->block->shift, scratch->strip);
+        FOR_PIXEL(interpolate)(scratch->line, scratch->rise, from, to, block, plan->block->shift, scratch->strip);
     const size_t offset = (channel * plan->rows + y) * plan->columns + first;
     const expansion *e = &plan->expansions[channel];
     int16_t *response = group ? scratch->addend : plan->response + offset;
-    NAMED(dot_strip)(e->f + group * plan->levels, (const LEVEL *)plan->level + offset,
-                     scratch->strip + (first + before - start), e->shift, end - first, response);
+    FOR_PIXEL(dot_strip)(e->f + group * plan->levels, (const LEVEL *)plan->level + offset,
+                         scratch->strip + (first + before - start), e->shift, end - first, response);
     for (size_t x = 0; group && x < end - first; x++)
         plan->response[offset + x] = (int16_t)(plan->response[offset + x] + response[x]);
 }
 
-static void NAMED(respond)(const ace_plan *plan, thread_scratch *scratch, size_t channel, int group, size_t from,
-                           size_t to)
+static void FOR_PIXEL(respond)(const ace_plan *plan, thread_scratch *scratch, size_t channel, int group, size_t from,
+                               size_t to)
 {
     const pyramid_level *grid = pyramid_of(plan, channel);
     const size_t block = plan->block->side, cells = grid->columns + 1;
@@ -241,15 +246,16 @@ static void NAMED(respond)(const ace_plan *plan, thread_scratch *scratch, size_t
     range[0] = INT16_MAX;
     range[1] = INT16_MIN;
     for (size_t y = from; y < to; y++) {
-        /* In half pixels from the centre of the block above; the nearer row, and the other's share of 2^16. */
+        /* In half pixels from the centre of the block above. The farther row contributes `share` / 2^16, which is
+         * below 1/2, so that it fits in 16 bits: 2 y + 1 is odd, so no pixel lies midway, `within` == `block`. */
         const size_t distance = 2 * y + 1 + block, row = distance / (2 * block), within = distance % (2 * block);
         const int nearer = within > block;
         const int16_t *near = coefficient_row(grid, row + nearer);
         const int16_t *far = coefficient_row(grid, row + !nearer);
         const int16_t share = (int16_t)(((nearer ? 2 * block - within : within) << 16) / (2 * block));
-        NAME(interpolate_rows)(near, far, share, (cells + 1) * LANES, (int16_t *)scratch->line);
-        NAME(find_rise)((const int16_t *)scratch->line, cells * LANES, plan->block->has_third,
-                        (int16_t *)scratch->rise);
+        FOR_VARIANT(interpolate_rows)(near, far, share, (cells + 1) * LANES, (int16_t *)scratch->line);
+        FOR_VARIANT(find_rise)((const int16_t *)scratch->line, cells * LANES, plan->block->has_third,
+                               (int16_t *)scratch->rise);
 
         const uint8_t *above = plan->occupied + row * (cells + 1), *below = above + cells + 1;
         for (size_t start = 0; start < cells;) {
@@ -258,16 +264,17 @@ static void NAMED(respond)(const ace_plan *plan, thread_scratch *scratch, size_t
                    && (above[end] | above[end + 1] | below[end] | below[end + 1]))
                 end++;
             if (end > start)
-                NAMED(respond_strip)(plan, scratch, channel, group, y, start, end);
+                FOR_PIXEL(respond_strip)(plan, scratch, channel, group, y, start, end);
             start = end > start ? end : end + 1;
         }
 
         if (group == plan->groups - 1)
-            NAME(find_range)(plan->response + (channel * plan->rows + y) * plan->columns,
+            FOR_VARIANT(find_range)(plan->response + (channel * plan->rows + y) * plan->columns,
                          plan->mask ? plan->mask + y * plan->task->width : NULL, plan->columns, range);
     }
 }
 
-static const ace_kernel NAMED(kernel) = {
-    NAMED(read_rows), NAME(expand), NAMED(sum_blocks), NAME(convolve), NAMED(respond), NAMED(stretch),
+static const ace_kernel FOR_PIXEL(kernel) = {
+    FOR_PIXEL(read_rows),    FOR_VARIANT(expand), FOR_PIXEL(sum_blocks),
+    FOR_VARIANT(convolve),   FOR_PIXEL(respond),  FOR_PIXEL(stretch),
 };

@@ -1,15 +1,17 @@
-/* Plain loops over rows: of coefficients on the way to the response, of the response on the way to the result, whose
- * whole range the response's range over the mask becomes. */
+/* Loops over rows: of coefficients on the way to the response, and of the response on the way to the result. The
+ * response's range over the mask is stretched to the whole range of the result. */
 
-static void NAME(interpolate_rows)(const int16_t *restrict near, const int16_t *restrict far, int16_t share,
-                                   size_t count, int16_t *restrict out)
+/* Differences of coefficients fit in 16 bits (COEFFICIENT_LIMIT), shares are below 2^15: products fit in 32. */
+static void FOR_VARIANT(interpolate_rows)(const int16_t *restrict near, const int16_t *restrict far, int16_t share,
+                                          size_t count, int16_t *restrict out)
 {
     for (size_t i = 0; i < count; i++)
         out[i] = (int16_t)(near[i] + (int16_t)((share * (int16_t)(far[i] - near[i])) >> 16));
 }
 
-/* From each cell to the next, or a third of that. */
-static void NAME(find_rise)(const int16_t *restrict line, size_t count, int has_third, int16_t *restrict rise)
+/* The difference from each cell to the next, or a third of that. floor((d + 1) 21846 / 2^16), with 21846 = 2^16 / 3
+ * rounded up, is d / 3 to within 1 for every 16-bit d. */
+static void FOR_VARIANT(find_rise)(const int16_t *restrict line, size_t count, int has_third, int16_t *restrict rise)
 {
     const int16_t third = 21846;
     if (has_third)
@@ -20,8 +22,8 @@ static void NAME(find_rise)(const int16_t *restrict line, size_t count, int has_
             rise[i] = (int16_t)(line[i + LANES] - line[i]);
 }
 
-static void NAME(find_range)(const int16_t *restrict response, const uint8_t *restrict mask, size_t count,
-                             int *restrict range)
+static void FOR_VARIANT(find_range)(const int16_t *restrict response, const uint8_t *restrict mask, size_t count,
+                                    int *restrict range)
 {
     int16_t least = (int16_t)range[0], most = (int16_t)range[1];
     if (mask)
@@ -40,10 +42,12 @@ static void NAME(find_range)(const int16_t *restrict response, const uint8_t *re
     range[1] = most;
 }
 
-static void NAME(stretch_row)(const int16_t *restrict response, const uint8_t *restrict mask, size_t count,
-                              const int *restrict range, uint8_t *restrict out)
+static void FOR_VARIANT(stretch_row)(const int16_t *restrict response, const uint8_t *restrict mask, size_t count,
+                                     const int *restrict range, uint8_t *restrict out)
 {
-    /* The range, shifted to 15 or 16 bits, times scale / 2^16 is 64 times 255. */
+    /* round(255 x / length) without a division. The length is shifted up to 2^15 ... 2^16 - 1; x goes along, and
+     * scale = 2^22 255 / length, rounded, is at most 2^7 255 = 32640, so 16 bits hold it. Then x scale / 2^16 is 64
+     * times the result to within 2: rounding scale adds at most 2^16 / 2^17, cutting the product at most 1. */
     const int16_t low = (int16_t)range[0];
     int shift = 0;
     uint32_t length = (uint32_t)(range[1] - range[0]);
@@ -61,22 +65,22 @@ static void NAME(stretch_row)(const int16_t *restrict response, const uint8_t *r
             out[x] &= mask[x] ? 255 : 0;
 }
 
-static void NAME(stretch_8bit)(const ace_plan *plan, size_t from, size_t to)
+static void FOR_VARIANT(stretch_8bit)(const ace_plan *plan, size_t from, size_t to)
 {
     const size_t channels = plan->task->channels, width = plan->task->width, plane = plan->rows * plan->columns;
     for (size_t y = from; y < to; y++) {
         const uint8_t *mask = plan->mask ? plan->mask + y * width : NULL;
         uint8_t *row = (uint8_t *)plan->result + y * width * channels;
-        /* The grey levels have done their service: their planes take the result up. */
+        /* The grey levels are no longer needed: the result takes their planes. */
         uint8_t *planes = (uint8_t *)plan->level + y * plan->columns;
         for (size_t c = 0; c < channels; c++)
-            NAME(stretch_row)(plan->response + c * plane + y * plan->columns, mask, plan->columns, plan->ranges[c],
-                              planes + c * plane);
-        NAME(merge)(planes, plan->columns, channels, plane, row);
+            FOR_VARIANT(stretch_row)(plan->response + c * plane + y * plan->columns, mask, plan->columns,
+                                     plan->ranges[c], planes + c * plane);
+        FOR_VARIANT(merge)(planes, plan->columns, channels, plane, row);
     }
 }
 
-static void NAME(stretch_float)(const ace_plan *plan, size_t from, size_t to)
+static void FOR_VARIANT(stretch_float)(const ace_plan *plan, size_t from, size_t to)
 {
     const size_t channels = plan->task->channels, plane = plan->rows * plan->columns;
     for (size_t y = from; y < to; y++) {

@@ -1,20 +1,31 @@
 /* The expansion of r over pairs of grey levels.
  *
- * r(a - b) is a matrix over pairs of levels. The expansion has the constant in its lane 0 and, in the others, what a
- * subspace iteration finds nearest to the matrix's largest singular vectors. Columns b count as often as the image
- * has them; rows a more evenly, and the darkest and the brightest above all: the rarest level may hold the extreme
- * by which the whole image is stretched.
+ * r(a - b) is a matrix A over pairs of levels. With weights v_b for columns and w_a for rows, the best expansion of a
+ * given length, in the weighted sum of squared errors, is the singular value decomposition of W^1/2 A V^1/2. A
+ * subspace iteration with A' W A V finds its leading right singular vectors: g, orthonormal under V. Then f = A V g is
+ * the least-squares choice for each row. Unlike a library's decomposition it cannot fail to converge: it takes a
+ * fixed number of steps, and a poorer g still has its best f. Lane 0 of g is kept at the constant 1, which the sums of
+ * weights need.
+ *
+ * Weights. Columns follow the histogram (0.9), with 0.1 spread evenly over the levels present, so that rare levels
+ * are not left to extrapolation. Rows decide where the error may be: 0.4 follow the histogram, 0.3 are even, and 0.15
+ * each go to the lowest and the highest level, since a single pixel there may hold the extreme R by which the whole
+ * image is stretched. The values are a choice, not an optimum: `benchmarks/ace_constants.py weights` compares them
+ * with others.
  */
 
-#define DOUBLES NAME(doubles)
-#define PART NAME(part)
+#define DOUBLES FOR_VARIANT(doubles)
+#define PART FOR_VARIANT(part)
 typedef double DOUBLES __attribute__((vector_size(VECTOR_BYTES), may_alias));
 enum { PART = VECTOR_BYTES / sizeof(double) };  /* lanes in a vector */
 
-/* out(a) = sum_b r(a - b) weight(b) in(b), for one vector of lanes, the next level being `stride` vectors away. r is
- * piecewise linear: as a grows, the two ends of the window in which it is not saturated move along. */
-static void NAME(apply_slope)(double slope, int levels, int stride, const double *restrict weight,
-                              const DOUBLES *restrict in, DOUBLES *restrict out)
+/* out(a) = sum_b r(a - b) weight(b) in(b), for one vector of lanes; the next level is `stride` vectors away.
+ *
+ * r is 1 for levels b below the window |a - b| <= 1/slope, -1 above it, and linear inside, so
+ * out(a) = S_below - S_above + slope (a S_inside - M_inside), with S the sums of weight(b) in(b) and M those of
+ * b weight(b) in(b). As a grows, both ends of the window only move up: running sums give every a in one pass. */
+static void FOR_VARIANT(apply_slope)(double slope, int levels, int stride, const double *restrict weight,
+                                     const DOUBLES *restrict in, DOUBLES *restrict out)
 {
     const double reach = 1.0 / slope;
     DOUBLES total = {0.0}, below = {0.0}, below_moment = {0.0}, until = {0.0}, until_moment = {0.0};
@@ -37,16 +48,17 @@ static void NAME(apply_slope)(double slope, int levels, int stride, const double
     }
 }
 
-static void NAME(apply_slope_to_all)(double slope, int levels, int lanes, const double *restrict weight,
-                                     const double *restrict in, double *restrict out)
+static void FOR_VARIANT(apply_slope_to_all)(double slope, int levels, int lanes, const double *restrict weight,
+                                            const double *restrict in, double *restrict out)
 {
     for (int part = 0; part < lanes / PART; part++)
-        NAME(apply_slope)(slope, levels, lanes / PART, weight, (const DOUBLES *)in + part, (DOUBLES *)out + part);
+        FOR_VARIANT(apply_slope)(slope, levels, lanes / PART, weight, (const DOUBLES *)in + part,
+                                 (DOUBLES *)out + part);
 }
 
-/* u's Gram matrix under `weight`: its lower triangle at least. */
-static void NAME(find_gram)(int levels, int lanes, const double *restrict weight, const double *restrict u,
-                            double gram[MAX_LANES][MAX_LANES])
+/* The Gram matrix of u under `weight`: at least its lower triangle. */
+static void FOR_VARIANT(find_gram)(int levels, int lanes, const double *restrict weight, const double *restrict u,
+                                   double gram[MAX_LANES][MAX_LANES])
 {
     for (int column = 0; column < lanes; column += PART)
         for (int row = column / LANES * LANES; row < lanes; row += LANES) {
@@ -61,16 +73,17 @@ static void NAME(find_gram)(int levels, int lanes, const double *restrict weight
         }
 }
 
-/* Makes lane 0 the constant 1 and all lanes orthonormal under `weight`, each against those before it. A lane that
- * depends on those before becomes 0: there are too few grey levels to need it. */
-static void NAME(orthonormalize)(int levels, int lanes, const double *restrict weight, double *restrict u)
+/* Makes lane 0 the constant 1 and all lanes orthonormal under `weight`, each against those before it: u := u L'^-1
+ * with L the Cholesky factor of the Gram matrix. A lane whose remainder is below 1e-9 of its square depends on those
+ * before it, up to rounding, and becomes 0: the image has too few grey levels to need it. */
+static void FOR_VARIANT(orthonormalize)(int levels, int lanes, const double *restrict weight, double *restrict u)
 {
     double gram[MAX_LANES][MAX_LANES];
     _Alignas(VECTOR_BYTES) double inverse[MAX_LANES][MAX_LANES] = {{0.0}};
     for (int a = 0; a < levels; a++)
         u[a * lanes] = 1.0;
-    NAME(find_gram)(levels, lanes, weight, u, gram);
-    /* The Gram matrix's Cholesky factor L, row by row in place, and 1 / L, column by column. */
+    FOR_VARIANT(find_gram)(levels, lanes, weight, u, gram);
+    /* L, row by row in place, and its inverse, column by column. */
     for (int i = 0; i < lanes; i++) {
         double rest = gram[i][i];
         for (int j = 0; j < i; j++) {
@@ -101,9 +114,11 @@ static void NAME(orthonormalize)(int levels, int lanes, const double *restrict w
     }
 }
 
-/* Starts from Chebyshev polynomials of a level's rank, which are near already. */
-static void NAME(find_lanes)(const ace_plan *plan, thread_scratch *scratch, const uint32_t *histogram,
-                             const int *extremes)
+/* Finds g (in scratch->u) and f (in scratch->v). Starts from Chebyshev polynomials of a level's rank in the histogram:
+ * where all ranks are equally frequent, the singular vectors of a clipped difference oscillate as these do. From there
+ * ITERATIONS = 2 steps suffice; a third changes no result by a grey level (`ace_constants.py weights`). */
+static void FOR_VARIANT(find_lanes)(const ace_plan *plan, thread_scratch *scratch, const uint32_t *histogram,
+                                    const int *extremes)
 {
     const int levels = plan->levels, lanes = plan->groups * LANES, terms = plan->groups * (LANES - 1);
     double total = 0.0, present = 0.0, below = 0.0;
@@ -128,17 +143,17 @@ static void NAME(find_lanes)(const ace_plan *plan, thread_scratch *scratch, cons
         }
     }
     const double slope = plan->task->alpha / (levels - 1);
-    NAME(orthonormalize)(levels, lanes, scratch->column_weight, scratch->u);
+    FOR_VARIANT(orthonormalize)(levels, lanes, scratch->column_weight, scratch->u);
     for (int i = 0; i < ITERATIONS; i++) {
-        NAME(apply_slope_to_all)(slope, levels, lanes, scratch->column_weight, scratch->u, scratch->v);
-        NAME(apply_slope_to_all)(slope, levels, lanes, scratch->row_weight, scratch->v, scratch->u);
-        NAME(orthonormalize)(levels, lanes, scratch->column_weight, scratch->u);
+        FOR_VARIANT(apply_slope_to_all)(slope, levels, lanes, scratch->column_weight, scratch->u, scratch->v);
+        FOR_VARIANT(apply_slope_to_all)(slope, levels, lanes, scratch->row_weight, scratch->v, scratch->u);
+        FOR_VARIANT(orthonormalize)(levels, lanes, scratch->column_weight, scratch->u);
     }
-    NAME(apply_slope_to_all)(slope, levels, lanes, scratch->column_weight, scratch->u, scratch->v);
+    FOR_VARIANT(apply_slope_to_all)(slope, levels, lanes, scratch->column_weight, scratch->u, scratch->v);
 }
 
-/* The largest size of each lane over the grey levels that the image has. */
-static void NAME(find_most)(const int *extremes, int lanes, const double *restrict values, double *restrict most)
+/* The largest magnitude of each lane over the image's range of grey levels. */
+static void FOR_VARIANT(find_most)(const int *extremes, int lanes, const double *restrict values, double *restrict most)
 {
     memset(most, 0, (size_t)lanes * sizeof *most);
     for (int a = extremes[0]; a <= extremes[1]; a++)
@@ -148,12 +163,15 @@ static void NAME(find_most)(const int *extremes, int lanes, const double *restri
         }
 }
 
-/* Eight lanes, scaled and rounded. What rounding takes from one level it gives to the next, so that means over a few
- * stay true. */
-static void NAME(round_lanes)(const int *extremes, int lanes, const double *restrict values,
-                              const double *restrict scale, short8 *restrict out)
+/* Scales and rounds eight lanes. The rounding error of one level is carried to the next, so that means over several
+ * neighbouring levels stay exact.
+ *
+ * Scaled values are at most a limit L in magnitude and the carry at most 1/2. So rounded values are at most L, or L + 1
+ * where the sum ends on a tie. For g that is allowed for (ace_kernel.h); f, whose L is INT16_MAX, is cut there. */
+static void FOR_VARIANT(round_lanes)(const int *extremes, int lanes, const double *restrict values,
+                                     const double *restrict scale, short8 *restrict out)
 {
-    const double round_off = 6755399441055744.0;  /* 1.5 * 2^52: what is added to it loses its fraction */
+    const double round_off = 6755399441055744.0;  /* 1.5 * 2^52, where doubles are 1 apart: adding it rounds */
     double carried[LANES] = {0.0};
     for (int a = extremes[0]; a <= extremes[1]; a++) {
         int16_t *rounded = (int16_t *)&out[a];
@@ -161,20 +179,39 @@ static void NAME(round_lanes)(const int *extremes, int lanes, const double *rest
             const double exact = values[a * lanes + k] * scale[k] + carried[k];
             const double whole = exact + round_off - round_off;
             carried[k] = exact - whole;
-            rounded[k] = (int16_t)whole;
+            rounded[k] = (int16_t)(whole < INT16_MAX ? whole : INT16_MAX);
         }
     }
 }
 
-static void NAME(expand)(const ace_plan *plan, thread_scratch *scratch, const uint32_t *histogram,
-                         const int *extremes, expansion *result)
+/* Fixed point. R = sum_k f_k c_k with c_k an average of g_k. f_k is stored times F_LIMIT / max |f_k|, and c_k times
+ * whatever makes each product R times one common `scale`, the largest for which
+ *
+ * - c_k stays within COEFFICIENT_LIMIT: scale <= F_LIMIT / max |f_k| * COEFFICIENT_LIMIT / max |g_k| for every k;
+ * - the sum stays within 2^30 while |R| <= bound: scale <= 2^30 / bound.
+ *
+ * By its definition |R| <= min(1, contrast), where contrast = alpha times the image's range of intensities: R is an
+ * average of r. The expansion may exceed that. `bound` allows for 25 %: `benchmarks/ace_constants.py overshoot`, which
+ * looks for the largest excess over images made to provoke it, finds 2 %. The floor of 1 / levels keeps `bound` away
+ * from 0 for images of one grey level, whose R is 0.
+ *
+ * Why sums modulo 2^32 suffice (dot8 in ace_pixels.inc.h). A product is below F_LIMIT * COEFFICIENT_LIMIT < 2^29, so
+ * eight of them may exceed 2^31 on the way. But reduction modulo 2^32 is a ring homomorphism: sums of reduced terms,
+ * in any order, are the reduced sum. And the representative in [-2^31, 2^31) is the sum itself whenever that lies
+ * there. It does: f is rounded to within 1, with its carry, and c to within 20, after interpolation in steps over at
+ * most MAX_SIDE pixels, which moves the sum by less than 8 (COEFFICIENT_LIMIT + 20 (F_LIMIT + 1)) < 2^23. So
+ * |sum| < 2^30 |R| / bound + 2^23 < 2^31 as long as |R| < 1.99 bound, 2.4 times what the definition allows.
+ *
+ * `shift` then brings 2^30 down to 16 bits. A response beyond 16 bits, which takes |R| > bound, saturates. */
+static void FOR_VARIANT(expand)(const ace_plan *plan, thread_scratch *scratch, const uint32_t *histogram,
+                                const int *extremes, expansion *result)
 {
     const int levels = plan->levels, lanes = plan->groups * LANES;
-    NAME(find_lanes)(plan, scratch, histogram, extremes);
+    FOR_VARIANT(find_lanes)(plan, scratch, histogram, extremes);
 
     double f_most[MAX_LANES], g_most[MAX_LANES], f_scale[MAX_LANES], g_scale[MAX_LANES];
-    NAME(find_most)(extremes, lanes, scratch->v, f_most);
-    NAME(find_most)(extremes, lanes, scratch->u, g_most);
+    FOR_VARIANT(find_most)(extremes, lanes, scratch->v, f_most);
+    FOR_VARIANT(find_most)(extremes, lanes, scratch->u, g_most);
     const double contrast = plan->task->alpha * (extremes[1] - extremes[0]) / (levels - 1);
     const double bound = 1.25 * fmax(1.0 / levels, fmin(1.0, contrast));
     double scale = (double)(1 << 30) / bound;
@@ -198,9 +235,9 @@ static void NAME(expand)(const ace_plan *plan, thread_scratch *scratch, const ui
         for (int k = 0; k < LANES; k++)
             result->unit[group][k] = f_scale[first + k] > 0.0
                                          ? (float)(scale / (f_scale[first + k] * g_scale[first + k])) : 0.0f;
-        NAME(round_lanes)(extremes, lanes, scratch->v + first, f_scale + first, f);
-        NAME(round_lanes)(extremes, lanes, scratch->u + first, g_scale + first, g);
-        /* Each group has the constant, to count weights with; the first makes use of it as a term. */
+        FOR_VARIANT(round_lanes)(extremes, lanes, scratch->v + first, f_scale + first, f);
+        FOR_VARIANT(round_lanes)(extremes, lanes, scratch->u + first, g_scale + first, g);
+        /* Every group carries the constant, to sum the weights; only the first uses it as a term. */
         for (int a = 0; group && a < levels; a++) {
             f[a][0] = 0;
             g[a][0] = 1;
