@@ -116,7 +116,7 @@ static void FOR_VARIANT(orthonormalize)(int levels, int lanes, const double *res
 
 /* Finds g (in scratch->u) and f (in scratch->v). Starts from Chebyshev polynomials of a level's rank in the histogram:
  * where all ranks are equally frequent, the singular vectors of a clipped difference oscillate as these do. From there
- * ITERATIONS = 2 steps suffice; a third changes no result by a grey level (`ace_constants.py weights`). */
+ * one step suffices for most images; ITERATIONS = 2, and a third gains nothing (`ace_constants.py weights`). */
 static void FOR_VARIANT(find_lanes)(const ace_plan *plan, thread_scratch *scratch, const uint32_t *histogram,
                                     const int *extremes)
 {
@@ -192,7 +192,7 @@ static void FOR_VARIANT(round_lanes)(const int *extremes, int lanes, const doubl
  *
  * By its definition |R| <= min(1, contrast), where contrast = alpha times the image's range of intensities: R is an
  * average of r. The expansion may exceed that. `bound` allows for 25 %: `benchmarks/ace_constants.py overshoot`, which
- * looks for the largest excess over images made to provoke it, finds 2 %. The floor of 1 / levels keeps `bound` away
+ * looks for the largest excess over images made to provoke it, finds 1 %. The floor of 1 / levels keeps `bound` away
  * from 0 for images of one grey level, whose R is 0.
  *
  * Why sums modulo 2^32 suffice (dot8 in ace_pixels.inc.h). A product is below F_LIMIT * COEFFICIENT_LIMIT < 2^29, so
