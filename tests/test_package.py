@@ -125,6 +125,7 @@ def test_base_dependencies_are_light():
         "numpy",
         "opencv-python-headless",
         "pillow",
+        "simplejpeg",
         "tqdm",
     ]
 
