@@ -1,4 +1,4 @@
-"""Record what the bundled model gives for the self-test's picture: to be run whenever that model changes.
+"""Record what the bundled model gives for the self-test's picture; run it whenever that model changes.
 
     python benchmarks/record_self_test.py
 
@@ -6,6 +6,7 @@ It draws the picture, runs the model by ONNX Runtime on the CPU, and writes pict
 what gave it into runtime/models. `retina-doctor` holds the engines of other computers to these.
 """
 
+import argparse
 import json
 import sys
 from dataclasses import replace
@@ -36,7 +37,10 @@ def picture() -> np.ndarray:
     return cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
 
 
-def main() -> None:
+def main(arguments: list[str] | None = None) -> None:
+    argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    ).parse_args(arguments)
     image = picture()
     with Segmenter(device="cpu", engine="onnxruntime") as segmenter:
         result = segmenter(image)

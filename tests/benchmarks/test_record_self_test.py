@@ -15,7 +15,7 @@ def test_it_records_again_what_is_there(tmp_path, monkeypatch):
 
     for path in (PICTURE, PROBABILITY, RECORD):
         monkeypatch.setattr(record_self_test, _name(record_self_test, path), tmp_path / path.name)
-    record_self_test.main()
+    record_self_test.main([])
     for path in (PICTURE, PROBABILITY):
         difference = read_image(tmp_path / path.name).astype(float) - read_image(path)
         assert np.abs(difference).mean() < 1  # other versions of the libraries round differently

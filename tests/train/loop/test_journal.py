@@ -1,10 +1,6 @@
 import csv
 import io
-import sys
 
-import pytest
-
-from retinagan.train.loop.board import Board, BoardError
 from retinagan.train.loop.journal import Journal
 from retinagan.train.loop.watch import PATIENCE
 
@@ -106,24 +102,3 @@ def test_trouble_is_said_among_the_lines(tmp_path):
         journal.add("adversarial", {"loss": 0.1, "d_expert": 0.999, "d_generated": 0.001})
     journal.close()
     assert stream.getvalue().startswith("warning: the discriminator wins outright")
-
-
-def test_a_board_receives_the_same_figures(tmp_path):
-    pytest.importorskip("tensorboard", reason="TensorBoard is not installed")
-    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
-
-    for done, values in ((0, (0.5, 0.4, 0.3)), (1, (0.25,))):  # the second goes on after a checkpoint at 1
-        journal = Journal(tmp_path, 9, done, io.StringIO(), board=Board(tmp_path, done))
-        for value in values:
-            journal.add("patches", {"loss": value})
-            journal.add_validation({"auc": value, "dice": 0.8, "threshold": 0.5, "pixel": 0.1})
-        journal.close()
-    events = EventAccumulator(str(tmp_path / "tensorboard")).Reload()
-    assert [(event.step, event.value) for event in events.Scalars("loss")] == [(0, 0.5), (1, 0.25)]
-    assert (2, 0.25) in [(event.step, event.value) for event in events.Scalars("validation/auc")]
-
-
-def test_a_board_that_is_not_installed_is_one_line(tmp_path, monkeypatch):
-    monkeypatch.setitem(sys.modules, "tensorboard", None)
-    with pytest.raises(BoardError, match=r'not installed; type  pip install "retinagan\[tensorboard\]"'):
-        Board(tmp_path, 0)
