@@ -13,15 +13,18 @@ ELSEWHERE = {
     "benchmarks/camera.py": "benchmarks/test_help.py",
     "benchmarks/engines.py": "benchmarks/test_help.py",
     "benchmarks/overhead.py": "benchmarks/test_help.py",
-    "train/commands/evaluate.py": "train/commands/test_installed.py",
-    "train/commands/reproduce.py": "train/commands/test_installed.py",
-    "train/commands/train.py": "train/commands/test_installed.py",
+    "runtime/images/decoding.py": "runtime/images/test_reading.py",
     "train/loop/adversarial_step.py": "train/loop/test_trainer.py",
     "train/loop/pixel_step.py": "train/loop/test_trainer.py",
     "train/loop/release.py": "train/loop/test_command.py",
 }
-"""Modules that are tested in a file of another name: measurements of minutes, which only start; commands of
-three lines; steps of the trainer, which are seen in what it learns and records."""
+"""Modules that are tested in a file of another name, and why.
+
+benchmarks: they measure for minutes, so that the tests only start them.
+decoding: reading an image file is decoding its content.
+adversarial_step, pixel_step: seen in what the trainer learns.
+release: seen in the checkpoint that a run leaves.
+"""
 
 
 def modules():

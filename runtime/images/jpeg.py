@@ -74,6 +74,8 @@ def decode_jpeg(data: bytes, max_pixels: int) -> NDArray[np.uint8]:
             raise ImageError(f"damaged (a JPEG image of {width}x{height} pixels); {_COPY_AGAIN}")
         color = {"Gray": "GRAY", "CMYK": "CMYK", "YCCK": "CMYK"}.get(kind, "RGB")
         pixels: NDArray[Any] = simplejpeg.decode_jpeg(data, colorspace=color, strict=True)
+    except ImageError:
+        raise
     except ValueError as error:
         raise ImageError(f"damaged ({_reason(error)}); {_COPY_AGAIN}") from error
     return pixels[..., 0] if color == "GRAY" else pixels
