@@ -17,11 +17,11 @@ from retinagan.runtime.batch.pictures import KINDS
 from retinagan.runtime.batch.report import DONE, FAILED, Report, Row, Settings, Stamp
 from retinagan.runtime.errors import ImageError, RetinaGanError
 from retinagan.runtime.faults import FaultPolicy
-from retinagan.runtime.images.frames import as_rgb8
-from retinagan.runtime.images.reading import read_image
+from retinagan.runtime.images.reading import read_photograph
 from retinagan.runtime.segmenter import Segmentation
 from retinagan.runtime.steps.timing import StageClock
 from retinagan.runtime.stream.threads import overlapped
+from retinagan.runtime.warnings import ImageWarning
 
 Segment = Callable[[NDArray[Any]], Segmentation]
 
@@ -77,6 +77,7 @@ class _Passing:
     result: Segmentation | None = None
     error: RetinaGanError | None = None
     row: Row | None = None
+    warnings: tuple[ImageWarning, ...] = ()
 
 
 class Batch:
@@ -129,7 +130,9 @@ class Batch:
         with self._faults.noted(passing), passing.clock.stage("read"):
             if Path(path).is_dir():
                 raise ImageError("this folder cannot be listed; change its permissions or the user")
-            passing.image = read_image(path)
+            photograph = read_photograph(path, frame=passing.job.input.frame)
+            passing.warnings = photograph.warnings
+            passing.image = photograph.as_rgb8()
 
     def _segment(self, passing: _Passing) -> None:
         if passing.image is not None:
@@ -148,11 +151,17 @@ class Batch:
         passing.image = passing.result = None  # nobody needs them while the row waits to be fetched
 
 
+def _message(passing: _Passing) -> str:
+    """Say on one line what ended an image, and what its file leaves in doubt."""
+    said = [str(passing.error or ""), *map(str, passing.warnings)]
+    return " ".join("; ".join(part for part in said if part).split())
+
+
 def _row(passing: _Passing) -> Row:
     row = Row(
         path=passing.job.input.name,
         status=FAILED if passing.error else DONE,
-        message=" ".join(str(passing.error or "").split()),
+        message=_message(passing),
         output=passing.job.output,
         stamp=passing.stamp,
         seconds=dict(passing.clock.seconds),
@@ -182,7 +191,7 @@ def _probability(image: NDArray[Any], result: Segmentation) -> NDArray[np.uint16
 
 
 def _overlay(image: NDArray[Any], result: Segmentation) -> NDArray[np.uint8]:
-    return draw_overlay(as_rgb8(image), result.vessels, result.roi)
+    return draw_overlay(image, result.vessels, result.roi)
 
 
 _PICTURES: dict[str, Callable[[NDArray[Any], Segmentation], NDArray[Any]]] = {

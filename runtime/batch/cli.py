@@ -12,6 +12,7 @@ import sys
 import warnings
 from collections.abc import Sequence
 from contextlib import closing
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from retinagan.runtime import __version__
@@ -80,6 +81,12 @@ def _parsed(arguments: Sequence[str]) -> argparse.Namespace:
         default="auto",
         help="what runs it: onnxruntime, openvino or tensorrt (default: %(default)s, the fastest there is)",
     )
+    add(
+        "--frames",
+        choices=("first", "all"),
+        default="first",
+        help="which images of a file that holds several (default: %(default)s, with a warning)",
+    )
     add("--threshold", type=float, metavar="P", help="probability from which on a pixel is a vessel")
     add("--overlap", type=float, metavar="SHARE", help="share of a patch that the next one covers again")
     add("--threads", type=int, metavar="N", help="CPU threads (default: all cores)")
@@ -111,13 +118,15 @@ def _kinds(values: Sequence[str], parser: argparse.ArgumentParser) -> tuple[tupl
 def _run(options: argparse.Namespace) -> int:
     os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")  # what is wrong with an image stands in its row
     from retinagan.runtime.batch.batch import Batch, jobs_to_do
-    from retinagan.runtime.batch.inputs import find_inputs
+    from retinagan.runtime.batch.inputs import every_frame, find_inputs
     from retinagan.runtime.batch.outputs import OutputFolder
     from retinagan.runtime.batch.progress import open_progress
     from retinagan.runtime.batch.report import Report, Settings
     from retinagan.runtime.batch.summary import Tally, summary
 
     found = find_inputs(options.inputs)
+    if options.frames == "all":
+        found = replace(found, inputs=every_frame(found.inputs))
     with (
         _open_segmenter(options) as segmenter,
         OutputFolder(options.out, overwrite=options.overwrite) as folder,

@@ -1,7 +1,7 @@
 """Which images the command line's arguments mean: files, folders and globs, found without decoding one."""
 
 # Paths are text here: there may be 100,000, and no link in them may be resolved.
-# ruff: noqa: PTH100, PTH112, PTH113, PTH120, PTH122
+# ruff: noqa: PTH100, PTH112, PTH113, PTH119, PTH120, PTH122
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -10,7 +10,10 @@ from pathlib import Path
 from retinagan.runtime.batch.pictures import is_own_picture
 from retinagan.runtime.console.wording import counted
 from retinagan.runtime.errors import RetinaGanError
-from retinagan.runtime.images.reading import SUFFIXES
+from retinagan.runtime.images.formats import looks_like_an_image
+from retinagan.runtime.images.reading import SUFFIXES, count_frames
+
+_EXAMPLES = 3
 
 
 class InputError(RetinaGanError):
@@ -22,32 +25,36 @@ class Input:
     """An image to read.
 
     `path` opens it. `name` is its path below the folder that all inputs share, with ``/`` between its
-    parts: it names the image in the report and its results in the output folder.
+    parts: it names the image in the report and its results in the output folder. `frame` is which of the
+    file's images it is, from 1; None takes the first.
     """
 
     path: str
     name: str
+    frame: int | None = None
 
 
 @dataclass(frozen=True)
 class Found:
     """The images, sorted by name, and what was passed over.
 
-    `others` counts files in folders whose extension is not an image's, `own` pictures that an earlier run
-    wrote; `empty` lists folders without an image. Hidden files are not counted.
+    `others` counts files in folders that are not images, and `examples` names some; `own` counts pictures
+    that an earlier run wrote; `empty` lists folders without an image. Hidden files are not counted.
     """
 
     inputs: tuple[Input, ...]
     others: int = 0
     own: int = 0
     empty: tuple[str, ...] = ()
+    examples: tuple[str, ...] = ()
 
 
 def find_inputs(arguments: Sequence[str]) -> Found:
     """Find the images that the arguments mean.
 
-    A file is taken whatever its extension. A folder gives all images in it and below it; a folder that is
-    reached twice, as by a symbolic link, is read once. An argument that does not exist and holds ``*``,
+    A file is taken whatever its extension. A folder gives all images in it and below it, by extension, or by
+    content where a name has none; a folder that is reached twice, as by a symbolic link, is read once. An
+    argument that does not exist and holds ``*``,
     ``?`` or ``[`` is a glob, in which ``**`` stands for any folders. Hidden files and folders and pictures
     that `retina-run` wrote are left out of folders and globs.
 
@@ -68,7 +75,19 @@ def find_inputs(arguments: Sequence[str]) -> Found:
     base = os.path.commonpath(roots)
     inputs = [Input(path, os.path.relpath(full, base)) for full, path in search.paths.items()]
     inputs.sort(key=lambda item: item.name)
-    return Found(tuple(inputs), search.others, search.own, tuple(search.empty))
+    return Found(tuple(inputs), search.others, search.own, tuple(search.empty), tuple(search.examples))
+
+
+def every_frame(inputs: Sequence[Input]) -> tuple[Input, ...]:
+    """Give an input for each full-size image of each file: ``visit.tif#1``, ``visit.tif#2``."""
+    expanded: list[Input] = []
+    for item in inputs:
+        frames = count_frames(item.path)
+        if frames == 1:
+            expanded.append(item)
+        else:
+            expanded += [Input(item.path, f"{item.name}#{frame}", frame) for frame in range(1, frames + 1)]
+    return tuple(expanded)
 
 
 @dataclass
@@ -79,6 +98,7 @@ class _Search:
     others: int = 0
     own: int = 0
     empty: list[str] = field(default_factory=list)
+    examples: list[str] = field(default_factory=list)
 
     def add(self, argument: str) -> str:
         """Add what an argument means; return the absolute path of the folder that its names start from."""
@@ -106,8 +126,10 @@ class _Search:
         return os.path.abspath(folder)
 
     def _add_if_image(self, path: str) -> None:
-        if os.path.splitext(path)[1].lower() not in SUFFIXES and not os.path.isdir(path):
+        if not os.path.isdir(path) and not looks_like_an_image(path):
             self.others += 1
+            if len(self.examples) < _EXAMPLES:
+                self.examples.append(os.path.basename(path))
         elif is_own_picture(path):
             self.own += 1
         else:
@@ -185,4 +207,4 @@ def _nothing_found(arguments: Sequence[str], search: _Search) -> str:
     if search.own:
         passed.append(f"{counted(search.own, 'picture')} of earlier runs")
     there = f", only {' and '.join(passed)}" if passed else ""
-    return f"no images in {where}{there}; files called {' '.join(SUFFIXES)} are"
+    return f"no images found in {where}{there}; recognised extensions: {' '.join(SUFFIXES)}"

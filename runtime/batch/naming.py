@@ -4,6 +4,7 @@
 # ruff: noqa: PTH100, PTH118, PTH122
 import hashlib
 import os
+import re
 import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -68,7 +69,9 @@ def _still_valid(inputs: Sequence[Input], owned: Mapping[str, str]) -> dict[str,
 
 
 def _without_suffix(name: str) -> str:
-    return _shortened(os.path.splitext(name)[0], name)
+    stem, suffix = os.path.splitext(name)
+    frame = re.search(r"#(\d+)$", suffix)  # as inputs.every_frame names the images of one file
+    return _shortened(f"{stem}_frame{frame[1]}" if frame else stem, name)
 
 
 def _with_suffix(name: str) -> str:

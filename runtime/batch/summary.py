@@ -41,7 +41,9 @@ def summary(tally: Tally, found: Found, report: Report) -> Iterator[str]:
     counts += [f"{tally.failed} failed"] if tally.failed else []
     counts += [f"{missing} not reached: the same command goes on from here"] if missing else []
     yield f"{counted(tally.total, 'image')}: {', '.join(counts)}"
-    passed = [counted(found.others, "other file")] if found.others else []
+    more = ", ..." if found.others > len(found.examples) else ""
+    examples = f" ({', '.join(found.examples)}{more})" if found.examples else ""
+    passed = [f"{counted(found.others, 'other file')}{examples}"] if found.others else []
     passed += [f"{counted(found.own, 'picture')} of earlier runs"] if found.own else []
     if passed:
         yield f"passed over: {', '.join(passed)}"

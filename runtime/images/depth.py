@@ -83,6 +83,12 @@ class SteadyDepth:
     def __init__(self) -> None:
         self._bits: int | None = None
 
+    def reduced(self, frame: Any) -> Any:
+        """Return a uint16 frame as uint8, by the stream's bit depth; anything else as it is."""
+        if isinstance(frame, np.ndarray) and frame.dtype.kind == "u" and frame.dtype.itemsize == 2:
+            return upper_bits(frame, self.of(frame))
+        return frame
+
     def of(self, frame: NDArray[Any]) -> int:
         """Return the bits in use of the stream's frames, this one included."""
         if frame.dtype.itemsize == 1:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from retinagan.runtime.engines.base import EngineAdapter
 from retinagan.runtime.errors import RetinaGanError
 from retinagan.runtime.faults import FaultPolicy
+from retinagan.runtime.images.depth import SteadyDepth
 from retinagan.runtime.images.frames import ColorOrder
 from retinagan.runtime.model.spec import ModelSpec
 from retinagan.runtime.steps.patches import PatchGrid
@@ -78,6 +79,7 @@ class FrameSteps:
             grid = PatchGrid.of(spec.preprocessing.working_size, spec.tiling)
             for buffers in [self._pool.take(grid) for _ in range(_STAGES)]:
                 self._pool.give_back(buffers)
+        self._depth = SteadyDepth()
         self._faults = FaultPolicy("frame", check_open=adapter.check_open)
 
     def prepare(self, passing: Passing) -> None:
@@ -85,7 +87,7 @@ class FrameSteps:
         spec = self._spec
         with self._faults.noted(passing):
             prepared = prepare(
-                passing.frame,
+                self._depth.reduced(passing.frame),
                 spec.preprocessing,
                 self._color,
                 passing.clock,
