@@ -10,14 +10,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from retinagan.runtime.errors import ImageError
-from retinagan.runtime.images.frames import as_rgb8
-from retinagan.runtime.images.reading import read_image
+from retinagan.runtime.images.reading import read_photograph
 from retinagan.runtime.model.spec import Preprocessing
 from retinagan.runtime.retina.find import find_retina
 from retinagan.runtime.steps.crop import SquareCrop, square_crop
 from retinagan.runtime.steps.scale import working_square
 from retinagan.train.data.description import DataError
 from retinagan.train.data.files import Sample
+from retinagan.train.data.labels import Label, read_label, say_once
+from retinagan.train.data.masks import fov_fault, rim_of, truth_fault
 
 
 @dataclass(frozen=True)
@@ -82,32 +83,53 @@ def load_labelled(sample: Sample) -> LabelledImage:
         If a file cannot be read, sizes differ, or the map has no vessel pixel.
     """
     try:
-        image = as_rgb8(read_image(sample.image))
-        truth = _read_mask(sample.truth)
-        second = None if sample.second is None else _read_mask(sample.second)
-        fov = find_retina(image).mask if sample.fov is None else _read_mask(sample.fov)
+        image = read_photograph(sample.image).as_rgb8()
     except ImageError as error:
         raise DataError(f"{sample.image.name}: {error}") from error
-    for path, mask in ((sample.truth, truth), (sample.fov, fov), (sample.second, second)):
-        if mask is not None and mask.shape != image.shape[:2]:
+    label = _drawn(sample.truth, "vessel")
+    truth = label.mask
+    second = None if sample.second is None else _drawn(sample.second, "vessel").mask
+    mask = None if sample.fov is None else _drawn(sample.fov, "field of view").mask
+    for path, drawn in ((sample.truth, truth), (sample.fov, mask), (sample.second, second)):
+        if drawn is not None and drawn.shape != image.shape[:2]:
             raise DataError(
-                f"{path}: {mask.shape[1]}x{mask.shape[0]} pixels, but its image {sample.image.name} "
+                f"{path}: {drawn.shape[1]}x{drawn.shape[0]} pixels, but its image {sample.image.name} "
                 f"has {image.shape[1]}x{image.shape[0]}"
             )
-    share = truth.mean()
-    if not 0.0 < share < 0.5:
-        raise DataError(
-            f"{sample.truth}: {share:.0%} of it is vessel, expected more than none and less than half: "
-            "vessels must be white on black"
-        )
+    fov = _checked_fov(sample, image, label, mask)
     return LabelledImage(sample.name, image, truth, fov, second, sample.field_of_view)
 
 
-def _read_mask(path: Path) -> NDArray[np.bool_]:
-    pixels = as_rgb8(read_image(path))
-    mask: NDArray[np.bool_] = pixels[..., 1] > 127
-    if pixels.max() == 1:  # some datasets store 0 and 1
-        mask = pixels[..., 1] > 0
+def _drawn(path: Path, what: str) -> Label:
+    """Read what is drawn in a map, and say once how its values were taken."""
+    try:
+        label = read_label(path, what)
+    except ImageError as error:
+        raise DataError(f"{path}: {error}") from error
+    say_once(label)
+    return label
+
+
+def _checked_fov(
+    sample: Sample, image: NDArray[np.uint8], label: Label, mask: NDArray[np.bool_] | None
+) -> NDArray[np.bool_]:
+    """Return the FOV: the dataset's mask, or the retina found, after both and the truth agree."""
+    retina = rim = None
+    try:
+        found = find_retina(image)
+        retina, rim = found.mask, rim_of(found.mask, found.disc.radius)
+    except ImageError as error:
+        if mask is None:
+            raise DataError(f"{sample.image.name}: {error}") from error
+    if fault := truth_fault(label.mask, retina, rim):
+        raise DataError(
+            f"{sample.truth}: {fault}; its values were read as {label.mapping}: draw vessels on black"
+        )
+    if mask is None:
+        assert retina is not None
+        return retina
+    if fault := fov_fault(mask, label.mask, retina):
+        raise DataError(f"{sample.fov}: {fault}; correct the mask, or remove it to use the retina found")
     return mask
 
 

@@ -19,6 +19,7 @@ from retinagan.runtime.segmenter import Segmenter
 from retinagan.runtime.steps.prepare import prepare
 from retinagan.runtime.steps.segment import Network, segment_square
 from retinagan.train.data.images import LabelledImage
+from retinagan.train.data.labels import map_values
 from retinagan.train.nets.checkpoint import Checkpoint, load_checkpoint
 
 MAP_SUFFIXES = ("_probability", "_vessels", "")
@@ -157,30 +158,45 @@ def read_map(folder: Path, image: LabelledImage) -> NDArray[np.float32]:
     Returns
     -------
     (H, W) float32
-        In [0, 1]: 16-bit files over 65535, 8-bit ones over 255.
+        In [0, 1]: shades over 255 or 65535; 0 and 1 for a map of two values or of classes, whatever they are.
 
     Raises
     ------
     ModelError
-        If there is no map, it cannot be read, or its size is not the image's.
+        If there is no map, it cannot be read, its size is not the image's, its values are ambiguous, or the
+        probabilities and the vessels of one image contradict each other.
     """
     names = [f"{image.name}{ending}" for ending in MAP_SUFFIXES]
     found = [path for name in names for path in sorted(folder.glob(f"{escape(name)}.*")) if _is_image(path)]
     if not found:
         raise ModelError(f"{folder}: no map of {image.name}; expected one of {', '.join(names)} as .png")
-    try:
-        pixels = read_image(found[0])
-    except ImageError as error:
-        raise ModelError(f"{found[0]}: {error}") from error
-    if pixels.ndim == 3:
-        pixels = pixels[..., 1]
-    if pixels.shape != image.truth.shape:
+    values = _read_values(found[0], image)
+    vessels = [path for path in found[1:] if path.stem == names[1]]
+    if found[0].stem == names[0] and vessels and not _agree(values, _read_values(vessels[0], image)):
         raise ModelError(
-            f"{found[0]}: {pixels.shape[1]}x{pixels.shape[0]} pixels, but {image.name} "
+            f"{found[0]} and {vessels[0].name} contradict each other: no threshold gives these vessels from "
+            "these probabilities; remove the one that is left from another run"
+        )
+    return values
+
+
+def _read_values(path: Path, image: LabelledImage) -> NDArray[np.float32]:
+    try:
+        values = map_values(read_image(path))
+    except ImageError as error:
+        raise ModelError(f"{path}: {error}") from error
+    if values.shape != image.truth.shape:
+        raise ModelError(
+            f"{path}: {values.shape[1]}x{values.shape[0]} pixels, but {image.name} "
             f"has {image.truth.shape[1]}x{image.truth.shape[0]}"
         )
-    values: NDArray[np.float32] = pixels.astype(np.float32) / np.float32(np.iinfo(pixels.dtype).max)
     return values
+
+
+def _agree(probability: NDArray[np.float32], vessels: NDArray[np.float32]) -> bool:
+    """Whether one threshold gives these vessels from these probabilities, up to their rounding."""
+    inside, outside = probability[vessels > 0.5], probability[vessels <= 0.5]
+    return bool(inside.size == 0 or outside.size == 0 or inside.min() >= outside.max() - 2 / 255)
 
 
 def _is_image(path: Path) -> bool:
