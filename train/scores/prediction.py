@@ -196,7 +196,9 @@ def _read_values(path: Path, image: LabelledImage) -> NDArray[np.float32]:
 def _agree(probability: NDArray[np.float32], vessels: NDArray[np.float32]) -> bool:
     """Whether one threshold gives these vessels from these probabilities, up to their rounding."""
     inside, outside = probability[vessels > 0.5], probability[vessels <= 0.5]
-    return bool(inside.size == 0 or outside.size == 0 or inside.min() >= outside.max() - 2 / 255)
+    if inside.size == 0 or outside.size == 0:
+        return True
+    return bool(inside.min() >= outside.max() - 2 / 255 and inside.min() > 1 / 255)
 
 
 def _is_image(path: Path) -> bool:
