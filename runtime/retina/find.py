@@ -8,16 +8,22 @@ picture (the retina fills the frame, or its field is no disc), the bright region
 
 from __future__ import annotations
 
-from dataclasses import astuple, dataclass
-from typing import Any
+from dataclasses import dataclass
+from typing import NamedTuple
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from retinagan.runtime.errors import ImageError, NoRetinaError
-from retinagan.runtime.retina.disc import Disc, Rim, fit_disc, look_at_rim, sharpen_disc
+from retinagan.runtime.retina.disc import Disc
+from retinagan.runtime.retina.hidden import hidden_parts
+from retinagan.runtime.retina.pieces import Gray, Mask, main_piece, opened, resized
 from retinagan.runtime.retina.plausibility import refuse_empty, refuse_implausible
+from retinagan.runtime.retina.search import find_disc
+from retinagan.runtime.retina.several import fields_of_view, other_fields
+from retinagan.runtime.retina.surround import without_surround, without_white_margin
+from retinagan.runtime.warnings import ImageWarning
 
 __all__ = ["SMALLEST_SIDE", "Disc", "Retina", "find_retina"]
 
@@ -25,10 +31,6 @@ SMALLEST_SIDE = 32
 """Images with a shorter side than this (pixels) are refused: no vessel could be seen in them."""
 
 _WORKING_SIDE = 512
-_THRESHOLDS = 12
-
-Gray = NDArray[np.float32]
-Mask = NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,7 @@ class Retina:
 
     mask: Mask
     disc: Disc
+    warnings: tuple[ImageWarning, ...] = ()
 
 
 def find_retina(image: NDArray[np.uint8]) -> Retina:
@@ -82,19 +85,58 @@ def find_retina(image: NDArray[np.uint8]) -> Retina:
     small = _working_copy(image)
     signal = _signal(small)
     refuse_empty(image, signal)
-    found = _find_disc(_without_white_margin(small, signal))
+    found = _find_fields(small, signal)
     scale_x, scale_y = width / signal.shape[1], height / signal.shape[0]
-    if found is not None:
-        disc, hidden = found
+    if found.discs:
+        disc = found.discs[0]
         native = disc.scaled(scale_x, scale_y)
         mask = native.drawn((height, width))
+        hidden = hidden_parts(found.signal, disc)
         if hidden.any():
-            mask = _main_piece(mask & ~_resized(hidden, (height, width)))
-        return Retina(mask, native)
+            mask = main_piece(mask & ~resized(hidden, (height, width)))
+        return Retina(mask, native, _several_warning(len(found.discs)))
     region = _bright_region(signal)
     refuse_implausible(small, region)
-    mask = _resized(region, (height, width))
-    return Retina(mask, _circle_round(region).scaled(scale_x, scale_y))
+    mask = resized(region, (height, width))
+    return Retina(mask, _circle_round(region).scaled(scale_x, scale_y), (_whole_frame_warning(region),))
+
+
+class _Found(NamedTuple):
+    """The fields of view, that which is taken first, and the signal in which they were found."""
+
+    discs: list[Disc]
+    signal: Gray
+
+
+def _find_fields(small: NDArray[np.uint8], signal: Gray) -> _Found:
+    """Find the discs in the picture as it is; else behind its surround; else several that touch."""
+    plain = without_white_margin(small, signal)
+    bared = None
+    for ground in (plain, None):
+        if ground is None:
+            ground = bared = without_surround(small, signal)
+        if ground is not None and (disc := find_disc(ground)) is not None:
+            return _Found([disc, *other_fields(ground, disc)], ground)
+    for ground in (plain, bared):
+        if ground is not None and len(discs := fields_of_view(ground, touching=True)) > 1:
+            return _Found(discs, ground)
+    return _Found([], signal)
+
+
+def _several_warning(count: int) -> tuple[ImageWarning, ...]:
+    if count == 1:
+        return ()
+    return (
+        ImageWarning(
+            "several-fields-of-view",
+            f"{count} fields of view found, 1 segmented; cut the picture so that each image shows one eye",
+        ),
+    )
+
+
+def _whole_frame_warning(region: Mask) -> ImageWarning:
+    what = "the whole frame" if region.all() else f"its bright region, {region.mean():.0%} of the frame,"
+    return ImageWarning("whole-frame-as-retina", f"no fundus disc found; {what} is treated as retina")
 
 
 def _working_copy(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -114,134 +156,10 @@ def _signal(small: NDArray[np.uint8]) -> Gray:
     return cv2.GaussianBlur(brightest, (0, 0), 1.0).astype(np.float32)
 
 
-def _without_white_margin(small: NDArray[np.uint8], signal: Gray) -> Gray:
-    """Return the signal with white made black, where it lines most of the frame's edge and touches it."""
-    red, green, blue = cv2.split(small)
-    white = (cv2.min(cv2.min(red, green), blue) >= 235).view(np.uint8)
-    if _edge(white).mean() <= 0.6:
-        return signal
-    _, labels = cv2.connectedComponents(white)
-    touching = np.unique(_edge(labels))
-    margin = np.isin(labels, touching[touching > 0]).astype(np.uint8)
-    return np.where(cv2.dilate(margin, np.ones((5, 5), np.uint8)) > 0, np.float32(0), signal)
-
-
-def _edge(array: NDArray[Any]) -> NDArray[Any]:
-    return np.concatenate([array[0], array[-1], array[:, 0], array[:, -1]])
-
-
-def _find_disc(signal: Gray) -> tuple[Disc, Mask] | None:
-    """Return the disc that explains the picture best, and the parts of it that the camera hides."""
-    radii = (0.06 * max(signal.shape), 0.75 * float(np.hypot(*signal.shape)))
-    best_score, best = 0.0, None
-    for threshold in _thresholds(signal):
-        piece = _main_piece(_opened(signal > threshold, 5))
-        rough = fit_disc(_border_points(piece), radii)
-        if rough is None:
-            continue
-        disc = sharpen_disc(signal, rough, radii)
-        rim = look_at_rim(signal, disc)
-        drawn = disc.drawn(signal.shape)
-        agreement = float((piece & drawn).sum() / max(1, (piece | drawn).sum()))
-        if rim.contrast * agreement > best_score and _is_field_of_view(signal, disc, rim, agreement):
-            best_score, best = rim.contrast * agreement, disc
-            if rim.contrast > 0.6 and rim.support > 0.97 and agreement > 0.97:
-                break  # nearly all images end here at the first threshold
-    if best is None:
-        return None
-    for _ in range(3):  # a coarse picture's rim is wider than one search reaches
-        rough, best = best, sharpen_disc(signal, best, radii)
-        if max(abs(a - b) for a, b in zip(astuple(rough), astuple(best), strict=True)) < 0.02:
-            break
-    return best, _hidden_parts(signal, best)
-
-
-def _is_field_of_view(signal: Gray, disc: Disc, rim: Rim, agreement: float) -> bool:
-    """Tell a field of view from a bright spot in the retina: beyond its rim it is dark, nearly all round.
-
-    `agreement` is the share that the disc and the bright piece have in common.
-    """
-    if rim.contrast < 0.08 or rim.support < 0.4 or rim.visible * rim.support < 0.02 or agreement < 0.75:
-        return False
-    height, width = signal.shape
-    reach = 0.1 * max(height, width)
-    if not (-reach < disc.center_x < width + reach and -reach < disc.center_y < height + reach):
-        return False  # a horizon is an arc, too
-    sample = signal[::2, ::2]
-    inside = disc.scaled(0.5, 0.5).drawn(sample.shape)
-    beyond = ~Disc(disc.center_x, disc.center_y, 1.03 * disc.radius).scaled(0.5, 0.5).drawn(sample.shape)
-    dark = 0.6 * float(np.median(sample[inside]))
-    return rim.outside <= dark and bool(beyond.any()) and float(np.median(sample[beyond])) <= dark
-
-
-def _hidden_parts(signal: Gray, disc: Disc) -> Mask:
-    """Return the parts of the disc as dark as the margin, open on its rim and sharply bounded.
-
-    These are notches and straight cuts. Retina that fades into the dark is bounded softly, and stays.
-    """
-    rim = look_at_rim(signal, disc)
-    step = rim.inside - rim.outside
-    if step < 20:  # too faint to tell a notch from a vessel that leaves over the rim
-        return np.zeros(signal.shape, np.bool_)
-    level = rim.outside + max(4.0, 0.12 * step)
-    dark = _opened(disc.drawn(signal.shape) & (signal < level), max(3, round(0.04 * disc.radius)))
-    core = Disc(disc.center_x, disc.center_y, 0.97 * disc.radius).drawn(signal.shape)
-    hidden = np.zeros_like(dark)
-    count, labels = cv2.connectedComponents(dark.view(np.uint8))
-    for label in range(1, count):
-        part = labels == label
-        inner, outer = (cv2.dilate(part.view(np.uint8), np.ones((n, n), np.uint8)) > 0 for n in (9, 13))
-        around = signal[outer & ~inner & core]
-        open_on_rim = bool((part & ~core).any())
-        if open_on_rim and around.size and np.median(around) > rim.outside + 0.5 * step:
-            hidden |= part
-    return hidden
-
-
-def _thresholds(signal: Gray) -> NDArray[np.float64]:
-    """Return grey levels from just above the darkest to just below the brightest, the middle ones first.
-
-    Their ratios are equal. At the middle levels margin and retina fall apart in nearly all images.
-    """
-    darkest, brightest = float(signal.min()), float(np.percentile(signal[::2, ::2], 95))
-    low, high = darkest + 3.0, max(darkest + 4.0, 0.8 * brightest)
-    levels = np.geomspace(low, high, _THRESHOLDS, dtype=np.float64)
-    return levels[np.argsort(np.abs(np.arange(_THRESHOLDS) - (_THRESHOLDS - 1) // 2), kind="stable")]
-
-
-def _opened(mask: Mask, size: int) -> Mask:
-    """Remove what is thinner than `size` pixels; the frame's edge does not erode what it cuts."""
-    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (size, size))
-    padded = cv2.copyMakeBorder(mask.view(np.uint8), size, size, size, size, cv2.BORDER_REPLICATE)
-    opened = cv2.morphologyEx(padded, cv2.MORPH_OPEN, kernel)
-    return np.ascontiguousarray(opened[size:-size, size:-size]).view(np.bool_)
-
-
-def _main_piece(mask: Mask) -> Mask:
-    """Return the largest connected piece of the mask with its holes filled."""
-    contours, _ = cv2.findContours(mask.view(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
-    filled = np.zeros(mask.shape, np.uint8)
-    if contours:
-        cv2.drawContours(filled, [max(contours, key=cv2.contourArea)], -1, 1, cv2.FILLED)
-    return filled.view(np.bool_)
-
-
-def _border_points(piece: Mask) -> NDArray[np.float64]:
-    """Return the (x, y) border points of a piece, at most 400, without those on the frame's edge."""
-    contours, _ = cv2.findContours(piece.view(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
-    if not contours:
-        return np.empty((0, 2))
-    points: NDArray[np.float64] = np.concatenate(contours)[:, 0].astype(np.float64)
-    height, width = piece.shape
-    x, y = points[:, 0], points[:, 1]
-    points = points[(x > 2) & (x < width - 3) & (y > 2) & (y < height - 3)]
-    return points[:: -(-len(points) // 400) or 1]
-
-
 def _bright_region(signal: Gray) -> Mask:
     """Return the largest region not far darker than the picture's bright part; all of it if it is bright."""
     level = max(8.0, 0.25 * float(np.percentile(signal, 75)))
-    return _main_piece(_opened(signal > level, 9))
+    return main_piece(opened(signal > level, 9))
 
 
 def _circle_round(region: Mask) -> Disc:
@@ -249,8 +167,3 @@ def _circle_round(region: Mask) -> Disc:
     hull = cv2.convexHull(points.astype(np.int32))
     (x, y), radius = cv2.minEnclosingCircle(hull)
     return Disc(float(x), float(y), float(radius))
-
-
-def _resized(mask: Mask, shape: tuple[int, int]) -> Mask:
-    levels = cv2.resize(mask.view(np.uint8) * np.uint8(255), shape[::-1], interpolation=cv2.INTER_LINEAR)
-    return np.asarray(levels >= 128)

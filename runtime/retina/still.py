@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -35,7 +35,7 @@ class StillRetina:
         red, green, blue = cv2.split(_blocks(image))
         small = cv2.max(cv2.max(red, green), blue).astype(np.float32)
         if self._known is not None and self._known.still_holds(image.shape, small):
-            return Retina(self._known.retina.mask.copy(), self._known.retina.disc)
+            return replace(self._known.retina, mask=self._known.retina.mask.copy())
         retina = find_retina(image)
         self._known = _Found.remember(image.shape, small, retina)
         return retina
@@ -59,7 +59,7 @@ class _Found:
         light = _light(small, inside, outside)
         if light is None:
             return None
-        kept = Retina(retina.mask.copy(), retina.disc)  # the caller may write to the one that it gets
+        kept = replace(retina, mask=retina.mask.copy())  # the caller may write to the one that it gets
         return cls(kept, shape, inside, outside, light)
 
     def still_holds(self, shape: tuple[int, ...], small: Gray) -> bool:

@@ -1,0 +1,84 @@
+"""Other fields of view in the same picture: the second eye, a montage."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from retinagan.runtime.retina.disc import Disc, fit_disc, look_at_rim, sharpen_disc
+from retinagan.runtime.retina.pieces import Gray, border_points, main_piece, opened
+from retinagan.runtime.retina.search import agreement, thresholds
+
+_LEVELS = 5
+_LEAST_AREA = 0.15
+"""Of the main disc's area: less that is bright beside it is no other eye."""
+
+
+def other_fields(signal: Gray, disc: Disc) -> list[Disc]:
+    """Find the fields of view beside one that is known.
+
+    Parameters
+    ----------
+    signal : (H, W) float32
+        Grey levels, bright inside discs.
+    disc : Disc
+        The known field of view.
+
+    Returns
+    -------
+    list of Disc
+        Discs at least 0.4 times as large, in the order of their size.
+    """
+    rim = look_at_rim(signal, disc)
+    level = rim.outside + max(8.0, 0.15 * (rim.inside - rim.outside))
+    near = Disc(disc.center_x, disc.center_y, 1.06 * disc.radius).drawn(signal.shape)
+    area = _LEAST_AREA * float(disc.drawn(signal.shape).sum())
+    if np.count_nonzero((signal > level) & ~near) < area:
+        return []
+    found = fields_of_view(np.where(near, signal.min(), signal).astype(np.float32))
+    return [other for other in found if other.radius >= 0.4 * disc.radius]
+
+
+def fields_of_view(signal: Gray, *, touching: bool = False) -> list[Disc]:
+    """Find all discs that stand out from a dark ground, the largest first.
+
+    Each is a bright piece of its own, round, with a step to the dark along nearly all of its rim. With
+    `touching`, discs that touch are parted.
+    """
+    largest = max(signal.shape)
+    radii = (0.06 * largest, 0.5 * largest)
+    found: list[Disc] = []
+    for threshold in thresholds(signal)[:_LEVELS]:
+        for thinnest in (5, round(0.08 * largest)) if touching else (5,):
+            bright = opened(signal > threshold, thinnest)
+            count, labels, statistics, _ = cv2.connectedComponentsWithStats(bright.view(np.uint8))
+            for label in range(1, count):
+                if not _may_be_round(statistics[label], radii[0]):
+                    continue
+                piece = main_piece(labels == label)
+                rough = fit_disc(border_points(piece), radii)
+                if rough is None:
+                    continue
+                disc = sharpen_disc(signal, rough, radii)
+                rim = look_at_rim(signal, disc)
+                plain = rim.contrast > 0.25 and rim.support > 0.8 and rim.visible > 0.5
+                if plain and agreement(piece, disc.drawn(signal.shape)) > 0.85 and _is_new(disc, found):
+                    found.append(disc)
+    return sorted(found, key=lambda disc: -disc.radius)
+
+
+def _may_be_round(statistics: NDArray[np.int32], smallest_radius: float) -> bool:
+    """Tell from a piece's box and area whether it is worth a fit: neither tiny, nor long, nor a rectangle."""
+    width, height = int(statistics[cv2.CC_STAT_WIDTH]), int(statistics[cv2.CC_STAT_HEIGHT])
+    area = int(statistics[cv2.CC_STAT_AREA])
+    large = area >= 2 * smallest_radius**2
+    return large and max(width, height) <= 3 * min(width, height) and area <= 0.97 * width * height
+
+
+def _is_new(disc: Disc, known: list[Disc]) -> bool:
+    return all(
+        np.hypot(disc.center_x - other.center_x, disc.center_y - other.center_y)
+        > 0.7 * max(disc.radius, other.radius)
+        for other in known
+    )
