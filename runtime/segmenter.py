@@ -142,7 +142,7 @@ class Segmenter:
             batch = cut_patches(prepared, self.spec.network_input, buffers, clock)
             with clock.stage("infer"):
                 self._adapter.infer(batch.image, batch.roi, batch.probability)
-            return regroup(batch, prepared, self.spec.threshold, clock)
+            return regroup(batch, prepared, self.spec.threshold, clock, self.spec.confidence)
 
     def stream(
         self,

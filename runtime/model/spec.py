@@ -179,6 +179,27 @@ class EngineBuild:
 
 
 @dataclass(frozen=True)
+class Confidence:
+    """How the Dice to be expected of a map follows from its probabilities, as measured for this model.
+
+    The probability p counts as ``sigmoid(slope * logit(p) + offset)``; with E the expected Dice by these,
+    the confidence is ``gain * E + bias``. The values here change nothing.
+    """
+
+    slope: float = field(default=1.0, metadata=described("factor of the logit", low=0.01, high=100.0))
+    offset: float = field(default=0.0, metadata=described("added to the logit", low=-100.0, high=100.0))
+    gain: float = field(default=1.0, metadata=described("factor of the expected Dice", low=0.0, high=100.0))
+    bias: float = field(default=0.0, metadata=described("added to the expected Dice", low=-100.0, high=100.0))
+    bound: float = field(
+        default=0.0,
+        metadata=described("confidence below which a map is doubted", low=0.0, high=1.0),
+    )
+
+    def __post_init__(self) -> None:
+        check_fields(self)
+
+
+@dataclass(frozen=True)
 class ModelSpec:
     """An artefact's spec.
 
@@ -219,6 +240,10 @@ class ModelSpec:
     )
     engine: EngineBuild | None = field(
         default=None, metadata=described("what an engine was built by and for", required=False)
+    )
+    confidence: Confidence | None = field(
+        default=None,
+        metadata=described("how the Dice to be expected follows from the probabilities", required=False),
     )
 
     def __post_init__(self) -> None:
@@ -271,7 +296,7 @@ class ModelSpec:
             raise ModelError(f"{source}: {error}") from None
 
     def to_json(self) -> str:
-        """Give the spec as JSON text; an absent hash or engine is left out.
+        """Give the spec as JSON text; what is absent of hash, engine and confidence is left out.
 
         Raises
         ------
@@ -281,8 +306,9 @@ class ModelSpec:
         values = {"format": FORMAT} | dataclasses.asdict(self)
         if not self.sha256:
             del values["sha256"]
-        if self.engine is None:
-            del values["engine"]
+        for optional in ("engine", "confidence"):
+            if values[optional] is None:
+                del values[optional]
         try:
             return json.dumps(values, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
         except (TypeError, ValueError) as error:

@@ -32,6 +32,8 @@ class Prepared:
         Where the square lies in the frame; it brings maps back and cuts other images alike.
     retina : Retina
         The retina in the frame, at the frame's size.
+    square : (S, S, 3) uint8 array
+        The square before equalization, RGB.
     field_of_view : float or None
         Degrees that the disc was taken for; None where the working size is fixed.
     """
@@ -40,6 +42,7 @@ class Prepared:
     roi: NDArray[np.bool_]
     crop: SquareCrop
     retina: Retina
+    square: NDArray[np.uint8]
     field_of_view: float | None = None
 
 
@@ -84,4 +87,4 @@ def prepare(
         square, roi = crop.cut(image), crop.cut_mask(retina.mask)
     with clock.stage("equalize"):
         equalized = equalize(square, roi, options)
-    return Prepared(equalized, roi, crop, retina, working.field_of_view)
+    return Prepared(equalized, roi, crop, retina, square, working.field_of_view)

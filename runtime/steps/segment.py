@@ -1,5 +1,6 @@
 """A prepared frame's steps round the engine: patches to run it on, and its maps made a segmentation."""
 
+import math
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -9,12 +10,14 @@ from types import MappingProxyType
 import numpy as np
 from numpy.typing import NDArray
 
-from retinagan.runtime.model.spec import NetworkInput, Tiling
+from retinagan.runtime.model.spec import Confidence, NetworkInput, Tiling
+from retinagan.runtime.steps.doubt import doubt
 from retinagan.runtime.steps.patches import PatchGrid
 from retinagan.runtime.steps.prepare import Prepared
 from retinagan.runtime.steps.rim import spread_over_rim, with_rim
 from retinagan.runtime.steps.tensors import image_tensor, roi_tensor
 from retinagan.runtime.steps.timing import StageClock
+from retinagan.runtime.warnings import ImageWarning
 
 Infer = Callable[[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]], object]
 """Runs a network: takes normalised patches (N, 3, side, side) and their ROI (N, 1, side, side), and writes
@@ -47,6 +50,10 @@ class Segmentation:
         Degrees that the retina's disc was taken for; None where the model has a fixed working size.
     working_size : int
         Side in pixels of the square that the network saw.
+    confidence : float
+        The Dice to be expected of the map, from its probabilities alone, 0 to 1; NaN where nothing judged it.
+    warnings : tuple of ImageWarning
+        What is doubted about the image or its map; the map is there all the same.
     """
 
     probability: NDArray[np.float32]
@@ -55,6 +62,8 @@ class Segmentation:
     seconds: Mapping[str, float]
     field_of_view: float | None = None
     working_size: int = 0
+    confidence: float = math.nan
+    warnings: tuple[ImageWarning, ...] = ()
 
 
 class PatchBuffers:
@@ -154,21 +163,35 @@ def cut_patches(
         )
 
 
-def regroup(batch: PatchBatch, prepared: Prepared, threshold: float, clock: StageClock) -> Segmentation:
+def regroup(
+    batch: PatchBatch,
+    prepared: Prepared,
+    threshold: float,
+    clock: StageClock,
+    calibration: Confidence | None = None,
+) -> Segmentation:
     """Put the patches' probability back together and in its place in the frame; all arrays are new.
 
+    The map is judged on the way, with the calibration of the model's spec if there is one; see `doubt`.
     Counts the stage "regroup".
     """
     with clock.stage("regroup"):
         square = batch.grid.regroup(batch.probability[:, 0], batch.indices)
+        judged = doubt(square, prepared, threshold, calibration)
         roi = with_rim(prepared.retina, prepared.crop)
         spread = spread_over_rim(square, prepared.roi, prepared.retina, prepared.crop)
         probability = prepared.crop.restore(spread)
         np.copyto(probability, 0, where=~roi)
         vessels = roi & (probability >= threshold)
-    size = len(prepared.roi)
     return Segmentation(
-        probability, vessels, roi, MappingProxyType(clock.seconds), prepared.field_of_view, size
+        probability,
+        vessels,
+        roi,
+        MappingProxyType(clock.seconds),
+        prepared.field_of_view,
+        len(prepared.roi),
+        judged.confidence,
+        judged.warnings,
     )
 
 

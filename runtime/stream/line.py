@@ -19,6 +19,7 @@ from retinagan.runtime.steps.segment import Segmentation
 from retinagan.runtime.stream.stages import FrameSteps, Passing
 from retinagan.runtime.stream.statistics import StatisticsWindow, StreamStatistics
 from retinagan.runtime.stream.threads import StageThreads
+from retinagan.runtime.warnings import ImageWarning
 
 Policy = Literal["every", "latest"]
 
@@ -81,6 +82,18 @@ class FrameResult:
     error: RetinaGanError | None
     seconds: Mapping[str, float]
     latency: float
+
+    @property
+    def warnings(self) -> tuple[ImageWarning, ...]:
+        """What is doubted about the frame or its map; empty where the frame failed."""
+        return () if self.segmentation is None else self.segmentation.warnings
+
+    @property
+    def status(self) -> Literal["done", "warning", "failed"]:
+        """The word that `retina-run` has for this: "failed" with an error, "warning" with any warnings."""
+        if self.segmentation is None:
+            return "failed"
+        return "warning" if self.warnings else "done"
 
 
 class FrameLine:

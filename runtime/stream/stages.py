@@ -122,6 +122,9 @@ class FrameSteps:
         passing.batch = passing.prepared = passing.buffers = None
         if batch is not None and prepared is not None and passing.error is None:
             with self._faults.noted(passing):
-                passing.segmentation = regroup(batch, prepared, self._spec.threshold, passing.clock)
+                spec = self._spec
+                passing.segmentation = regroup(
+                    batch, prepared, spec.threshold, passing.clock, spec.confidence
+                )
         if buffers is not None:
             self._pool.give_back(buffers)

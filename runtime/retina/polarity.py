@@ -1,0 +1,74 @@
+"""Whether vessels are darker than the retina round them, as in a photograph, or brighter: a negative."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from retinagan.runtime.retina.pieces import Gray, Mask
+
+_SIDE = 304
+_LINE = 21
+_GROUND = 15
+_DIRECTIONS = 8
+_SHARE = 0.05
+_FAINT = 0.05
+"""Contrast in local standard deviations that tells nothing."""
+
+
+def polarity(square: NDArray[np.uint8], roi: Mask) -> float:
+    """Compare dark lines with bright ones in the green channel.
+
+    Lines of eight directions are set against the mean round them, each in units of the local standard
+    deviation. The strongest 5 % of the dark ones stand for vessels in a photograph, of the bright ones in a
+    negative or an angiogram.
+
+    Parameters
+    ----------
+    square : (S, S, 3) uint8
+        RGB, the square round the retina, not equalized.
+    roi : (S, S) bool
+        True inside the retina.
+
+    Returns
+    -------
+    float
+        Binary logarithm of dark over bright: above 0 where vessels are dark, below 0 where they are bright.
+        0 where the retina is too small to tell.
+    """
+    size = (_SIDE, _SIDE)
+    green = cv2.resize(square[..., 1], size, interpolation=cv2.INTER_AREA).astype(np.float32)
+    inside = cv2.resize(roi.view(np.uint8), size, interpolation=cv2.INTER_NEAREST)
+    rim = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (_LINE + 4, _LINE + 4))
+    core = cv2.erode(inside, rim, borderType=cv2.BORDER_CONSTANT, borderValue=0) > 0
+    kept = round(_SHARE * np.count_nonzero(core))
+    if kept == 0:
+        return 0.0
+    bright, dark = _strongest_lines(_standardised(green))
+    strongest = [float(np.partition(lines[core], -kept)[-kept:].mean()) for lines in (dark, bright)]
+    return float(np.log2((max(strongest[0], 0.0) + _FAINT) / (max(strongest[1], 0.0) + _FAINT)))
+
+
+def _standardised(green: Gray) -> Gray:
+    """Return each level's distance from the mean round it in local standard deviations, at most 2."""
+    detail = green - cv2.blur(green, (_GROUND, _GROUND))
+    wide = (4 * _GROUND + 1, 4 * _GROUND + 1)
+    deviation = np.sqrt(np.maximum(cv2.blur(detail * detail, wide), 0)) + 2  # 2 levels: noise is no detail
+    return np.asarray(np.clip(detail / deviation, -2, 2), np.float32)
+
+
+def _strongest_lines(detail: Gray) -> tuple[Gray, Gray]:
+    """Return the largest and the negative smallest mean along a line through each pixel."""
+    bright = np.full(detail.shape, -np.inf, np.float32)
+    dark = np.full(detail.shape, -np.inf, np.float32)
+    middle = _LINE // 2
+    for angle in np.arange(_DIRECTIONS) * np.pi / _DIRECTIONS:
+        reach = np.rint(middle * np.array([np.cos(angle), np.sin(angle)])).astype(int)
+        line = np.zeros((_LINE, _LINE), np.float32)
+        ends = [tuple(int(value) for value in middle + sign * reach) for sign in (-1, 1)]
+        cv2.line(line, ends[0], ends[1], 1.0)
+        mean = cv2.filter2D(detail, -1, line / line.sum())
+        np.maximum(bright, mean, out=bright)
+        np.maximum(dark, -mean, out=dark)
+    return bright, dark

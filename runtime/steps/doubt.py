@@ -1,0 +1,142 @@
+"""What a vessel map says of its own worth: the Dice to be expected, and what to doubt about the picture."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from retinagan.runtime.model.spec import Confidence
+from retinagan.runtime.retina.polarity import polarity
+from retinagan.runtime.steps.prepare import Prepared
+from retinagan.runtime.warnings import ImageWarning
+
+LEVELS = 1000
+"""Probabilities are counted in steps of 1 / LEVELS."""
+
+LOWEST_DENSITY, HIGHEST_DENSITY = 0.02, 0.30
+"""Shares of the retina that vessels may have. Maps of real images lie between 0.08 and 0.17."""
+
+_SPARSE = 0.06
+"""Density up to which the vessels' polarity is looked at: what a model finds in a negative is below it."""
+_NEGATIVE = -0.1
+"""Polarity below which vessels are brighter than their surroundings. Photographs lie above 0.1."""
+
+_NO_CALIBRATION = Confidence()
+
+
+@dataclass(frozen=True)
+class Doubt:
+    """What is to be thought of a map.
+
+    Attributes
+    ----------
+    confidence : float
+        The Dice to be expected, 0 to 1.
+    warnings : tuple of ImageWarning
+    """
+
+    confidence: float
+    warnings: tuple[ImageWarning, ...]
+
+
+def doubt(
+    probability: NDArray[np.float32],
+    prepared: Prepared,
+    threshold: float,
+    calibration: Confidence | None = None,
+) -> Doubt:
+    """Judge the map of a working square without any truth.
+
+    Parameters
+    ----------
+    probability : (S, S) float32
+        The network's map of the square, 0 to 1.
+    prepared : Prepared
+        What it was made from.
+    threshold : float
+        Pixels at or above this probability count as vessel.
+    calibration : Confidence, optional
+        From the model's spec. Without one the probabilities are taken at their word, and no confidence is
+        too low.
+    """
+    counts = level_counts(probability, prepared.roi)
+    density = float(counts[_vessel_levels(threshold)].sum() / max(counts.sum(), 1.0))
+    found = [*prepared.retina.warnings]
+    if density < _SPARSE and polarity(prepared.square, prepared.roi) < _NEGATIVE:
+        found.append(ImageWarning("negative"))
+    if not LOWEST_DENSITY <= density <= HIGHEST_DENSITY:
+        usual = f"{LOWEST_DENSITY:.0%} to {HIGHEST_DENSITY:.0%}"
+        text = f"{density:.1%} of the retina is vessel; fundus images have {usual}"
+        found.append(ImageWarning("density-implausible", text))
+    confidence = expected_dice(counts, threshold, calibration)
+    if calibration is not None and confidence < calibration.bound:
+        text = (
+            f"the expected Dice is {confidence:.2f}; this model's maps usually have {calibration.bound:.2f}"
+        )
+        found.append(ImageWarning("low-confidence", f"{text} or more"))
+    return Doubt(confidence, tuple(found))
+
+
+def level_counts(probability: NDArray[np.float32], roi: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Count the pixels inside `roi` by their probability: (LEVELS,) float64.
+
+    Parameters
+    ----------
+    probability : (H, W) float32
+        0 to 1.
+    roi : (H, W) bool
+    """
+    end = float(np.nextafter(np.float32(1), np.float32(2)))
+    counts = cv2.calcHist([probability], [0], roi.view(np.uint8), [LEVELS], [0, end])
+    return np.asarray(counts[:, 0], np.float64)
+
+
+def expected_dice(
+    counts: NDArray[np.float64], threshold: float, calibration: Confidence | None = None
+) -> float:
+    """Give the Dice to be expected of a map, from its probabilities alone.
+
+    With p the calibrated probability that a pixel is vessel and m the map at the threshold, the expected
+    overlap is the sum of p m and the expected size of the truth the sum of p, so that Dice is about
+    2 sum(p m) / (sum(m) + sum(p)). The calibration's `gain` and `bias` then make Dice of it, as measured.
+
+    Parameters
+    ----------
+    counts : (LEVELS,) float64
+        By `level_counts`.
+    threshold : float
+        Pixels at or above this probability count as vessel.
+    calibration : Confidence, optional
+        From the model's spec.
+
+    Returns
+    -------
+    float
+        0 to 1; 0 for a map without vessels.
+    """
+    calibration = calibration or _NO_CALIBRATION
+    vessel, probability = _vessel_levels(threshold), calibrated_levels(calibration)
+    size = float(counts[vessel].sum() + counts @ probability)
+    overlap = float(counts[vessel] @ probability[vessel])
+    if overlap == 0:
+        return 0.0
+    return min(max(calibration.gain * 2 * overlap / size + calibration.bias, 0.0), 1.0)
+
+
+def calibrated_levels(calibration: Confidence) -> NDArray[np.float64]:
+    """Give the calibrated probability of each level, (LEVELS,) float64 (Platt's scaling of the logit)."""
+    levels = _middles()
+    logits = np.log(levels / (1 - levels))
+    return np.asarray(1 / (1 + np.exp(-(calibration.slope * logits + calibration.offset))), np.float64)
+
+
+def _middles() -> NDArray[np.float64]:
+    return (np.arange(LEVELS) + 0.5) / LEVELS
+
+
+def _vessel_levels(threshold: float) -> slice:
+    return slice(math.ceil(threshold * LEVELS - 0.5), None)
