@@ -1,5 +1,6 @@
 """Many images through one segmenter: reading, segmenting and writing overlap, and no image stops the rest."""
 
+import math
 from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
@@ -176,8 +177,9 @@ def _row(passing: _Passing) -> Row:
         row,
         roi_share=roi / passing.result.roi.size,
         vessel_density=vessels / roi if roi else None,
+        confidence=None if math.isnan(passing.result.confidence) else passing.result.confidence,
         seconds={**row.seconds, **passing.result.seconds},
-    )
+    ).doubted(passing.result.warnings)
 
 
 def _vessels(image: NDArray[Any], result: Segmentation) -> NDArray[np.uint8]:

@@ -39,9 +39,12 @@ them share. run.csv there has a row for each image. The same command given again
 goes on where a run was stopped, and tries again what failed; another model or
 option does all images anew.
 
-exit code: 0 all images done; 1 some failed, see run.csv; 2 the run could not
-start or go on; 70 a defect of this program; 130, 143, 129 stopped by Ctrl-C,
-SIGTERM, SIGHUP.
+A status in run.csv is done, warning (done, with doubts: see the columns
+"warnings" and "message") or failed.
+
+exit code: 0 all images done, with or without warnings; 1 some failed, or with
+--strict some have warnings, see run.csv; 2 the run could not start or go on;
+70 a defect of this program; 130, 143, 129 stopped by Ctrl-C, SIGTERM, SIGHUP.
 """
 
 
@@ -91,6 +94,7 @@ def _parsed(arguments: Sequence[str]) -> argparse.Namespace:
     add("--overlap", type=float, metavar="SHARE", help="share of a patch that the next one covers again")
     add("--threads", type=int, metavar="N", help="CPU threads (default: all cores)")
     add("--overwrite", action="store_true", help="do all images anew, and replace files of other programs")
+    add("--strict", action="store_true", help="exit with 1 also if any image has a warning")
     add("--quiet", action="store_true", help="say nothing but why the run stopped")
     add("--version", action="version", version=f"%(prog)s {__version__}")
     end = list(arguments).index("--") if "--" in arguments else len(arguments)
@@ -148,7 +152,8 @@ def _run(options: argparse.Namespace) -> int:
             progress.close()
             for line in () if options.quiet else summary(tally, found, report):
                 say(line, sys.stdout)
-    return SOME_FAILED if tally.failed else DONE
+        doubted = options.strict and any(report.is_doubted(item.name) for item in found.inputs)
+    return SOME_FAILED if tally.failed or doubted else DONE
 
 
 def _open_segmenter(options: argparse.Namespace) -> Segmenter:

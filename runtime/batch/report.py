@@ -6,7 +6,7 @@ import hashlib
 import io
 import os
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import chain
 from typing import NamedTuple
@@ -14,9 +14,11 @@ from typing import NamedTuple
 from retinagan.runtime import __version__
 from retinagan.runtime.batch.outputs import OutputError, OutputFolder
 from retinagan.runtime.model.spec import ModelSpec
+from retinagan.runtime.warnings import ImageWarning
 
 FILE_NAME = "run.csv"
 DONE = "done"
+WARNING = "warning"
 FAILED = "failed"
 STAGES = ("read", "roi", "crop", "equalize", "patches", "infer", "regroup", "write")
 """The steps whose seconds are reported, in the order in which an image passes them."""
@@ -79,8 +81,10 @@ class Row:
     """What became of one image.
 
     `path` is relative to the folder that all inputs share; `output` is the results' name in the output
-    folder without ``_vessels.png``. `roi_share` is the share of the image that has a map, retina and rim,
-    `vessel_density` the share of that which is vessel; both are None where the image failed.
+    folder without ``_vessels.png``. `status` is "done", "warning" (done, with doubts) or "failed"; `warnings`
+    are the doubts' codes, joined by a space, and `message` has their sentences. `roi_share` is the share of
+    the image that has a map, retina and rim, `vessel_density` the share of that which is vessel, `confidence`
+    the Dice to be expected; these three are None where the image failed.
     """
 
     path: str
@@ -93,6 +97,21 @@ class Row:
     roi_share: float | None = None
     vessel_density: float | None = None
     seconds: Mapping[str, float] = field(default_factory=dict)
+    warnings: str = ""
+    confidence: float | None = None
+
+    def doubted(self, warnings: Iterable[ImageWarning]) -> "Row":
+        """Give this row with warnings: the codes, their sentences, and the status unless it failed."""
+        found = list(dict.fromkeys(warnings))
+        if not found:
+            return self
+        message = "; ".join(filter(None, [self.message, *(warning.message for warning in found)]))
+        return replace(
+            self,
+            status=WARNING if self.status == DONE else self.status,
+            warnings=" ".join(dict.fromkeys(warning.code for warning in found)),
+            message=" ".join(message.split()),
+        )
 
 
 class Recorded(NamedTuple):
@@ -107,10 +126,12 @@ COLUMNS = (
     "path",
     "status",
     "message",
+    "warnings",
     "width",
     "height",
     "roi_share",
     "vessel_density",
+    "confidence",
     *(f"seconds_{stage}" for stage in STAGES),
     "seconds_total",
     "engine",
@@ -191,8 +212,16 @@ class Report:
         self._remember(cells)
 
     def is_done(self, path: str, output: str, stamp: Stamp) -> bool:
-        """Whether an earlier row says that this image is done, under this name and with this stamp."""
-        return self.recorded.get(path) == Recorded(DONE, output, stamp)
+        """Whether an earlier row says that this image is done, under this name and with this stamp.
+
+        One with warnings is done, too.
+        """
+        return self.recorded.get(path) in (Recorded(DONE, output, stamp), Recorded(WARNING, output, stamp))
+
+    def is_doubted(self, path: str) -> bool:
+        """Whether this image's last row has warnings, of this run or an earlier one."""
+        recorded = self.recorded.get(path)
+        return recorded is not None and recorded.status == WARNING
 
     def _cannot_write(self, error: OSError) -> OutputError:
         return OutputError(f"cannot write {str(self.path)!r} ({error.strerror}); choose another --out")
@@ -248,8 +277,9 @@ def _cells(row: Row, settings: Settings) -> list[str]:
         _to_cell(row.path),
         row.status,
         row.message,
+        row.warnings,
         *(str(size) if size is not None else "" for size in (row.width, row.height)),
-        *(_number(number) for number in (row.roi_share, row.vessel_density, *stages, total)),
+        *(_number(number) for number in (row.roi_share, row.vessel_density, row.confidence, *stages, total)),
         settings.engine,
         settings.model,
         row.stamp.model_sha256,

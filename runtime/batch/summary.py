@@ -1,11 +1,12 @@
 """What a run has come to, counted while it runs and said at its end."""
 
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from retinagan.runtime.batch.inputs import Found
-from retinagan.runtime.batch.report import FAILED, Report, Row
+from retinagan.runtime.batch.report import FAILED, WARNING, Report, Row
 from retinagan.runtime.console.wording import counted, spoken
 
 _FOLDERS_SHOWN = 5
@@ -13,12 +14,18 @@ _FOLDERS_SHOWN = 5
 
 @dataclass
 class Tally:
-    """Counts of a run's images: all, and those that are kept from before, done and failed."""
+    """Counts of a run's images: all, and those that are kept from before, done, failed, and in doubt.
+
+    `warned` counts the images that are done with warnings, which are not among `done`; `codes` counts the
+    images by the codes of their warnings.
+    """
 
     total: int
     kept: int
     done: int = 0
     failed: int = 0
+    warned: int = 0
+    codes: Counter[str] = field(default_factory=Counter)
     clock: Callable[[], float] = time.monotonic
     start: float = field(init=False)
 
@@ -27,20 +34,27 @@ class Tally:
 
     def count(self, row: Row) -> None:
         """Count an image that this run did."""
+        self.codes.update(row.warnings.split())
         if row.status == FAILED:
             self.failed += 1
+        elif row.status == WARNING:
+            self.warned += 1
         else:
             self.done += 1
 
 
 def summary(tally: Tally, found: Found, report: Report) -> Iterator[str]:
     """Give the lines that end a run."""
-    missing = tally.total - tally.kept - tally.done - tally.failed
+    missing = tally.total - tally.kept - tally.done - tally.warned - tally.failed
     counts = [f"{tally.done} done"]
+    counts += [f"{tally.warned} with warnings"] if tally.warned else []
     counts += [f"{tally.kept} kept from before"] if tally.kept else []
     counts += [f"{tally.failed} failed"] if tally.failed else []
     counts += [f"{missing} not reached: the same command goes on from here"] if missing else []
     yield f"{counted(tally.total, 'image')}: {', '.join(counts)}"
+    if tally.codes:
+        codes = sorted(tally.codes.items(), key=lambda item: (-item[1], item[0]))
+        yield f"warnings: {', '.join(f'{code} {count}' for code, count in codes)}"
     more = ", ..." if found.others > len(found.examples) else ""
     examples = f" ({', '.join(found.examples)}{more})" if found.examples else ""
     passed = [f"{counted(found.others, 'other file')}{examples}"] if found.others else []
@@ -50,11 +64,12 @@ def summary(tally: Tally, found: Found, report: Report) -> Iterator[str]:
     if found.empty:
         more = ", ..." if len(found.empty) > _FOLDERS_SHOWN else ""
         yield f"no images in {', '.join(found.empty[:_FOLDERS_SHOWN])}{more}"
-    if tally.done:
+    segmented = tally.done + tally.warned
+    if segmented:
         seconds = tally.clock() - tally.start
         settings = report.settings
         yield (
-            f"{spoken(seconds)}, {tally.done / seconds:.2f} images/s; {settings.engine}; "
+            f"{spoken(seconds)}, {segmented / seconds:.2f} images/s; {settings.engine}; "
             f"model {settings.model} {settings.model_sha256[:12]}"
         )
     yield f"report: {report.path}"

@@ -92,7 +92,7 @@ def level_counts(probability: NDArray[np.float32], roi: NDArray[np.bool_]) -> ND
     """
     end = float(np.nextafter(np.float32(1), np.float32(2)))
     counts = cv2.calcHist([probability], [0], roi.view(np.uint8), [LEVELS], [0, end])
-    return np.asarray(counts[:, 0], np.float64)
+    return np.asarray(counts, np.float64).ravel()
 
 
 def expected_dice(
