@@ -1,6 +1,6 @@
 """Where the constants of ACE's kernel come from. docs/ace.md quotes these tables.
 
-    python benchmarks/ace_constants.py shares       fit the shares of the pyramid's blurs; compare the kernel's
+    python benchmarks/ace_constants.py shares       fit the shares of the pyramid's blurs, beside the kernel's
     python benchmarks/ace_constants.py weights      compare the weights of rows and columns with other choices
     python benchmarks/ace_constants.py terms        errors by alpha and number of products
     python benchmarks/ace_constants.py overshoot    how far R exceeds the bound of its definition

@@ -74,6 +74,15 @@ class Preprocessing:
             required=False,
         ),
     )
+    largest_magnification: float = field(
+        default=1.0,
+        metadata=described(
+            "most pixels of a square of pixels_per_degree along one of the image; 1 never magnifies an image",
+            low=1.0,
+            high=4.0,
+            required=False,
+        ),
+    )
     size_multiple: int = field(
         default=32,
         metadata=described(

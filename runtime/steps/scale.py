@@ -37,8 +37,9 @@ def working_square(
 ) -> WorkingSquare:
     """Give the working square of a retina.
 
-    With `preprocessing.pixels_per_degree` the square has that density, but never more pixels than the image
-    has: a retina that the camera drew smaller keeps its own. Its side is filled up to a multiple of
+    With `preprocessing.pixels_per_degree` the square has that density, but at most
+    `preprocessing.largest_magnification` times the image's own: at 1 a retina that the camera drew smaller
+    keeps its pixels. Its side is filled up to a multiple of
     `preprocessing.size_multiple` by what lies round the disc, so that engines see few different sizes and
     the density stays exact. With `preprocessing.working_size` the disc fills a square of that size.
 
@@ -63,10 +64,10 @@ def working_square(
     if preprocessing.pixels_per_degree is None:
         return WorkingSquare(preprocessing.fixed_size, diameter)
     degrees = preprocessing.field_of_view if field_of_view is None else float(field_of_view)
-    scale = min(preprocessing.pixels_per_degree * degrees / diameter, 1.0)
+    scale = min(preprocessing.pixels_per_degree * degrees / diameter, preprocessing.largest_magnification)
     multiple = preprocessing.size_multiple
     size = max(math.ceil(round(diameter * scale, 6) / multiple), 1) * multiple
-    return WorkingSquare(size, max(round(size / scale), diameter), degrees)
+    return WorkingSquare(size, max(math.ceil(round(size / scale, 6)), diameter), degrees)
 
 
 def check_field_of_view(degrees: float) -> None:

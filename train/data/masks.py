@@ -83,7 +83,7 @@ def rim_of(retina: Mask, radius: float) -> Mask:
 
 
 def _share(part: Mask, whole: Mask) -> float:
-    return float(np.count_nonzero(part) / max(1, np.count_nonzero(whole)))
+    return int(np.count_nonzero(part)) / max(1, int(np.count_nonzero(whole)))
 
 
 def _union_share(one: Mask, other: Mask) -> float:

@@ -89,11 +89,11 @@ def test_a_spec_cannot_be_changed():
 @pytest.mark.parametrize(
     ("keys", "message"),
     [
-        ({"gamma": 1}, "gamma: unknown key; known are engine, file, name, network_input"),
+        ({"gamma": 1}, "gamma: unknown key; known are confidence, engine, file, name"),
         (
             {"preprocessing__gamma": 1},
-            "preprocessing.gamma: unknown key; known are alpha, field_of_view, method, "
-            "pixels_per_degree, size_multiple, working_size",
+            "preprocessing.gamma: unknown key; known are alpha, field_of_view, "
+            "largest_magnification, method, pixels_per_degree, size_multiple, working_size",
         ),
         ({"threshold": ...}, "threshold: missing; expected a number from 0 to 1 (probability from which"),
         ({"preprocessing": ...}, "preprocessing: missing; expected an object of keys and values"),
@@ -144,7 +144,7 @@ def test_a_spec_cannot_be_changed():
         ({"format": "1"}, 'format: got "1"; expected a number up to 2'),
         ({"format": [10**400]}, f"format: got [1{'0' * 55}...; expected a number up to 2"),
         ({"format": 10**400}, f"format: got 1{'0' * 56}..., written by a newer version"),
-        ({"a\nkey" + "!" * 100: 1}, f"a key{'!' * 52}...: unknown key; known are engine"),
+        ({"a\nkey" + "!" * 100: 1}, f"a key{'!' * 52}...: unknown key; known are confidence"),
         ({"training": {"a": "b" * 200}, "scores": "c" * 200}, 'scores: got "ccc'),
     ],
 )
@@ -273,7 +273,7 @@ def test_a_density_takes_the_place_of_the_working_size():
 def test_a_spec_of_the_first_format_is_read_as_before():
     values = json.loads(tiny_spec().to_json())
     values["format"] = 1
-    for key in ("pixels_per_degree", "field_of_view", "size_multiple"):
+    for key in ("pixels_per_degree", "field_of_view", "largest_magnification", "size_multiple"):
         del values["preprocessing"][key]
     assert ModelSpec.from_json(json.dumps(values)) == tiny_spec()
 

@@ -1,4 +1,5 @@
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -50,3 +51,16 @@ def test_no_camera_has_that_angle(degrees):
 def test_a_disc_of_a_few_pixels_still_has_a_square():
     assert working_square(DENSE, disc(8), 45).size == 32
     assert np.isfinite(working_square(DENSE, disc(8), 45).side)
+
+
+@pytest.mark.parametrize(("largest", "size"), [(1.0, 544), (1.25, 704), (4.0, 928)])
+def test_a_coarse_image_is_magnified_no_more_than_the_model_asks_for(largest, size):
+    square = working_square(replace(DENSE, largest_magnification=largest), disc(540), 45)
+    assert square.size == size
+    assert square.size / square.side <= largest + 1e-9
+
+
+def test_a_fine_image_is_never_magnified():
+    assert working_square(replace(DENSE, largest_magnification=4.0), disc(3000), 45) == working_square(
+        DENSE, disc(3000), 45
+    )
