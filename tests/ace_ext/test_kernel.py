@@ -1,6 +1,7 @@
-"""The C kernel by itself: under sanitizers, and on another kind of processor."""
+"""The C kernel without Python: each compiler's warnings, sanitizers, and another kind of processor."""
 
 import os
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -8,9 +9,12 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-SOURCES = [ROOT / "ace_ext" / name for name in ("ace.c", "ace_kernel.c", "ace_direct.c")]
+KERNEL = ROOT / "ace_ext"
+SOURCES = [KERNEL / name for name in ("ace.c", "ace_kernel.c", "ace_direct.c")]
 SOURCES.append(ROOT / "tests" / "ace_ext" / "kernel_checks.c")
-FLAGS = ["-std=c11", "-ffp-contract=off", "-Wall", "-Wextra", "-Wno-psabi", "-Werror", "-pthread"]
+WARNINGS = ["-std=c11", "-pedantic", "-Wall", "-Wextra", "-Wno-psabi", "-Werror"]
+FLAGS = [*WARNINGS, "-ffp-contract=off", "-pthread"]
+SANITIZERS = ["-g", "-O1", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
 
 
 def run(command, **environment):
@@ -23,8 +27,16 @@ def run(command, **environment):
 
 def build(compiler, folder, *options):
     program = folder / "checks"
-    run([compiler, *FLAGS, *options, f"-I{ROOT / 'ace_ext'}", *SOURCES, "-lm", "-o", program])
+    run([compiler, *FLAGS, *options, f"-I{KERNEL}", *SOURCES, "-lm", "-o", program])
     return program
+
+
+def found(compiler):
+    """Return the path of a compiler; skip the test if there is none."""
+    path = shutil.which(compiler)
+    if not path:
+        pytest.skip(f"{compiler} is not installed")
+    return path
 
 
 @pytest.fixture(scope="module")
@@ -42,16 +54,31 @@ def emulated(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def native_results(tmp_path_factory, emulated):
-    compiler = shutil.which("cc")
-    if not compiler:
-        pytest.skip("there is no C compiler (cc)")
-    sanitizers = ["-g", "-O1", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
-    program = build(compiler, tmp_path_factory.mktemp("native"), *sanitizers)
+    program = build(found("cc"), tmp_path_factory.mktemp("native"), *SANITIZERS)
     return run([program], ASAN_OPTIONS="allocator_may_return_null=1")
 
 
-def test_checks_pass_under_sanitizers(native_results):
-    assert native_results.count("\n") == 34
+@pytest.mark.parametrize("compiler", ["gcc", "clang"])
+def test_checks_pass_under_sanitizers(compiler, tmp_path, native_results):
+    program = build(found(compiler), tmp_path, *SANITIZERS)
+    assert run([program], ASAN_OPTIONS="allocator_may_return_null=1") == native_results
+
+
+@pytest.mark.parametrize("compiler", ["gcc", "clang"])
+def test_optimized_code_gives_the_same_to_the_bit(compiler, tmp_path, native_results):
+    program = build(found(compiler), tmp_path, "-O3", "-fno-math-errno")
+    assert run([program]) == native_results
+
+
+def test_each_shape_has_a_result_with_a_mask_and_one_without(native_results):
+    lines = [
+        re.fullmatch(r"(\d+x\d+x\d+) (masked|whole) [0-9a-f]{8} [0-9a-f]{8}", line).groups()
+        for line in native_results.splitlines()
+    ]
+    shapes = [shape for shape, mask in lines if mask == "whole"]
+    assert {"1x1x1", "1x1500x2", "905x911x1"} <= set(shapes)
+    assert len(set(shapes)) == len(shapes)
+    assert sorted(lines) == sorted((shape, mask) for shape in shapes for mask in ("masked", "whole"))
 
 
 def test_another_processor_gives_the_same_to_the_bit(native_results, emulated):
@@ -60,3 +87,37 @@ def test_another_processor_gives_the_same_to_the_bit(native_results, emulated):
     results, _ = emulated.communicate()
     assert emulated.returncode == 0
     assert results == native_results
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (
+            ["-U__GNUC__", "-U__clang__"],
+            "ACE needs GCC 9 or later, or Clang 9 or later: it is written with GNU",
+        ),
+        (["-U__clang__", "-U__GNUC__", "-D__GNUC__=8"], "this GCC has no __builtin_convertvector"),
+        (["-U__clang__", "-D__clang__", "-U__clang_major__", "-D__clang_major__=8"], "this Clang is too old"),
+        (["-ffast-math"], "ACE must be compiled without -ffast-math"),
+    ],
+)
+def test_what_the_kernel_cannot_be_compiled_with_is_refused_in_words(options, message, tmp_path):
+    source = tmp_path / "assumptions.c"
+    source.write_text('#include "ace_assumptions.h"\n')
+    command = [found("gcc"), "-std=c11", *options, f"-I{KERNEL}", "-E", source, "-o", tmp_path / "out"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode != 0
+    assert message in done.stderr
+
+
+def test_wider_arithmetic_of_floats_is_refused(tmp_path):
+    """The assertions are compiled, not only written: one that does not hold stops the compiler."""
+    source = tmp_path / "assumptions.c"
+    source.write_text(
+        "#include <float.h>\n#undef FLT_EVAL_METHOD\n#define FLT_EVAL_METHOD 2\n"
+        '#include "ace_assumptions.h"\n'
+    )
+    command = [found("gcc"), "-std=c11", f"-I{KERNEL}", "-c", source, "-o", tmp_path / "out.o"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode != 0
+    assert "float and double expressions are evaluated in their own type" in done.stderr
