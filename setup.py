@@ -16,9 +16,10 @@ if platform.system() == "Windows":
     )
 
 # From Python 3.11 on, the stable ABI includes the buffers that Cython's memoryviews need: one abi3 wheel
-# serves all later versions. Free-threaded Python has no stable ABI.
+# serves all later versions. Free-threaded Python has no stable ABI. RETINAGAN_STABLE_ABI=0 turns it off.
 STABLE_ABI = (
-    sys.implementation.name == "cpython"
+    os.environ.get("RETINAGAN_STABLE_ABI") != "0"
+    and sys.implementation.name == "cpython"
     and sys.version_info >= (3, 11)
     and not sysconfig.get_config_var("Py_GIL_DISABLED")
 )

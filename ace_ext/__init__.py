@@ -1,4 +1,4 @@
-"""Automatic color equalization (ACE) by a C kernel."""
+"""Automatic color equalization (ACE) with a C kernel."""
 
 from retinagan.ace_ext._ace import Workspace
 from retinagan.ace_ext.equalization import ace, ace_exact

@@ -10,7 +10,7 @@ from retinagan.ace_ext._ace import Workspace
 
 MIN_ALPHA, MAX_ALPHA = 1.0, 255.0
 _GREY_LEVELS = 256
-_DIRECT_PIXELS = 4096  # up to here direct sums are quicker than a convolution for each grey level
+_DIRECT_PIXELS = 4096  # up to here direct summation is faster than a convolution for each grey level
 
 Image = NDArray[Any]  # uint8 or float32
 Mask = NDArray[np.bool_]
@@ -25,47 +25,54 @@ def ace(
     workspace: Workspace | None = None,
     out: Image | None = None,
 ) -> Image:
-    """Equalize each channel of an image by ACE, at a cost proportional to the number of pixels.
+    """Equalize each channel of an image by ACE, in time proportional to the number of pixels.
 
     Each pixel is compared with all others, near ones counting more::
 
         R(p) = sum_j r(I(p) - I(j)) / |p - j|  /  sum_j 1 / |p - j|,    r(x) = clip(alpha x, -1, 1)
 
-    and R, stretched from its own minimum and maximum to the whole range, is the result. `ace_exact` evaluates
-    the sums as they stand. Here they are approximated: for alpha up to 20 to within 2 grey levels on
-    photographs, noise, edges and patterns (4 on a smooth ramp that is but a few pixels high), on fundus
-    photographs to within 0.3 on average. docs/ace.md explains how and has the measurements.
+    The result is R, stretched from its own minimum and maximum to the whole range. `ace_exact` evaluates the
+    sums directly; this function approximates them. For alpha up to 20 the error is at most 2 grey levels on
+    photographs, noise, edges and patterns (4 on a smooth ramp only a few pixels high), and at most 0.3 on
+    average on fundus photographs. docs/ace.md explains the method and has the measurements.
 
     Parameters
     ----------
     image : (H, W) or (H, W, C) ndarray of uint8, or of float32 in [0, 1]
-        The order of the channels does not matter: each is equalized by itself. Float images are told apart in
-        steps of 1/2040.
+        Channels may be in any order: each is equalized independently. Float images are quantized in steps of
+        1/2040.
     alpha : float
-        Slope of r for intensities in [0, 1], from 1 (gentle) to 255. From above 10 on, the time doubles; from
-        above 25 on it trebles.
+        Slope of r for intensities in [0, 1], from 1 (gentle) to 255. Above 10 the time doubles, above 25 it
+        triples.
     mask : (H, W) ndarray of bool, optional
-        The pixels that take part, both as p and as j. The others come out as 0. All take part by default.
+        The pixels to use, both as p and as j. The others become 0. By default all pixels are used.
     threads : int
-        Threads to use, from 1. They pay from 1024x1024 on. The result does not depend on their number.
+        Number of threads, at least 1. More than one is worthwhile from 1024x1024 on. The result does not
+        depend on it.
     workspace : Workspace, optional
-        Scratch memory to keep from call to call. By default it is allocated and given back in each.
+        Scratch memory to reuse from call to call. By default each call allocates and frees its own.
     out : ndarray, optional
-        Where to write the result: of the image's shape and dtype, C-contiguous, not overlapping the image.
+        Array for the result, with the image's shape and dtype, C-contiguous, not overlapping the image.
 
     Returns
     -------
     ndarray
-        Of the image's shape and dtype: 0 to 255, or 0 to 1. A channel of one grey level comes out as 0. It is
-        `out` if that was given.
+        The result, with the image's shape and dtype, 0 to 255 or 0 to 1; `out` if that was given. A channel
+        with a single grey level becomes 0.
 
     Raises
     ------
     TypeError
         If the image is neither uint8 nor float32, or the mask is not bool.
     ValueError
-        If a shape does not fit, the image is empty, a float lies outside [0, 1] or is not a number, the mask
-        has no True pixel, or an option is out of range.
+        If a shape does not match, the image is empty, a float is outside [0, 1] or not a number, the mask has
+        no True pixel, or an option is out of range.
+    MemoryError
+        If there is not enough memory for the scratch buffers.
+    OverflowError
+        If the size of a scratch buffer overflows.
+    RuntimeError
+        If a thread cannot be started.
 
     References
     ----------
@@ -76,7 +83,7 @@ def ace(
     """
     channels, mask = _check(image, alpha, mask)
     if not isinstance(threads, int) or threads < 1:
-        raise ValueError(f"threads is {threads!r}, expected a whole number from 1; the usual value is 1")
+        raise ValueError(f"threads is {threads!r}, expected an integer of at least 1; the usual value is 1")
     result = np.empty(image.shape, image.dtype) if out is None else _check_out(out, image)
     ranges = np.empty((channels.shape[2], 2))
     inside = None if mask is None else mask.view(np.uint8)
@@ -86,15 +93,30 @@ def ace(
 
 
 def ace_exact(image: Image, *, alpha: float = 5.0, mask: Mask | None = None) -> Image:
-    """Equalize each channel of an image by ACE as it is defined: the reference for `ace`, and slow.
+    """Equalize each channel of an image by ACE, straight from its definition: the slow reference for `ace`.
 
-    A uint8 image costs a convolution for each grey level it has: seconds for 512x512. A float32 one costs a
-    sum over all pixels for each pixel: minutes. Parameters, result and errors are those of `ace`.
+    A uint8 image costs one convolution per grey level: seconds for 512x512. A float32 image costs one sum
+    over all pixels per pixel: minutes for 512x512.
+
+    Parameters
+    ----------
+    image, alpha, mask
+        As for `ace`.
+
+    Returns
+    -------
+    ndarray
+        As for `ace`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As for `ace`.
     """
     channels, mask = _check(image, alpha, mask)
     inside = np.ones(channels.shape[:2], bool) if mask is None else mask
     if not inside.any():
-        raise ValueError("mask has no True pixel, expected at least one; leave mask out to use every pixel")
+        raise ValueError("mask has no True pixel, expected at least one; omit mask to use every pixel")
     result = np.zeros(channels.shape, np.float64)
     for c in range(channels.shape[2]):
         channel = channels[:, :, c]
@@ -129,7 +151,7 @@ def _check(image: Image, alpha: float, mask: Mask | None) -> tuple[Image, Mask |
         return channels, None
     if not isinstance(mask, np.ndarray) or mask.dtype != np.bool_:
         kind = mask.dtype if isinstance(mask, np.ndarray) else type(mask).__name__
-        raise TypeError(f"mask is {kind}, expected a bool array; give mask > 0")
+        raise TypeError(f"mask is {kind}, expected a bool array; pass mask > 0")
     if mask.shape != image.shape[:2]:
         raise ValueError(f"mask has shape {mask.shape}, expected the image's {image.shape[:2]}")
     return channels, np.ascontiguousarray(mask)
@@ -141,13 +163,13 @@ def _check_out(out: Image, image: Image) -> Image:
         raise ValueError(f"out is {kind}, expected the image's {image.dtype} {image.shape}")
     if not out.flags.c_contiguous or not out.flags.writeable or np.may_share_memory(out, image):
         raise ValueError(
-            "out must be C-contiguous, writeable and not overlap the image; give numpy.empty_like(image)"
+            "out must be C-contiguous, writeable and not overlap the image; pass numpy.empty_like(image)"
         )
     return out
 
 
 def _summed(channel: Image, alpha: float, inside: Mask) -> NDArray[np.float64]:
-    """R at the pixels of the mask, by direct sums."""
+    """Compute R at the pixels of the mask by direct summation."""
     intensity = (
         channel[inside] / np.float32(_GREY_LEVELS - 1) if channel.dtype == np.uint8 else channel[inside]
     )
@@ -159,7 +181,7 @@ def _summed(channel: Image, alpha: float, inside: Mask) -> NDArray[np.float64]:
 
 
 def _convolved(channel: Image, alpha: float, inside: Mask) -> NDArray[np.float64]:
-    """R at the pixels of the mask: for each grey level a, r(a - I) convolved with 1/d, read where I = a."""
+    """Compute R at the pixels of the mask: for each level a, r(a - I) convolved with 1/d, where I = a."""
     rows, columns = np.flatnonzero(inside.any(1)), np.flatnonzero(inside.any(0))
     box = np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
     channel, inside = channel[box], inside[box]
@@ -170,7 +192,7 @@ def _convolved(channel: Image, alpha: float, inside: Mask) -> NDArray[np.float64
     kernel = np.fft.rfft2(1 / distance)
 
     def weighted(values: NDArray[np.float64]) -> NDArray[np.float64]:
-        # Rows that are all zero, and those that nobody reads, are left out.
+        # Rows that are all zero, and rows that are not read, are skipped.
         spectrum = np.fft.fft(np.fft.rfft(values, shape[1], axis=1), shape[0], axis=0)
         spectrum *= kernel
         rows = np.fft.ifft(spectrum, axis=0)[: values.shape[0]]
@@ -187,7 +209,7 @@ def _convolved(channel: Image, alpha: float, inside: Mask) -> NDArray[np.float64
 
 
 def _smooth_size(least: int) -> int:
-    """Return the smallest size from `least` on whose prime factors are 2, 3 and 5, quick to transform."""
+    """Return the smallest size, at least `least`, with prime factors 2, 3 and 5 only: fast to transform."""
     size = least
     while True:
         rest = size

@@ -1,22 +1,25 @@
-"""What ACE costs and how near it comes to its definition. The tables of docs/ace.md.
+"""Speed and accuracy of ACE: the tables of docs/ace.md.
 
-    python benchmarks/ace.py speed                  beside OpenCV's CLAHE and other ACEs, milliseconds
+    python benchmarks/ace.py speed                  milliseconds, beside OpenCV's CLAHE and other ACEs
     python benchmarks/ace.py accuracy               against exact ACE on DRIVE (RETINAGAN_DRIVE); an hour
-    python benchmarks/ace.py response               R against direct sums at 1,000 pixels; minutes
+    python benchmarks/ace.py response               R against direct summation at 1,000 pixels; minutes
     python benchmarks/ace.py picture docs/images    the page's picture
+    python benchmarks/ace.py builds FILE FILE       two builds of the extension (_ace.*.so), taking turns
 
-One thread unless a row says otherwise. Times are CPU times of that thread, which on an idle core are the
-wall's and on a busy computer still tell what a method costs; rows of more threads are timed by the wall. All
-methods take turns; the table has the medians. ``pip install colorcorrect`` adds that package's row.
+Methods use one thread unless a row says otherwise. Times are CPU times of that thread, which equal wall time
+on an idle core and stay meaningful on a busy machine; rows with more threads are wall time. All methods take
+turns, and the table has medians. ``pip install colorcorrect`` adds a row for that package.
 """
 
 import argparse
+import importlib.util
 import os
 import statistics
 import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import ModuleType
 
 import cv2
 import numpy as np
@@ -45,7 +48,7 @@ def resized(image: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
 
 
 def disc(side: int) -> NDArray[np.bool_]:
-    """Return a mask like a retina's: a disc that the frame just holds."""
+    """Return a mask like that of a fundus image: a disc almost as wide as the frame."""
     y, x = np.mgrid[:side, :side] - (side - 1) / 2
     return np.hypot(y, x) < 0.48 * side
 
@@ -54,7 +57,7 @@ def disc(side: int) -> NDArray[np.bool_]:
 
 
 def methods(side: int) -> dict[str, Method]:
-    """All that is timed at a size, ready to run."""
+    """Return the methods to time at a size, by name."""
     image = resized(read(EXAMPLE), side)
     mask, planes = disc(side), cv2.split(image)
     as_float = image / np.float32(255)
@@ -82,7 +85,7 @@ def methods(side: int) -> dict[str, Method]:
         try:
             from colorcorrect.algorithm import automatic_color_equalization
         except ImportError:
-            print("colorcorrect is not installed: no row for it", file=sys.stderr)
+            print("colorcorrect is not installed: its row is left out", file=sys.stderr)
         else:
             rows["colorcorrect"] = lambda: automatic_color_equalization(image)
     return rows
@@ -94,7 +97,7 @@ def variant(image: NDArray[np.uint8], name: str) -> Method:
 
 
 def timed(rows: dict[str, Method], rounds: int) -> dict[str, float]:
-    """Give each method's median in milliseconds."""
+    """Return each method's median time in milliseconds."""
     times: dict[str, list[float]] = {name: [] for name in rows}
     for number in range(rounds + 1):
         for name, method in rows.items():
@@ -140,7 +143,7 @@ def speed(rounds: int) -> None:
 def drive_images() -> Iterator[tuple[str, NDArray[np.uint8], NDArray[np.bool_]]]:
     folder = os.environ.get("RETINAGAN_DRIVE")
     if not folder:
-        sys.exit("RETINAGAN_DRIVE does not name a folder with the DRIVE dataset; set it")
+        sys.exit("RETINAGAN_DRIVE is not set; set it to the folder of the DRIVE dataset")
     for path in sorted(Path(folder).glob("*/images/*.tif")):
         mask = next(path.parents[1].glob(f"mask/{path.stem}_mask.*"))
         yield path.stem, read(path), read(mask) > 0
@@ -165,7 +168,7 @@ def accuracy(images: int) -> None:
 
 
 def response() -> None:
-    """R before the stretch against direct sums."""
+    """Compare R before the stretch with direct summation."""
     rng = np.random.default_rng(0)
     print("| R against direct sums | largest | mean | largest, grey levels |")
     print("| --- | ---: | ---: | ---: |")
@@ -187,7 +190,7 @@ def response() -> None:
 
 
 def picture(folder: Path) -> None:
-    """Write a synthetic image, CLAHE's and ACE's, side by side."""
+    """Write a synthetic fundus image, the same after CLAHE and after ACE, side by side."""
     image = resized(read(EXAMPLE), 400)
     mask = image.max(2) > 12
     clahe = cv2.createCLAHE(2.0, (8, 8))
@@ -195,14 +198,49 @@ def picture(folder: Path) -> None:
     Image.fromarray(np.hstack([image, other, ace(image, mask=mask)])).save(folder / "ace.jpg", quality=88)
 
 
+def load(path: Path) -> ModuleType:
+    """Load a built extension from its file."""
+    spec = importlib.util.spec_from_file_location("retinagan.ace_ext._ace", path)
+    assert spec
+    assert spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def builds(files: list[Path], rounds: int) -> None:
+    """Time two builds of the extension against each other: a call with one pixel, and a frame."""
+    modules = [load(path) for path in files]
+    print(f"{cpu_name()}, Python {sys.version.split()[0]}, 1 thread\n")
+    print("| microseconds | " + " | ".join(path.name for path in files) + " | ratio |")
+    print("| --- |" + " ---: |" * (len(files) + 1))
+    rng = np.random.default_rng(0)
+    for shape, calls in {(1, 1, 1): 50, (512, 512, 3): 1}.items():
+        image = rng.integers(0, 256, shape, dtype=np.uint8)
+        out, ranges = np.empty_like(image), np.empty((shape[2], 2))
+        workspaces = [module.Workspace() for module in modules]
+        times: list[list[float]] = [[] for _ in modules]
+        for number in range(rounds + 1):
+            turns = list(zip(modules, workspaces, times, strict=True))
+            for module, workspace, record in turns if number % 2 else turns[::-1]:
+                start = time.thread_time()
+                for _ in range(calls):
+                    module.equalize(image, None, 5.0, 1, workspace, out, ranges)
+                if number > 0:  # the first round warms up
+                    record.append(1e6 * (time.thread_time() - start) / calls)
+        medians = [statistics.median(record) for record in times]
+        cells = " | ".join(f"{median:.2f}" for median in medians)
+        print(f"| {'x'.join(map(str, shape))} | {cells} | {medians[1] / medians[0]:.3f} |")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("what", choices=("speed", "accuracy", "response", "picture"))
-    parser.add_argument("folder", nargs="?", type=Path, default=Path(), help="where the picture goes")
+    parser.add_argument("what", choices=("speed", "accuracy", "response", "picture", "builds"))
+    parser.add_argument("paths", nargs="*", type=Path, help="picture: the output folder; builds: two files")
     parser.add_argument("--rounds", type=int, default=41, help="rounds at 512x512 (default: %(default)s)")
-    parser.add_argument("--images", type=int, default=40, help="of DRIVE (default: all)")
+    parser.add_argument("--images", type=int, default=40, help="number of DRIVE images (default: all)")
     arguments = parser.parse_args()
     if arguments.what == "speed":
         speed(arguments.rounds)
@@ -210,8 +248,14 @@ def main() -> None:
         accuracy(arguments.images)
     elif arguments.what == "response":
         response()
+    elif arguments.what == "builds":
+        if len(arguments.paths) != 2:
+            parser.error(f"builds takes two files, got {len(arguments.paths)}")
+        builds(arguments.paths, arguments.rounds)
     else:
-        picture(arguments.folder)
+        if len(arguments.paths) != 1:
+            parser.error(f"picture takes one output folder, got {len(arguments.paths)}")
+        picture(arguments.paths[0])
 
 
 if __name__ == "__main__":

@@ -79,6 +79,7 @@ ONE_FOR_THIS = "False [] {}"
         ("sys.version_info = (3, 11, 0); sysconfig.get_config_var = lambda name: 0", ONE_FOR_ALL),
         ("sys.version_info = (3, 14, 0); sysconfig.get_config_var = lambda name: 0", ONE_FOR_ALL),
         ("sys.version_info = (3, 14, 0); sysconfig.get_config_var = lambda name: 1", ONE_FOR_THIS),
+        ("import os; os.environ['RETINAGAN_STABLE_ABI'] = '0'", ONE_FOR_THIS),
     ],
 )
 def test_one_wheel_serves_all_versions_from_3_11_on(patch, expected):

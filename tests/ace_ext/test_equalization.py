@@ -247,8 +247,8 @@ def test_errors_say_what_came_and_what_was_expected(image, options, error, messa
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"threads": 0}, "threads is 0, expected a whole number from 1"),
-        ({"threads": 1.5}, "threads is 1.5, expected a whole number from 1"),
+        ({"threads": 0}, "threads is 0, expected an integer of at least 1"),
+        ({"threads": 1.5}, "threads is 1.5, expected an integer of at least 1"),
         ({"out": [0]}, r"out is list, expected the image's uint8 \(4, 4\)"),
         (
             {"out": np.empty((4, 4), np.float32)},
