@@ -21,14 +21,22 @@ _DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO)
 
 
 class CommandParser(argparse.ArgumentParser):
-    """An argument parser that raises `OptionError` with a one-line message and accepts no abbreviations."""
+    """An argument parser that raises `OptionError` with a one-line message and accepts no abbreviations.
 
-    def __init__(self, prog: str, description: str, epilog: str | None = None) -> None:
+    Parameters
+    ----------
+    prog, description, epilog : str
+        As for `argparse.ArgumentParser`.
+    wrap : bool
+        Whether description and epilog are wrapped to the terminal's width, or printed as they are.
+    """
+
+    def __init__(self, prog: str, description: str, epilog: str | None = None, *, wrap: bool = False) -> None:
         super().__init__(
             prog,
             description=description,
             epilog=epilog,
-            formatter_class=argparse.RawDescriptionHelpFormatter,
+            formatter_class=argparse.HelpFormatter if wrap else argparse.RawDescriptionHelpFormatter,
             allow_abbrev=False,
         )
 

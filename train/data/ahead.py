@@ -116,7 +116,8 @@ def _start(maker: VariantMaker) -> None:
     global _maker
     _maker = maker
     cv2.setNumThreads(1)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all processes; the training ends its own
+    for number in (signal.SIGINT, signal.SIGHUP):  # they reach all processes; the training ends its own
+        signal.signal(number, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
 
 

@@ -14,6 +14,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from retinagan.runtime.errors import OptionError
+
 Pixels = NDArray[np.float32]
 """(S, S, 3) RGB in [0, 1]."""
 
@@ -66,7 +68,7 @@ class ColourJitter:
             If the factor is not in [0, 3].
         """
         if not 0.0 <= factor <= 3.0:
-            raise ValueError(f"colour jitter {factor:g}: expected 0 (none) to 3 times the usual strength")
+            raise OptionError(f"colour jitter {factor:g}: expected 0 (none) to 3 times the usual strength")
         if factor == 1.0:
             return self
         amounts = ("brightness", "contrast", "saturation", "shift", "noise", "blur", "illumination")
@@ -98,9 +100,9 @@ class GeometricJitter:
     def __post_init__(self) -> None:
         object.__setattr__(self, "scale", (float(self.scale[0]), float(self.scale[1])))
         if not 0.0 <= self.warped <= 1.0:
-            raise ValueError(f"share of warped patches {self.warped:g}: expected 0 to 1")
+            raise OptionError(f"share of warped patches {self.warped:g}: expected 0 to 1")
         if not 0.1 <= self.scale[0] <= self.scale[1] <= 10.0:
-            raise ValueError(
+            raise OptionError(
                 f"scale {self.scale[0]:g},{self.scale[1]:g}: expected the smallest and the largest "
                 "magnification, 0.1 to 10, such as 0.75,1.6"
             )

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from retinagan.runtime.errors import OptionError
 from retinagan.runtime.model.spec import Preprocessing
 from retinagan.runtime.steps.equalize import equalize
 from retinagan.train.data.augmentation import ColourJitter, Layers, jitter_colours
@@ -114,7 +115,7 @@ class VariantMaker:
         counts = tuple(sum(image.dataset == name for image in self.images) for name in names)
         weights = self.weights or (1.0,) * len(counts)
         if len(weights) != len(counts):
-            raise ValueError(
+            raise OptionError(
                 f"--weights {','.join(f'{weight:g}' for weight in weights)}: expected one for each of "
                 f"{len(counts)} datasets"
             )

@@ -12,7 +12,9 @@ from pathlib import Path
 import torch
 
 from retinagan.runtime.atomic import written_atomically
-from retinagan.runtime.errors import RetinaGanError
+from retinagan.runtime.console.command import DONE, run_command
+from retinagan.runtime.console.signals import StopSignal, exit_code, signals_noted
+from retinagan.runtime.errors import OptionError
 from retinagan.train.data.files import print_notes
 from retinagan.train.loop.board import Board
 from retinagan.train.loop.devices import choose_device
@@ -21,7 +23,7 @@ from retinagan.train.loop.learning import Given, TrainingData, find_sources
 from retinagan.train.loop.options import TrainingOptions
 from retinagan.train.loop.parser import build_parser, command_of, jitter_workers, options_of
 from retinagan.train.loop.release import with_threshold
-from retinagan.train.loop.run import CHECKPOINT, StopSignal, catching_signals, follow, resume, run
+from retinagan.train.loop.run import CHECKPOINT, follow, resume, run
 from retinagan.train.loop.trainer import Trainer
 from retinagan.train.loop.validation import Validation
 from retinagan.train.loop.workers import Workers, joined, told_by_torchrun
@@ -36,7 +38,7 @@ def train(arguments: argparse.Namespace) -> int:
     options = options_of(arguments, device, workers.count)
     folder = Path(arguments.out)
     if folder.exists() and not folder.is_dir():
-        raise ValueError(f"--out {folder}: expected a folder; there is a file of this name")
+        raise OptionError(f"--out {folder}: expected a folder; there is a file of this name")
     folder.mkdir(parents=True, exist_ok=True)
     use_threads(arguments.threads or max((os.cpu_count() or 1) // workers.local_count, 1))
     data = _training_data(arguments, options, workers)
@@ -47,14 +49,13 @@ def train(arguments: argparse.Namespace) -> int:
     if data.held_out and workers.first:
         preprocessing, every = options.preprocessing, arguments.validation_every
         validation = Validation(data.held_out, preprocessing, trainer.network_input, every)
-    with closing(trainer), joined(workers, device), catching_signals() as stop:
+    with closing(trainer), joined(workers, device), signals_noted() as stop:
         workers.refuse_disagreement("iteration to go on from", trainer.iteration, device)
         if workers.first:
             _lead(arguments, trainer, data, validation, folder, stop)
         else:
             follow(trainer, stop)
-    stopped = stop.number is not None and not trainer.finished
-    return 128 + (stop.number or 0) if stopped else 0
+    return exit_code(stop.number) if stop.number is not None and not trainer.finished else DONE
 
 
 def _lead(
@@ -124,14 +125,11 @@ def main(argv: list[str] | None = None) -> int:
     Returns
     -------
     int
-        The exit code: 0 done, 2 wrong use or data, 130 or 143 stopped by a signal.
+        The exit code: 0 done, 2 invalid options or data, 70 a defect, 128 + the signal's number if a signal
+        stopped it.
     """
-    arguments = build_parser().parse_args(argv)
-    try:
-        return train(arguments)
-    except (RetinaGanError, ValueError, OSError) as error:
-        print(f"retina-train: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("retina-train: interrupted before it could save; the last checkpoint stands", file=sys.stderr)
-        return 130
+    return run_command(
+        "retina-train",
+        lambda: train(build_parser().parse_args(argv)),
+        interrupted="interrupted before it could save; the last checkpoint remains",
+    )

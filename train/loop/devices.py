@@ -6,6 +6,8 @@ from pathlib import Path
 
 import torch
 
+from retinagan.runtime.errors import OptionError
+
 DEVICES = ("auto", "cpu", "cuda")
 PRECISIONS = ("fp32", "bf16", "fp16")
 """Number formats of a net's inner products. Weights, losses and optimizers are in FP32 always."""
@@ -25,17 +27,17 @@ def choose_device(name: str, index: int = 0) -> torch.device:
 
     Raises
     ------
-    ValueError
+    OptionError
         If "cuda" is asked for and there is no such device, or the name is none of these.
     """
     if name not in DEVICES:
-        raise ValueError(f"--device {name}: expected one of {', '.join(DEVICES)}")
+        raise OptionError(f"--device {name}: expected one of {', '.join(DEVICES)}")
     count = torch.cuda.device_count() if torch.cuda.is_available() else 0
     if name == "cpu" or (name == "auto" and count == 0):
         return torch.device("cpu")
     if index >= count:
         build = f"torch {torch.__version__} finds {count} CUDA devices, number {index} was asked for"
-        raise ValueError(f"--device cuda: {build}; install a torch built for CUDA, or take --device cpu")
+        raise OptionError(f"--device cuda: {build}; install a torch built for CUDA, or take --device cpu")
     return torch.device("cuda", index)
 
 

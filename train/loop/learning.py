@@ -9,6 +9,7 @@ from typing import Any
 import torch
 
 from retinagan.runtime import __version__
+from retinagan.runtime.errors import OptionError
 from retinagan.runtime.model.spec import Preprocessing
 from retinagan.train.data.description import DataError, Description, checked_angle
 from retinagan.train.data.files import Dataset, Sample, find_dataset, folder_name
@@ -182,7 +183,7 @@ def find_sources(folders: Sequence[str], split: str, held_out: int, given: Given
     ------
     DataError
         If a folder cannot be used, or two have one name.
-    ValueError
+    OptionError
         If a dataset has not more images than are to be held out.
     """
     names = [folder_name(folder) for folder in folders]
@@ -194,7 +195,7 @@ def find_sources(folders: Sequence[str], split: str, held_out: int, given: Given
         dataset = find_dataset(folder, split, known[name])
         samples = dataset.samples
         if not 0 <= held_out < len(samples):
-            raise ValueError(
+            raise OptionError(
                 f"--validation {held_out}: expected 0 to {len(samples) - 1}, for {len(samples)} images of "
                 f"{name}"
             )

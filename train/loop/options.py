@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from retinagan.runtime.errors import OptionError
 from retinagan.runtime.model.spec import Preprocessing
 from retinagan.train.data.augmentation import ColourJitter, GeometricJitter
 from retinagan.train.loop.devices import PRECISIONS
@@ -109,25 +110,25 @@ class TrainingOptions:
 
     def __post_init__(self) -> None:
         if self.model not in MODELS:
-            raise ValueError(f"unknown model {self.model!r}: expected one of {', '.join(MODELS)}")
+            raise OptionError(f"unknown model {self.model!r}: expected one of {', '.join(MODELS)}")
         object.__setattr__(self, "widths", tuple(self.widths))
         object.__setattr__(self, "weights", tuple(float(weight) for weight in self.weights))
         self._check_sizes()
         if min(self.patches.iterations, self.adversarial.iterations) < 0:
-            raise ValueError(
+            raise OptionError(
                 f"{self.patches.iterations} iterations on patches and {self.adversarial.iterations} "
                 "adversarial ones: expected 0 or more of each"
             )
         if self.patches.iterations + self.adversarial.iterations < 1:
-            raise ValueError("nothing to train: both stages have 0 iterations")
+            raise OptionError("nothing to train: both stages have 0 iterations")
         if self.adversarial.iterations and self.adversarial.adversarial_weight and not self.has_discriminator:
-            raise ValueError(
+            raise OptionError(
                 f"{self.model} has no discriminator: choose gan or retina-gan, or give "
                 "--adversarial-weight 0, which trains it on the same whole images by the pixel loss alone"
             )
         if not all(0.0 < weight < math.inf for weight in self.weights):
             told = ",".join(f"{weight:g}" for weight in self.weights)
-            raise ValueError(f"--weights {told}: expected numbers above 0, such as 1,1,2")
+            raise OptionError(f"--weights {told}: expected numbers above 0, such as 1,1,2")
         for flag, count in (
             ("--batch", self.batch),
             ("--image-batch", self.image_batch),
@@ -135,43 +136,47 @@ class TrainingOptions:
             ("pool", self.pool),
         ):
             if not 1 <= count <= MOST_AT_ONCE:
-                raise ValueError(f"{flag} {count}: expected 1 to {MOST_AT_ONCE}")
+                raise OptionError(f"{flag} {count}: expected 1 to {MOST_AT_ONCE}")
         if not 0.0 <= self.ema < 1.0:
-            raise ValueError(f"--ema {self.ema}: expected 0 (none) to below 1")
+            raise OptionError(f"--ema {self.ema}: expected 0 (none) to below 1")
         if self.precision not in PRECISIONS:
-            raise ValueError(f"unknown precision {self.precision!r}: expected one of {', '.join(PRECISIONS)}")
+            raise OptionError(
+                f"unknown precision {self.precision!r}: expected one of {', '.join(PRECISIONS)}"
+            )
         if not 0.0 <= self.teacher_weight <= 1.0:
-            raise ValueError(f"--teacher-weight {self.teacher_weight}: expected 0 to 1")
+            raise OptionError(f"--teacher-weight {self.teacher_weight}: expected 0 to 1")
         self._check_parts()
 
     def _check_sizes(self) -> None:
         before, divisor, patch = self.preprocessing, self.generator.divisor, self.patch
         size = before.working_size
         if size is None and before.size_multiple % divisor:
-            raise ValueError(
+            raise OptionError(
                 f"squares of multiples of {before.size_multiple} pixels: the net takes multiples of {divisor}"
             )
         if size is not None and size % divisor:
             nearest = max(divisor, size - size % divisor)
-            raise ValueError(f"--working-size {size}: expected a multiple of {divisor}, such as {nearest}")
+            raise OptionError(f"--working-size {size}: expected a multiple of {divisor}, such as {nearest}")
         if patch < 1 or patch % divisor:
             nearest = max(divisor, round(patch / divisor) * divisor)
-            raise ValueError(
+            raise OptionError(
                 f"patches of {patch} pixels: expected a multiple of {divisor}, such as --patch {nearest}"
             )
         if size is not None and patch > size:
-            raise ValueError(f"patches of {patch} pixels: expected at most the working size of {size} pixels")
+            raise OptionError(
+                f"patches of {patch} pixels: expected at most the working size of {size} pixels"
+            )
         if not self.adversarial.iterations:
             return
         if size is not None and size % patch:
             fitting = [side for side in range(divisor, size + 1, divisor) if size % side == 0]
             nearest = min(fitting, key=lambda side: abs(side - patch))
-            raise ValueError(
+            raise OptionError(
                 f"patches of {patch} pixels: whole images, which the second stage takes, are regrouped from "
                 f"patches that divide the working size of {size} pixels, such as --patch {nearest}"
             )
         if self.has_discriminator and (size or DISCRIMINATOR_SIZE) < DISCRIMINATOR_SIZE:
-            raise ValueError(
+            raise OptionError(
                 f"working size {size}: the discriminator needs at least {DISCRIMINATOR_SIZE} pixels a side"
             )
 
@@ -181,7 +186,7 @@ class TrainingOptions:
             ("--image-batch", self.image_batch, self.adversarial),
         ):
             if stage.iterations and (self.accumulate < 1 or count % self.accumulate):
-                raise ValueError(
+                raise OptionError(
                     f"--accumulate {self.accumulate}: expected a number that divides {flag} {count}, "
                     "so that all parts of a batch are alike"
                 )

@@ -12,6 +12,8 @@ from typing import TypeVar
 import torch
 
 from retinagan.runtime import __version__
+from retinagan.runtime.console.command import CommandParser
+from retinagan.runtime.errors import OptionError
 from retinagan.runtime.model.spec import Preprocessing
 from retinagan.train.checkpoints import find_checkpoint
 from retinagan.train.data.augmentation import GeometricJitter
@@ -91,11 +93,9 @@ _OF_NO_CONSEQUENCE = (
 """Options that leave the weights as they are; the data is named by its folder's own name."""
 
 
-def build_parser(command: str = "retina-train") -> argparse.ArgumentParser:
+def build_parser(command: str = "retina-train") -> CommandParser:
     """Build the command's parser; its errors are said to be that command's."""
-    parser = argparse.ArgumentParser(
-        prog=command, description="Train a vessel segmentation model.", epilog=EPILOG, allow_abbrev=False
-    )
+    parser = CommandParser(command, "Train a vessel segmentation model.", EPILOG, wrap=True)
     add = parser.add_argument
     add("--data", required=True, nargs="+", metavar="DIR",
         help="dataset folders: DRIVE, CHASE_DB1, STARE, HRF, or images/ with labels/; several are drawn "
@@ -167,7 +167,7 @@ def options_of(
 
     Raises
     ------
-    ValueError
+    OptionError
         As `TrainingOptions` does.
     ModelError
         If there is no such model to start from.
@@ -217,7 +217,7 @@ def _scaled(before: Preprocessing, arguments: argparse.Namespace) -> Preprocessi
     """Return the preprocessing at the scale asked for."""
     size, density = arguments.working_size, arguments.pixels_per_degree
     if size is not None and density is not None:
-        raise ValueError("--working-size and --pixels-per-degree: expected one of the two")
+        raise OptionError("--working-size and --pixels-per-degree: expected one of the two")
     if size is None and density is None:
         return before
     return dataclasses.replace(before, working_size=size, pixels_per_degree=density)
@@ -228,14 +228,14 @@ def jitter_workers(arguments: argparse.Namespace, processes: int = 1) -> int:
 
     Raises
     ------
-    ValueError
+    OptionError
         If the number asked for is out of range.
     """
     asked: int | None = arguments.jitter_workers
     if asked is None:
         return max(1, min((os.cpu_count() or 1) // processes // 2, MOST_JITTER_WORKERS))
     if not 0 <= asked <= MOST_JITTER_WORKERS:
-        raise ValueError(f"--jitter-workers {asked}: expected 0 to {MOST_JITTER_WORKERS}")
+        raise OptionError(f"--jitter-workers {asked}: expected 0 to {MOST_JITTER_WORKERS}")
     return asked
 
 
@@ -247,9 +247,9 @@ def _check_numbers(arguments: argparse.Namespace) -> None:
     for name in _FROM_0:
         value = getattr(arguments, name)
         if not 0 <= value < math.inf:
-            raise ValueError(f"--{name.replace('_', '-')} {value}: expected a number from 0 on, and finite")
+            raise OptionError(f"--{name.replace('_', '-')} {value}: expected a number from 0 on, and finite")
     if arguments.seed >= 2**63:
-        raise ValueError(f"--seed {arguments.seed}: expected 0 to 2**63 - 1, which is what generators take")
+        raise OptionError(f"--seed {arguments.seed}: expected 0 to 2**63 - 1, which is what generators take")
 
 
 def _channels(text: str) -> tuple[int, ...]:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import signal
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
-from types import FrameType
 
+from retinagan.runtime.console.signals import StopSignal
 from retinagan.train.loop.journal import Journal
 from retinagan.train.loop.trainer import Trainer
 from retinagan.train.loop.validation import Validation
@@ -21,32 +19,6 @@ CHECKPOINT = "checkpoint.pt"
 def snapshot_name(iteration: int) -> str:
     """Give the name of the model that a run keeps of an iteration on the way."""
     return f"iteration-{iteration}.pt"
-
-
-class StopSignal:
-    """Whether Ctrl-C or SIGTERM came; a second one of either kind interrupts at once."""
-
-    def __init__(self) -> None:
-        self.number: int | None = None
-
-    def __call__(self, number: int, frame: FrameType | None) -> None:
-        """Take note of a signal."""
-        if self.number is not None:
-            raise KeyboardInterrupt
-        self.number = number
-
-
-@contextmanager
-def catching_signals() -> Iterator[StopSignal]:
-    """Catch Ctrl-C and SIGTERM for the block, so that a run can save itself first."""
-    stop = StopSignal()
-    kinds = (signal.SIGINT, signal.SIGTERM)
-    before = [signal.signal(kind, stop) for kind in kinds]
-    try:
-        yield stop
-    finally:
-        for kind, handler in zip(kinds, before, strict=True):
-            signal.signal(kind, handler)
 
 
 def resume(trainer: Trainer, folder: Path) -> bool:

@@ -13,6 +13,7 @@ from typing import Any
 
 import torch
 
+from retinagan.runtime.errors import OptionError
 from retinagan.runtime.model.spec import NetworkInput, Tiling
 from retinagan.train.checkpoints import find_checkpoint
 from retinagan.train.data.images import TrainingImage, qualified
@@ -59,7 +60,7 @@ class Trainer:
         jitter_workers: int = 0,
     ) -> None:
         if options.accumulate % workers.count:
-            raise ValueError(
+            raise OptionError(
                 f"--accumulate {options.accumulate}: {workers.count} processes share a batch's parts evenly; "
                 f"expected a multiple of {workers.count}"
             )

@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from retinagan.runtime.errors import ImageError
+from retinagan.runtime.errors import ImageError, OptionError
 from retinagan.runtime.model.spec import NetworkInput, Preprocessing, Tiling
 from retinagan.runtime.steps.prepare import Prepared, prepare
 from retinagan.runtime.steps.segment import Network, segment_square
@@ -60,7 +60,7 @@ class Validation:
         self, samples: list[Sample], preprocessing: Preprocessing, network_input: NetworkInput, every: int
     ) -> None:
         if every < 1:
-            raise ValueError(f"--validation-every {every}: expected a whole number from 1")
+            raise OptionError(f"--validation-every {every}: expected a whole number from 1")
         self._every, self._network_input = every, network_input
         images, faults = [], []
         for sample in samples:

@@ -11,6 +11,8 @@ import torch
 import torch.distributed
 from torch import Tensor
 
+from retinagan.runtime.errors import OptionError
+
 
 @dataclass(frozen=True)
 class Workers:
@@ -58,10 +60,10 @@ class Workers:
         return int(value.item())
 
     def refuse_disagreement(self, what: str, number: int, device: torch.device) -> None:
-        """Raise ValueError in all processes if this number is not the same in each."""
+        """Raise OptionError in all processes if this number is not the same in each."""
         low, high = -self.largest(-number, device), self.largest(number, device)
         if low != high:
-            raise ValueError(
+            raise OptionError(
                 f"the processes disagree on the {what} ({low} and {high}): --out must be one folder that all "
                 "machines share, --data the same images"
             )

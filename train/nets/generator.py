@@ -14,6 +14,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from retinagan.runtime.errors import OptionError
+
 MODELS = ("gan", "unet", "ru-net", "retina-gan")
 """The systems of the paper's first table, smallest first."""
 
@@ -53,13 +55,13 @@ class GeneratorConfig:
     def __post_init__(self) -> None:
         object.__setattr__(self, "widths", tuple(int(width) for width in self.widths))
         if not self.widths or min(self.widths) < 1:
-            raise ValueError(f"widths must hold at least one positive channel count, got {self.widths}")
+            raise OptionError(f"widths must hold at least one positive channel count, got {self.widths}")
         if self.steps < 1 or self.layers < 1:
-            raise ValueError(
+            raise OptionError(
                 f"steps and layers must be at least 1, got steps={self.steps}, layers={self.layers}"
             )
         if self.stem not in STEMS:
-            raise ValueError(f"stem must be one of {', '.join(map(str, STEMS))}, got {self.stem}")
+            raise OptionError(f"stem must be one of {', '.join(map(str, STEMS))}, got {self.stem}")
 
     def differing(self, wanted: GeneratorConfig) -> str:
         """Say in what this shape is another than the one wanted, such as "steps 3, expected 2"."""
@@ -91,11 +93,11 @@ def generator_config(model: str) -> GeneratorConfig:
 
     Raises
     ------
-    ValueError
+    OptionError
         If `model` is none of these.
     """
     if model not in MODELS:
-        raise ValueError(f"unknown model {model!r}: expected one of {', '.join(MODELS)}")
+        raise OptionError(f"unknown model {model!r}: expected one of {', '.join(MODELS)}")
     return GeneratorConfig(recurrent=model in ("ru-net", "retina-gan"), attention=model == "retina-gan")
 
 

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import argparse
 import shlex
-import sys
 from pathlib import Path
 
 import torch
 
 from retinagan.runtime import __version__
 from retinagan.runtime.atomic import written_atomically
+from retinagan.runtime.console.command import CommandParser, run_command
 from retinagan.runtime.doctor.machine import describe_cpu
-from retinagan.runtime.errors import RetinaGanError
+from retinagan.runtime.errors import OptionError
 from retinagan.train.data.files import ALL, TRAINING, Sample, find_samples, folder_name
 from retinagan.train.data.images import load_labelled
 from retinagan.train.loop import command as train_command
@@ -29,6 +29,7 @@ from retinagan.train.paper.reproduction import (
 )
 from retinagan.train.scores.files import write_csv
 
+_NAME = "retina-reproduce"
 ITERATIONS = 2000
 SHOWN = 2
 """Images that figure 8 shows."""
@@ -41,14 +42,14 @@ panels/ in --out, those of --synthetic onto the page (examples/synthetic_fundus.
 """
 
 
-def build_parser() -> argparse.ArgumentParser:
+def build_parser() -> CommandParser:
     """Build the command's parser; what it does not know is for `retina-train`."""
-    parser = argparse.ArgumentParser(
-        prog="retina-reproduce",
-        description="Train the systems of the paper's tables under one budget, and set the paper's figures "
+    parser = CommandParser(
+        _NAME,
+        "Train the systems of the paper's tables under one budget, and set the paper's figures "
         "beside theirs.",
-        epilog=EPILOG,
-        allow_abbrev=False,
+        EPILOG,
+        wrap=True,
     )
     add = parser.add_argument
     add("--data", required=True, metavar="DIR", help="DRIVE, or another dataset with training/ and test/")
@@ -90,25 +91,25 @@ def reproduce(arguments: argparse.Namespace, more: list[str]) -> int:
             results.append(measure_system(system, out / system.name, samples))
             write_csv(results[-1].rows, out / system.name / "scores.csv")
     if not results:
-        raise ValueError(f"{out}: no system of this budget is trained; leave --no-training out")
+        raise OptionError(f"{out}: no system of this budget is trained; leave --no-training out")
     _write(arguments, more, results, samples)
     return 0
 
 
 def _check(arguments: argparse.Namespace, more: list[str]) -> None:
     if arguments.iterations < 1:
-        raise ValueError(f"--iterations {arguments.iterations}: expected 1 or more")
+        raise OptionError(f"--iterations {arguments.iterations}: expected 1 or more")
     ours = ("--model", "--preprocess", "--adversarial-iterations", "--adversarial-weight", "--snapshots")
     for word in more:
         if word.split("=")[0] in ours:
-            raise ValueError(f"{word}: every system of the paper has its own; leave it out")
+            raise OptionError(f"{word}: every system of the paper has its own; leave it out")
     if not all((Path(arguments.data) / split).is_dir() for split in ("training", "test")):
-        raise ValueError(
+        raise OptionError(
             f"{arguments.data}: expected a dataset with folders training and test, as DRIVE has, so that "
             "no image is on both sides"
         )
     if arguments.synthetic and not Path(arguments.synthetic).is_dir():
-        raise ValueError(
+        raise OptionError(
             f"--synthetic {arguments.synthetic}: no such folder; examples/synthetic_fundus.py draws one"
         )
     if arguments.synthetic:
@@ -117,7 +118,7 @@ def _check(arguments: argparse.Namespace, more: list[str]) -> None:
         try:
             Path(folder or ".").mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise ValueError(
+            raise OptionError(
                 f"{option} {folder}: expected a folder to write to ({error.strerror})"
             ) from error
 
@@ -125,9 +126,9 @@ def _check(arguments: argparse.Namespace, more: list[str]) -> None:
 def _check_plan(plan: argparse.Namespace) -> None:
     """Refuse what would make the systems' scores no comparison, however the option was written."""
     if plan.split != TRAINING:
-        raise ValueError(f"--split {plan.split}: the test images score the systems; leave --split out")
+        raise OptionError(f"--split {plan.split}: the test images score the systems; leave --split out")
     if plan.init:
-        raise ValueError(f"--init {plan.init}: no checkpoint fits all of the paper's systems; leave it out")
+        raise OptionError(f"--init {plan.init}: no checkpoint fits all of the paper's systems; leave it out")
 
 
 def _write(
@@ -167,7 +168,7 @@ def _facts(
     arguments: argparse.Namespace, more: list[str], results: list[Result], images: int, synthetic: bool
 ) -> Facts:
     out, page = Path(arguments.out), Path(arguments.page or arguments.out)
-    training = train_parser.build_parser("retina-reproduce").parse_args(["--data", arguments.data, *more])
+    training = train_parser.build_parser(_NAME).parse_args(["--data", arguments.data, *more])
     precisions = {result.precision for result in results}
     if len(precisions) == 1:
         (training.precision,) = precisions  # what they were trained in, whatever this machine would choose
@@ -204,19 +205,22 @@ def main(argv: list[str] | None = None) -> int:
     Returns
     -------
     int
-        The exit code: 0 done, 2 wrong use or data, 130 or 143 stopped by a signal.
+        The exit code: 0 done, 2 invalid options or data, 70 a defect, 128 + the signal's number if a signal
+        stopped it.
     """
+    return run_command(
+        _NAME,
+        lambda: reproduce(*_parsed(argv)),
+        interrupted="interrupted; the same command continues it",
+    )
+
+
+def _parsed(argv: list[str] | None) -> tuple[argparse.Namespace, list[str]]:
+    """Parse this command's options, and give those that are for `retina-train`."""
     parser = build_parser()
     arguments, more = parser.parse_known_args(argv)
     training = train_parser.build_parser(parser.prog)
     unknown = training.parse_known_args(["--data", arguments.data, *more])[1]
     if unknown:
         parser.error(f"neither this command nor retina-train knows: {' '.join(unknown)}")
-    try:
-        return reproduce(arguments, more)
-    except (RetinaGanError, ValueError, OSError) as error:
-        print(f"retina-reproduce: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("retina-reproduce: interrupted; the same command goes on", file=sys.stderr)
-        return 130
+    return arguments, more

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 
+from retinagan.train.data.description import DataError
+
 MEASURES = ("pixel", "adversarial", "discriminator", "d_expert", "d_generated")
 """Columns of `log.csv` that are averaged."""
 
@@ -42,7 +44,7 @@ def summarize_log(path: Path, share: float = 0.1) -> list[LogPart]:
 
     Raises
     ------
-    ValueError
+    DataError
         If it is not a training's log.
     """
     if not path.is_file():
@@ -53,10 +55,10 @@ def summarize_log(path: Path, share: float = 0.1) -> list[LogPart]:
             names = reader.fieldnames or ()
             rows = [row for row in reader if None not in row.values()]  # the last line may be half-written
     except (UnicodeDecodeError, csv.Error) as error:
-        raise ValueError(f"{path}: expected a training's log.csv, but {error}") from error
+        raise DataError(f"{path}: expected a training's log.csv, but {error}") from error
     missing = [name for name in ("iteration", "stage", *MEASURES) if name not in names]
     if missing:
-        raise ValueError(f"{path}: expected the columns of a training's log, missing {', '.join(missing)}")
+        raise DataError(f"{path}: expected the columns of a training's log, missing {', '.join(missing)}")
     parts = []
     for stage, group in groupby(rows, key=lambda row: row["stage"]):
         of_stage = list(group)
@@ -67,7 +69,7 @@ def summarize_log(path: Path, share: float = 0.1) -> list[LogPart]:
                 first, last = int(part[0]["iteration"]), int(part[-1]["iteration"]) + 1
                 parts.append(LogPart(stage, first, last, _means(part)))
             except ValueError as error:
-                raise ValueError(f"{path}: expected numbers, but {error}") from error
+                raise DataError(f"{path}: expected numbers, but {error}") from error
     return parts
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from retinagan.runtime.errors import OptionError
 from retinagan.train.data.files import TRAINING, Sample, find_samples
 from retinagan.train.data.images import LabelledImage, load_labelled
 from retinagan.train.loop import parser as train_parser
@@ -127,7 +128,7 @@ def is_trained(arguments: argparse.Namespace) -> bool:
 
     Raises
     ------
-    ValueError
+    OptionError
         If it holds one that was trained on other images, or that does not say how it was trained.
     """
     path = Path(arguments.out) / MODEL_FILE
@@ -135,7 +136,7 @@ def is_trained(arguments: argparse.Namespace) -> bool:
         return False
     record, options = load_checkpoint(path).record, train_parser.options_of(arguments)
     if not {"options", "iterations", "training_images", "held_out_images", "data"} <= record.keys():
-        raise ValueError(f"{path} has no record of its training: choose another --out")
+        raise OptionError(f"{path} has no record of its training: choose another --out")
     theirs = {**record["options"], "precision": options.precision}  # each machine chooses its own
     if theirs != options.to_plain() or record["iterations"] != options.iterations:
         return False
@@ -143,7 +144,7 @@ def is_trained(arguments: argparse.Namespace) -> bool:
     (data,) = arguments.data
     expected = {sample.name for sample in find_samples(data, TRAINING)}
     if seen != expected:
-        raise ValueError(
+        raise OptionError(
             f"{path} was trained on {len(seen)} images of {record['data']}, expected the "
             f"{len(expected)} training images of {data}: choose another --out"
         )

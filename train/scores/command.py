@@ -14,7 +14,8 @@ from typing import Any
 from tqdm import tqdm
 
 from retinagan.runtime import __version__
-from retinagan.runtime.errors import RetinaGanError
+from retinagan.runtime.console.command import CommandParser, run_command
+from retinagan.runtime.errors import OptionError
 from retinagan.train.data.files import (
     ALL,
     SPLITS,
@@ -75,13 +76,10 @@ class Above:
         }
 
 
-def build_parser() -> argparse.ArgumentParser:
+def build_parser() -> CommandParser:
     """Build the command's parser."""
-    parser = argparse.ArgumentParser(
-        prog="retina-eval",
-        description="Score a model or a folder of vessel maps against experts' maps.",
-        epilog=EPILOG,
-    )
+    description = "Score a model or a folder of vessel maps against experts' maps."
+    parser = CommandParser("retina-eval", description, EPILOG, wrap=True)
     add = parser.add_argument
     add("source", metavar="MODEL_OR_MAPS", help="an ONNX file, a bundled model's name, a checkpoint (.pt), "
         "or a folder of maps as retina-run --save probability writes them")  # fmt: skip
@@ -153,9 +151,9 @@ def _above(other: Predictor, measured: list[Measured], images: Iterable[Labelled
 
 def _output_folder(arguments: argparse.Namespace) -> Path:
     if arguments.figures and not arguments.out:
-        raise ValueError("--figures: where to? Name a folder with --out DIR")
+        raise OptionError("--figures: where to? Name a folder with --out DIR")
     if arguments.figures and find_spec("matplotlib") is None:
-        raise ValueError('--figures: matplotlib is not installed; type  pip install "retinagan[train]"')
+        raise OptionError('--figures: matplotlib is not installed; type  pip install "retinagan[train]"')
     folder = Path(arguments.out or ".")
     if arguments.out:
         folder.mkdir(parents=True, exist_ok=True)
@@ -175,7 +173,7 @@ def _threshold(arguments: argparse.Namespace, predictor: Predictor, scored: list
     if arguments.threshold == TRAINING:
         samples = find_samples(arguments.data, TRAINING)
         if arguments.split != TRAINING and {one.image for one in samples} & {one.image for one in scored}:
-            raise ValueError(
+            raise OptionError(
                 f"--threshold training: images to score are training images of {arguments.data}, so they "
                 "would choose their own threshold; give a number, or leave it out for the model's own"
             )
@@ -193,7 +191,7 @@ def _number(text: str) -> float:
     except ValueError:
         value = float("nan")
     if not 0.0 <= value <= 1.0:
-        raise ValueError(f"--threshold {text}: expected 0 to 1, or the word training")
+        raise OptionError(f"--threshold {text}: expected 0 to 1, or the word training")
     return value
 
 
@@ -232,12 +230,5 @@ def _loaded(samples: Iterable[Sample], quiet: bool) -> Iterator[LabelledImage]:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run `retina-eval`; returns the exit code: 0 done, 2 wrong use or data."""
-    arguments = build_parser().parse_args(argv)
-    try:
-        return evaluate(arguments)
-    except (RetinaGanError, ValueError, OSError) as error:
-        print(f"retina-eval: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        return 130
+    """Run `retina-eval`; the exit code: 0 done, 2 invalid options or data, 70 a defect."""
+    return run_command("retina-eval", lambda: evaluate(build_parser().parse_args(argv)))

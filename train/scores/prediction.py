@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from retinagan.runtime.errors import ImageError, ModelError
+from retinagan.runtime.errors import ImageError, ModelError, OptionError
 from retinagan.runtime.images.reading import SUFFIXES, read_image
 from retinagan.runtime.segmenter import Segmenter
 from retinagan.runtime.steps.prepare import prepare
@@ -98,11 +98,11 @@ def use_threads(threads: int) -> None:
 
     Raises
     ------
-    ValueError
+    OptionError
         If the number is below 1, which torch refuses with an error of no kind that a command expects.
     """
     if threads < 1:
-        raise ValueError(f"--threads {threads}: expected a whole number from 1")
+        raise OptionError(f"--threads {threads}: expected a whole number from 1")
     torch.set_num_threads(threads)
 
 

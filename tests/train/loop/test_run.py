@@ -5,8 +5,9 @@ import signal
 import pytest
 from small_dataset import small_options, training_images
 
+from retinagan.runtime.console.signals import StopSignal, signals_noted
 from retinagan.train.loop.journal import Journal
-from retinagan.train.loop.run import CHECKPOINT, StopSignal, catching_signals, resume, run
+from retinagan.train.loop.run import CHECKPOINT, resume, run
 from retinagan.train.loop.trainer import Trainer
 from retinagan.train.nets.checkpoint import load_checkpoint
 
@@ -52,7 +53,7 @@ def test_models_on_the_way_are_kept_if_asked_for(images, tmp_path):
     assert kept[0].resume is None
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_saves_and_the_run_goes_on_later(images, tmp_path, number):
     trainer = Trainer(images, small_options(6))
     original = trainer.step
@@ -64,7 +65,7 @@ def test_a_signal_saves_and_the_run_goes_on_later(images, tmp_path, number):
         return losses
 
     trainer.step = step_then_signal
-    with catching_signals() as stop:
+    with signals_noted() as stop:
         go(trainer, tmp_path, stop, release=lambda name: pytest.fail("an unfinished run releases nothing"))
     assert stop.number == number
     later = Trainer(images, small_options(6))
@@ -72,21 +73,6 @@ def test_a_signal_saves_and_the_run_goes_on_later(images, tmp_path, number):
     assert later.iteration == 3
     go(later, tmp_path)
     assert later.finished
-
-
-def test_a_second_signal_interrupts_at_once():
-    with catching_signals() as stop:
-        os.kill(os.getpid(), signal.SIGINT)
-        assert stop.number == signal.SIGINT
-        with pytest.raises(KeyboardInterrupt):
-            stop(signal.SIGINT, None)
-
-
-def test_handlers_are_put_back():
-    before = signal.getsignal(signal.SIGTERM)
-    with catching_signals() as stop:
-        assert signal.getsignal(signal.SIGTERM) is stop
-    assert signal.getsignal(signal.SIGTERM) is before
 
 
 def test_an_empty_folder_has_nothing_to_resume(images, tmp_path):

@@ -217,12 +217,11 @@ def test_the_page_says_where_the_models_lie_and_what_they_were_trained_in(folder
 
 
 def test_an_unknown_option_is_said_by_this_command(folder, capsys):
-    with pytest.raises(SystemExit) as caught:
-        main([*arguments(folder), "--magic"])
-    assert caught.value.code == 2
-    error = capsys.readouterr().err
-    assert "retina-reproduce: error: neither this command nor retina-train knows: --magic" in error
-    assert "--synthetic" in error
+    assert main([*arguments(folder), "--magic"]) == 2
+    assert capsys.readouterr().err == (
+        "retina-reproduce: neither this command nor retina-train knows: --magic; "
+        "see retina-reproduce --help\n"
+    )
 
 
 def test_a_stopped_training_ends_the_command(tmp_path, monkeypatch):
