@@ -1,6 +1,6 @@
-"""`retina-export --check`: what an artefact is, whether it keeps bounds, and whether it fits this device.
+"""`retina-export --check`: describe an artefact, its bounds, and whether it runs on this device.
 
-Nothing is run: the file's hash, its spec and the proof in it say all.
+Nothing is run: the file's hash and the proof in its spec tell everything.
 """
 
 from importlib import metadata
@@ -24,19 +24,19 @@ def check(path: Path, bounds: Bounds) -> tuple[list[tuple[str, str]], bool]:
     path : path
         An ONNX file or an engine, with its spec beside it.
     bounds : Bounds
-        What its proof is held to.
+        The bounds for its proof.
 
     Returns
     -------
     list of (str, str)
-        Lines for people, each with its heading.
+        Lines to print, each with its heading.
     bool
-        Whether it keeps the bounds and fits this device.
+        Whether it is within the bounds and runs on this device.
 
     Raises
     ------
     ModelError
-        If the file or its spec is missing or broken, or the file is not the one that the spec describes.
+        If the file or its spec is missing or damaged, or the file does not match the spec.
     """
     spec = read_spec(path)
     missed = faults(spec.proof, bounds)
@@ -51,12 +51,12 @@ def check(path: Path, bounds: Bounds) -> tuple[list[tuple[str, str]], bool]:
         *(("", reason) for reason in reasons[1:]),
     ]
     if spec.engine is None and not reasons:
-        lines[-1] = ("here", f"runs by {', '.join(_runners())}")
+        lines[-1] = ("here", f"runs with {', '.join(_runners())}")
     return lines, not missed and not reasons
 
 
 def read_spec(path: Path) -> ModelSpec:
-    """Read an artefact's spec and hold the artefact to it; raises `ModelError`."""
+    """Read an artefact's spec and check the artefact against it; raise `ModelError` if they differ."""
     if not path.is_file():
         raise ModelError(f"{path}: no such file; expected an ONNX file or an engine of retina-export")
     beside = spec_path(path)
@@ -70,7 +70,7 @@ def read_spec(path: Path) -> ModelSpec:
 
 
 def _reasons(spec: ModelSpec) -> list[str]:
-    """Say why the artefact does not run here, and last what to type."""
+    """List why the artefact cannot run here, and last what to type."""
     if spec.engine is not None:
         return engine_fits(spec)
     if _runners():
@@ -79,7 +79,7 @@ def _reasons(spec: ModelSpec) -> list[str]:
 
 
 def _runners() -> list[str]:
-    """Give what is installed that runs ONNX files, with its version."""
+    """Return the installed engines for ONNX files, with their versions."""
     found = []
     for name, distributions in _RUNNERS.items():
         for distribution in distributions:
@@ -94,7 +94,7 @@ def _purpose(spec: ModelSpec) -> str:
     if spec.engine is not None:
         build = spec.engine
         return (
-            f", engine built by {build.builder} {build.version} for {build.gpu} "
+            f", engine built with {build.builder} {build.version} for {build.gpu} "
             f"(compute capability {build.compute_capability}), {build.system}, from {build.source}"
         )
     return f", for {spec.proof['meant_for']}" if "meant_for" in spec.proof else ""

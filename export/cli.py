@@ -1,4 +1,4 @@
-"""The command `retina-export`: a trained model in, files that devices run out, each with its proof."""
+"""`retina-export`: turn a trained model into files for devices, each with its proof."""
 
 import argparse
 import os
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 _NAME = "retina-export"
 _MISSED = 1
 _DESCRIPTION = """\
-Turn a trained model into the files that devices run, each with the proof that
-it still segments the same vessels."""
+Turn a trained model into files for devices, each with the proof that it still
+segments the same vessels."""
 _EPILOG = """\
 examples:
   retina-export runs/first/model.pt --out exported
@@ -37,9 +37,9 @@ examples:
   retina-export retina-gan.onnx --out . --engine tensorrt      on the device itself
   retina-export --check exported/retina-gan-int8.onnx --max-drop 0.003
 
-exit code: 0 done; 1 a model misses its bounds or does not fit this device;
-2 unusable input or output; 70 a defect of this program; 130, 143, 129 stopped
-by Ctrl-C, SIGTERM, SIGHUP, nothing half-written is left.
+exit code: 0 done; 1 a model exceeds its bounds or cannot run on this device;
+2 unusable options, input or output; 70 a defect of this program; 130, 143, 129
+stopped by Ctrl-C, SIGTERM, SIGHUP, with nothing half-written left.
 """
 
 
@@ -50,13 +50,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     Parameters
     ----------
     argv : sequence of str, optional
-        The arguments; those of the process if left out.
+        The arguments; by default those of the process.
 
     Returns
     -------
     int
-        0 if all was done, 1 if a model misses its bounds or does not fit this device, 2 for unusable input
-        or output, 70 after a defect, 128 + the signal's number if interrupted.
+        0 if all is done, 1 if a model exceeds its bounds or cannot run on this device, 2 for unusable
+        options, input or output, 70 after a defect, 128 + the signal's number after a signal.
     """
     return run_command(_NAME, lambda: _run(argv), interrupted="interrupted; nothing half-written is left")
 
@@ -79,12 +79,14 @@ def _parsed(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = _parser()
     arguments = parser.parse_args(argv)
     if arguments.check is None and (arguments.source is None or arguments.out is None):
-        parser.error("give a checkpoint or an ONNX file, and a folder with --out; or a file with --check")
+        parser.error(
+            "give a checkpoint or an ONNX file and a folder with --out, or a file to inspect with --check"
+        )
     return arguments
 
 
 def _make(arguments: argparse.Namespace) -> int:
-    """Export and build what is asked for, or say with ``--plan`` what that would be."""
+    """Export and build what was requested, or print with ``--plan`` what that would be."""
     request = _request(arguments)
     engine = _engine_options(request, arguments)
     if arguments.plan:
@@ -100,7 +102,7 @@ def _make(arguments: argparse.Namespace) -> int:
     elif arguments.engine is None:
         for model in built_from[:1]:
             log.line(
-                "\nTo build an engine of TensorRT, take these files to the device and type there:  "
+                "\nTo build a TensorRT engine, copy these files to the device and type there:  "
                 + device_line(model, arguments.batch)
             )
     return DONE
@@ -108,7 +110,7 @@ def _make(arguments: argparse.Namespace) -> int:
 
 @contextmanager
 def _output_named(out: Path) -> Iterator[None]:
-    """Say of a folder that cannot be written to what to do about it."""
+    """Turn an error in writing to the output folder into one that says what to do."""
     try:
         yield
     except OSError as error:
@@ -122,17 +124,17 @@ def _output_named(out: Path) -> Iterator[None]:
 
 
 def _request(arguments: argparse.Namespace) -> Request:
-    """Understand what is asked for."""
+    """Turn arguments into a request."""
     name = arguments.source
     source = Path(name) if Path(name).suffix else find_model(name)
     if source.suffix in (".engine", ".plan"):
-        raise OptionError(f"{source}: an engine is exported already; look at it with --check")
+        raise OptionError(f"{source}: this is an engine already; inspect it with --check")
     engine = arguments.engine or "none"
     precisions = arguments.precision
     if precisions is None and source.suffix == ".onnx":
         if engine == "none":
             raise OptionError(
-                f"{source}: nothing to do with an ONNX file without --precision or --engine tensorrt"
+                f"{source}: give --precision or --engine tensorrt to say what to make from an ONNX file"
             )
         _refuse_unused(arguments, source)
         return Request(source, arguments.out, None, engine)
@@ -147,7 +149,7 @@ def _request(arguments: argparse.Namespace) -> Request:
 
 
 def _export(request: Request, options: ExportOptions, log: StepLog) -> list[Path]:
-    """Write the ONNX files; give those that engines are built from."""
+    """Write the ONNX files; return those that engines can be built from."""
     from retinagan.export.precisions.exporting import Artefact, export_models
 
     artefacts = export_models(request.source, request.out, options, log)
@@ -157,18 +159,18 @@ def _export(request: Request, options: ExportOptions, log: StepLog) -> list[Path
 
 
 def _refuse_unused(arguments: argparse.Namespace, source: Path) -> None:
-    """Refuse what an engine does not ask for, rather than leave it out in silence."""
+    """Reject options that an engine does not use, rather than ignore them silently."""
     names = ("name", "threshold", "overlap", "calibrate", "verify")
     unused = [f"--{name}" for name in names if getattr(arguments, name) is not None]
     if unused:
         raise OptionError(
-            f"{', '.join(unused)}: not for an engine, which takes all from {source.name} and is held to its "
-            "proof pack; leave out, or write ONNX files too with --precision"
+            f"{', '.join(unused)}: an engine takes this from {source.name} and is proven on its proof pack; "
+            "omit it, or write ONNX files too with --precision"
         )
 
 
 def _engine_options(request: Request, arguments: argparse.Namespace) -> "EngineOptions | None":
-    """Give what is asked of the engine, None for none; what cannot be is found before the work."""
+    """Return the options of the engine, None for none; reject invalid ones before the work starts."""
     from retinagan.export.tensorrt.export import EngineOptions
 
     batch = None if arguments.batch is None else tuple(arguments.batch)
@@ -211,9 +213,9 @@ def _parser() -> CommandParser:
         "source",
         nargs="?",
         metavar="CHECKPOINT_OR_ONNX",
-        help="checkpoint of retina-train, ONNX file of retina-export, or a bundled model's name",
+        help="checkpoint of retina-train, ONNX file of retina-export, or name of a bundled model",
     )
-    add("--out", type=Path, metavar="DIR", help="folder to write to; made if missing")
+    add("--out", type=Path, metavar="DIR", help="output folder; created if missing")
     add(
         "--precision",
         nargs="+",
@@ -224,36 +226,43 @@ def _parser() -> CommandParser:
     add(
         "--engine",
         choices=("none", "tensorrt", "tensorrt-rtx"),
-        help="build an engine too, on the device that is to run it (default: none)",
+        help="build an engine too, on the device that will run it (default: none)",
     )
-    add("--calibrate", type=Path, metavar="FOLDER", help="fundus images for INT8, or a dataset's folder")
+    add(
+        "--calibrate",
+        type=Path,
+        metavar="FOLDER",
+        help="fundus images to calibrate INT8 with, or a dataset's folder",
+    )
     add(
         "--verify",
         type=Path,
         metavar="FOLDER",
-        help="fundus images to prove on besides the synthetic ones, or a dataset's folder",
+        help="fundus images for the proof, besides the synthetic ones, or a dataset's folder",
     )
-    add("--accept-drop", action="store_true", help="write a precision although it misses its bounds")
+    add("--accept-drop", action="store_true", help="write a precision even if it exceeds its bounds")
     add(
         "--batch",
         type=int,
         nargs=3,
         metavar=("MIN", "OPT", "MAX"),
-        help="patches at once that an engine takes (default: 1 to those of an image)",
+        help="batch sizes of an engine, in patches (default: 1 up to all patches of an image)",
     )
-    add("--plan", action="store_true", help="say what would be done with what is found, and do nothing")
+    add("--plan", action="store_true", help="print what would be done, and do nothing")
     add("--version", action="version", version=f"%(prog)s {__version__}")
-    _add_changes(parser.add_argument_group("instead of what the checkpoint says"))
-    _add_check(parser.add_argument_group("looking at a file"))
+    _add_changes(parser.add_argument_group("override the checkpoint"))
+    _add_check(parser.add_argument_group("inspect a file"))
     return parser
 
 
 def _add_changes(group: "argparse._ArgumentGroup") -> None:
     add = group.add_argument
-    add("--name", help="the model's name, which its files begin with, such as retina-gan")
-    add("--threshold", type=float, metavar="P", help="probability from which on a pixel is a vessel")
-    add("--patch", type=int, metavar="SIDE", help="side in pixels of the patches that the runtime cuts")
-    add("--overlap", type=float, metavar="SHARE", help="share of a patch in common with the next, 0 to 0.9")
+    add("--name", help="name of the model, with which its files begin, such as retina-gan")
+    add("--threshold", type=float, metavar="P", help="pixels at or above this probability count as vessel")
+    add("--patch", type=int, metavar="SIDE", help="side of a patch in pixels")
+    add(
+        "--overlap", type=float, metavar="SHARE", help="share of a patch that the next one overlaps, 0 to 0.9"
+    )
 
 
 def _add_check(group: "argparse._ArgumentGroup") -> None:
@@ -262,11 +271,13 @@ def _add_check(group: "argparse._ArgumentGroup") -> None:
         "--check",
         type=Path,
         metavar="FILE",
-        help="say what an exported file is, and whether it keeps the bounds and fits this device",
+        help="describe an exported file: its bounds, and whether it runs on this device",
     )
-    add("--max-drop", type=float, metavar="D", help="bound: drop of Dice against truth from FP32's")
-    add("--min-agreement", type=float, metavar="D", help="bound: Dice of the vessel map with FP32's")
-    add("--max-difference", type=float, metavar="P", help="bound: difference of probability from FP32's")
+    add("--max-drop", type=float, metavar="D", help="largest allowed drop of Dice from FP32's")
+    add("--min-agreement", type=float, metavar="D", help="least allowed Dice of the map with FP32's")
+    add(
+        "--max-difference", type=float, metavar="P", help="largest allowed difference from FP32's probability"
+    )
 
 
 def _print_lines(lines: Sequence[tuple[str, str]]) -> None:

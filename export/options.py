@@ -1,4 +1,4 @@
-"""What the user of the export may choose."""
+"""Options of the export."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,23 +13,23 @@ MEANT_FOR = {
     "int8": "TensorRT, OpenVINO",
     "int8-onnxruntime": "ONNX Runtime on a CPU",
 }
-"""By what may be asked for, the engines that it is for."""
+"""The precisions, each with the engines that it is meant for."""
 
 
 @dataclass(frozen=True)
 class Changes:
-    """What the user may say instead of the source; None leaves it.
+    """Values that override the source's; None keeps the source's.
 
     Parameters
     ----------
     name : str, optional
-        The model's name, which its files begin with.
+        The model's name, with which its files begin.
     threshold : float, optional
-        Probability from which on a pixel is a vessel.
+        Pixels at or above this probability count as vessel.
     patch : int, optional
-        Side in pixels of the patches that the runtime cuts.
+        Side of a patch in pixels.
     overlap : float, optional
-        Share of a patch's side that it has in common with the next.
+        Share of a patch's side that the next one overlaps.
     """
 
     name: str | None = None
@@ -38,27 +38,28 @@ class Changes:
     overlap: float | None = None
 
     def tiling(self, own: Tiling) -> Tiling:
-        """Give the tiling with the user's values in place of its own."""
+        """Return a tiling with the overrides applied."""
         patch = own.patch if self.patch is None else self.patch
         return Tiling(patch, own.overlap if self.overlap is None else self.overlap)
 
 
 @dataclass(frozen=True)
 class ExportOptions:
-    """What the user may choose.
+    """Options of an export.
 
     Parameters
     ----------
     precisions : tuple of str
-        Of `MEANT_FOR`.
+        Keys of `MEANT_FOR`.
     changes : Changes
-        What is said instead of the source.
+        Overrides of the source.
     calibrate : path, optional
-        Folder of fundus images for INT8; a dataset's training half.
+        Folder of fundus images to calibrate INT8 with, or a dataset, whose training half is used.
     verify : path, optional
-        Folder of fundus images to prove on besides the proof pack's; a dataset's test half.
+        Folder of fundus images for the proof, besides the proof pack's, or a dataset, whose test half is
+        used.
     accept_drop : bool
-        Write FP16 and INT8 that miss their bounds, and say so in the proof.
+        Write FP16 and INT8 even if they exceed their bounds, and record that in the proof.
     """
 
     precisions: tuple[str, ...] = ("fp32",)
@@ -70,11 +71,11 @@ class ExportOptions:
     def __post_init__(self) -> None:
         if self.quantized and self.calibrate is None:
             raise OptionError(
-                "INT8 needs images to calibrate with: give a folder of 20 or more fundus images of the "
-                "camera's own with --calibrate"
+                "INT8 needs images for its calibration: give a folder of 20 or more fundus images from "
+                "the same camera with --calibrate"
             )
 
     @property
     def quantized(self) -> bool:
-        """Whether any INT8 is asked for, which needs calibration."""
+        """Whether any INT8 precision is requested, which needs calibration."""
         return any(precision.startswith("int8") for precision in self.precisions)

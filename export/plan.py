@@ -1,4 +1,4 @@
-"""`retina-export --plan`: what the command would do with what is found here; it does nothing."""
+"""`retina-export --plan`: print what the command would do here, without doing it."""
 
 import importlib.util
 from collections.abc import Sequence
@@ -13,14 +13,14 @@ from retinagan.runtime.engines.tensorrt.device import import_tensorrt
 from retinagan.runtime.errors import EngineError
 
 _EXTRA = {"torch": "export", "onnx": "export", "onnxscript": "export", "onnxruntime": "cpu"}
-"""Packages that an export from a checkpoint needs, and the extra that brings each."""
+"""Packages that an export from a checkpoint needs, and the extra that installs each."""
 _SOMETIMES = {"sklearn": "export", "openvino": "openvino"}
-"""What is needed besides to score against vessel maps, and to prove BF16."""
+"""Packages that are also needed to score against vessel maps and to prove BF16."""
 
 
 @dataclass(frozen=True)
 class Request:
-    """What the command was asked for.
+    """What the user requested.
 
     Attributes
     ----------
@@ -28,7 +28,7 @@ class Request:
         A checkpoint or an ONNX file.
     out : path
     options : ExportOptions or None
-        None where no ONNX file is written: an engine is built from the one given.
+        None if no ONNX file is written: an engine is built from the given one.
     engine : str
         "none", "tensorrt" or "tensorrt-rtx".
     """
@@ -45,7 +45,7 @@ class Request:
 
 
 def engine_obstacle(engine: str) -> str:
-    """Say why an engine cannot be built here; empty if it can."""
+    """Return why an engine cannot be built here; an empty string if it can."""
     try:
         import_tensorrt(engine.replace("-", "_"))
         if engine == "tensorrt":
@@ -56,13 +56,12 @@ def engine_obstacle(engine: str) -> str:
 
 
 def require_possible(request: Request) -> None:
-    """Find out before the work, not after it, that it cannot be done here.
+    """Raise an error before the work starts if it cannot be done here.
 
     Raises
     ------
     EngineError
-        If a package is missing, the CPU cannot prove BF16, or the engine that ONNX files are to become
-        cannot be built here.
+        If a package is missing, the CPU cannot prove BF16, or the requested engine cannot be built here.
     """
     _require_installed(request)
     if request.options is None:
@@ -71,8 +70,8 @@ def require_possible(request: Request) -> None:
         raise EngineError(f"--precision bf16 cannot be proven here: {obstacle}; leave bf16 out")
     if request.engine != "none" and (obstacle := engine_obstacle(request.engine)):
         raise EngineError(
-            f"--engine {request.engine} cannot be built here: {obstacle}. For the ONNX files alone give "
-            "--engine none"
+            f"--engine {request.engine} cannot be built here: {obstacle}. For the ONNX files only, "
+            "omit --engine"
         )
 
 
@@ -81,14 +80,14 @@ def _require_installed(request: Request) -> None:
     if missing:
         extras = ",".join(sorted({(_EXTRA | _SOMETIMES)[name] for name in missing}))
         raise EngineError(
-            f"the export needs {', '.join(missing)}, which is not installed: "
+            f"the export needs packages that are not installed: {', '.join(missing)}; "
             f'type  pip install "retinagan[{extras}]"'
         )
 
 
 def plan_lines(request: Request) -> list[tuple[str, str]]:
     """
-    Say what would be done.
+    Describe what would be done.
 
     Parameters
     ----------
@@ -97,19 +96,19 @@ def plan_lines(request: Request) -> list[tuple[str, str]]:
     Returns
     -------
     list of (str, str)
-        Lines for people, each with its heading.
+        Lines to print, each with its heading.
 
     Raises
     ------
     EngineError, InputError
-        If it could not be done: a package is missing, a folder has no image or too few.
+        If it cannot be done: a package is missing, or a folder has no images or too few.
     """
     lines = [("source", f"{request.source}, {'an ONNX file' if request.is_onnx else 'a checkpoint'}")]
     require_possible(request)
     if not request.source.is_file():
-        lines.append(("", "which is not there"))
+        lines.append(("", "which does not exist"))
     versions = ", ".join(f"{name} {metadata.version(name)}" for name in _needed(request) if name in _EXTRA)
-    lines.append(("with", versions or "none of torch, onnx and onnxruntime, which are not needed"))
+    lines.append(("with", versions or "no torch, onnx or onnxruntime: none is needed"))
     if request.options is not None:
         lines += _export_lines(request, request.options)
     lines.append(("engine", _engine_line(request)))
@@ -117,7 +116,7 @@ def plan_lines(request: Request) -> list[tuple[str, str]]:
 
 
 def device_line(onnx: Path, batch: Sequence[int] | None) -> str:
-    """Give the line to type on the device that is to run an ONNX file by TensorRT."""
+    """Return the command to type on the device that will run an ONNX file with TensorRT."""
     sizes = "" if batch is None else f" --batch {' '.join(map(str, batch))}"
     return f"retina-export {onnx.name} --out . --engine tensorrt{sizes}"
 

@@ -1,4 +1,4 @@
-"""The generator as an ONNX graph that ONNX Runtime, OpenVINO and TensorRT 8.6 to 11 all read."""
+"""Export the generator to an ONNX graph that ONNX Runtime, OpenVINO and TensorRT 8.6 to 11 can read."""
 
 import contextlib
 import logging
@@ -15,27 +15,27 @@ from retinagan.runtime.errors import ModelError
 
 
 class ProbabilityNetwork(nn.Module):
-    """A generator whose output is the vessel probability, not its logit."""
+    """A generator that returns the vessel probability instead of its logit."""
 
     def __init__(self, generator: nn.Module) -> None:
         super().__init__()
         self.generator = generator
 
     def forward(self, image: torch.Tensor, roi: torch.Tensor) -> torch.Tensor:
-        """Give the probability, (N, 1, H, W), of an image (N, 3, H, W) and its ROI (N, 1, H, W)."""
+        """Return the probability (N, 1, H, W) for an image (N, 3, H, W) and its ROI (N, 1, H, W)."""
         return torch.sigmoid(self.generator(image, roi))
 
 
 def build_onnx(generator: nn.Module, divisor: int) -> onnx.ModelProto:
     """
-    Turn a generator into an ONNX model.
+    Export a generator to an ONNX model.
 
     Parameters
     ----------
     generator : torch.nn.Module
-        Called as `generator(image, roi)`, gives logits; its BatchNorm folded, float32, on the CPU.
+        Called as `generator(image, roi)`, returns logits; with BatchNorm folded, float32, on the CPU.
     divisor : int
-        The number of which the images' height and width must be multiples.
+        Images' height and width must be multiples of this number.
 
     Returns
     -------
@@ -49,9 +49,9 @@ def build_onnx(generator: nn.Module, divisor: int) -> onnx.ModelProto:
         If torch cannot export the generator.
     """
     network = ProbabilityNetwork(generator).eval().requires_grad_(False)
-    size = (4 * divisor, 6 * divisor)  # unlike, or the exporter takes height and width for one axis
+    size = (4 * divisor, 6 * divisor)  # different, or the exporter takes height and width for one axis
     example = (torch.zeros(2, 3, *size), torch.ones(2, 1, *size))
-    free = dict.fromkeys((0, 2, 3), torch.export.Dim.DYNAMIC)  # named by _tidy: torch takes names from 2.7 on
+    free = dict.fromkeys((0, 2, 3), torch.export.Dim.DYNAMIC)  # named by _tidy: torch accepts names since 2.7
     with _quiet():
         try:
             program = torch.onnx.export(
@@ -67,14 +67,14 @@ def build_onnx(generator: nn.Module, divisor: int) -> onnx.ModelProto:
             )
         except torch.onnx.errors.OnnxExporterError as error:
             raise ModelError(f"torch could not export the generator to ONNX: {first_line(error)}") from error
-    assert program is not None  # it is with dynamo=False alone
+    assert program is not None  # it is None only with dynamo=False
     model: onnx.ModelProto = program.model_proto
     _tidy(model)
     return model
 
 
 def _tidy(model: onnx.ModelProto) -> None:
-    """Drop what tells of the exporting machine (its paths are in stack traces) and what readers can infer."""
+    """Remove traces of the exporting machine, such as paths, and what readers can infer."""
     model.ir_version = IR_VERSION
     model.producer_name, model.producer_version = "retinagan", __version__
     graph = model.graph
@@ -91,7 +91,7 @@ def _tidy(model: onnx.ModelProto) -> None:
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep the exporter's warnings and log lines, which concern its makers, from the user's screen."""
+    """Hide the exporter's warnings and log lines, which are meant for its developers."""
     before = logging.root.manager.disable
     logging.disable(logging.WARNING)
     try:

@@ -1,4 +1,4 @@
-"""Calibration: the ranges of a model's activations on the patches that a device would give it."""
+"""Calibration: the ranges of a model's activations on patches as on a device."""
 
 import contextlib
 import copy
@@ -20,7 +20,7 @@ from retinagan.export.progress import StepLog
 from retinagan.export.proof.images import ImageFolder, named
 from retinagan.runtime import __version__
 from retinagan.runtime.atomic import written_atomically
-from retinagan.runtime.errors import ImageError, ModelError
+from retinagan.runtime.errors import ImageError, ModelError, OptionError
 from retinagan.runtime.images.reading import read_image
 from retinagan.runtime.model.spec import ModelSpec, Tiling
 from retinagan.runtime.steps.patches import PatchGrid
@@ -29,7 +29,7 @@ from retinagan.runtime.steps.segment import PatchBatch, PatchBuffers, cut_patche
 from retinagan.runtime.steps.timing import StageClock
 
 FEWEST_IMAGES = 4
-"""With fewer images, a camera's or an eye's peculiarity would set the ranges."""
+"""With fewer images, the peculiarities of one camera or eye would set the ranges."""
 PATCHES_PER_IMAGE = 8
 """Half of them the richest in vessels, half the poorest."""
 _FORMAT = 1
@@ -37,16 +37,16 @@ _FORMAT = 1
 
 @dataclass(frozen=True)
 class Calibration:
-    """What calibration found.
+    """The result of a calibration.
 
     Attributes
     ----------
     ranges : dict
-        By name of an activation, the smallest and largest value.
+        The smallest and largest value of each activation, by name.
     images, patches : int
-        How many were taken.
+        How many were used.
     rich_share, poor_share : float
-        Mean share of vessel in the ROI of the patches rich and poor in vessels, as FP32 sees them.
+        Mean share of vessel in the ROI of patches rich and poor in vessels, according to FP32.
     cached : bool
         Whether it was read from a cache.
     """
@@ -59,7 +59,7 @@ class Calibration:
     cached: bool = False
 
     def record(self) -> dict[str, Any]:
-        """Give what a proof says of it."""
+        """Return what the proof records about it."""
         return {
             "images": self.images,
             "patches": self.patches,
@@ -70,44 +70,44 @@ class Calibration:
 
 
 def calibration_images(folder: ImageFolder) -> list[Path]:
-    """Give a folder's images to calibrate with; raises `InputError` or `ModelError` if too few."""
+    """Return a folder's images for calibration; raise `InputError` or `OptionError` if too few."""
     paths = folder.find_paths()
     if len(paths) < FEWEST_IMAGES:
-        raise ModelError(
-            f"{folder.folder}: {len(paths)} image{'s' * (len(paths) != 1)} to calibrate with; INT8 needs at "
-            f"least {FEWEST_IMAGES}, 20 or more of the camera's own are better"
+        raise OptionError(
+            f"{folder.folder}: {len(paths)} image{'s' * (len(paths) != 1)} for calibration; INT8 needs at "
+            f"least {FEWEST_IMAGES}, better 20 or more from the same camera"
         )
     return paths
 
 
 def calibrate(model: onnx.ModelProto, spec: ModelSpec, folder: ImageFolder, log: StepLog) -> Calibration:
     """
-    Find the ranges of all activations of a model.
+    Measure the ranges of all activations of a model.
 
-    From each image, prepared by the runtime, the patches with ROI are ranked by their share of vessel in
-    FP32's own map; the richest and the poorest are taken in equal parts.
+    Each image is prepared as in the runtime, and its patches with ROI are ranked by their share of vessel in
+    FP32's own map. The richest and the poorest are used in equal parts.
 
     Parameters
     ----------
     model : onnx.ModelProto
-        FP32, its BatchNorm folded.
+        FP32, with BatchNorm folded.
     spec : ModelSpec
         The model's, with its hash.
     folder : ImageFolder
-        Fundus images, of the camera's kind.
+        Fundus images, like those of the camera.
     log : StepLog
         Told of each image.
 
     Returns
     -------
     Calibration
-        Kept in the user's cache folder under the hashes of model and images, so that the next export with
-        the same need not measure again, and ranges of another model or other images are never taken.
+        Cached in the user's cache folder under the hashes of model and images, so that a later export with
+        the same ones need not measure again.
 
     Raises
     ------
     InputError, ImageError, ModelError
-        If there is no image or too few, or one cannot be used; the text names it.
+        If there are no images or too few, or one cannot be used; the message names it.
     """
     paths = calibration_images(folder)
     key = {
@@ -127,7 +127,7 @@ def calibrate(model: onnx.ModelProto, spec: ModelSpec, folder: ImageFolder, log:
 
 @dataclass(frozen=True)
 class _Patch:
-    """Of one patch: the share of vessel in its ROI, each activation's smallest and largest value."""
+    """One patch: the share of vessel in its ROI, the smallest and largest value of each activation."""
 
     share: float
     lowest: NDArray[np.float32]
@@ -155,7 +155,7 @@ def _measured(model: onnx.ModelProto, spec: ModelSpec, paths: Iterable[Path]) ->
 
 
 def _watched(model: onnx.ModelProto) -> tuple[Any, list[str]]:
-    """Open a session whose outputs are the probability, then each activation's minimum, then each maximum."""
+    """Open a session that returns the probability, then all activations' minima, then their maxima."""
     import onnxruntime
 
     watched = named_nodes(copy.deepcopy(model))
@@ -175,7 +175,7 @@ def _watched(model: onnx.ModelProto) -> tuple[Any, list[str]]:
 
 
 def _patches(session: Any, spec: ModelSpec, path: Path) -> Iterator[_Patch]:
-    """Run the patches of an image that hold ROI."""
+    """Run the patches of an image that contain ROI."""
     try:
         patches = calibration_patches(read_image(path), spec)
     except ImageError as error:
@@ -189,14 +189,14 @@ def _patches(session: Any, spec: ModelSpec, path: Path) -> Iterator[_Patch]:
 
 
 def calibration_patches(frame: NDArray[np.uint8] | NDArray[np.uint16], spec: ModelSpec) -> PatchBatch:
-    """Give the patches of one frame that hold a ROI pixel, of calibration's own side, without overlap."""
+    """Cut a frame into patches of the calibration's side, without overlap; keep those with ROI."""
     prepared = prepare(frame, spec.preprocessing)
     buffers = PatchBuffers(PatchGrid.of(len(prepared.roi), Tiling(_side(spec), 0.0)))
     return cut_patches(prepared, spec.network_input, buffers, StageClock())
 
 
 def _side(spec: ModelSpec) -> int:
-    """Give the side of calibration's patches: a quarter of the working square, as the paper cuts it."""
+    """Return the side of the calibration's patches: a quarter of the working square, as in the paper."""
     divisor = spec.network_input.divisor
     return max(divisor, spec.preprocessing.usual_size // 4 // divisor * divisor)
 
@@ -208,7 +208,7 @@ def _cache_path(key: dict[str, Any]) -> Path:
 
 
 def _read_cache(path: Path, key: dict[str, Any]) -> Calibration | None:
-    """Give what the cache holds under exactly this key; a cache that cannot be read is none."""
+    """Return what is cached under exactly this key; ignore a cache that cannot be read."""
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
         if values.pop("key") != key:
@@ -220,7 +220,7 @@ def _read_cache(path: Path, key: dict[str, Any]) -> Calibration | None:
 
 
 def _write_cache(path: Path, key: dict[str, Any], found: Calibration) -> None:
-    """Keep the ranges; without room for them the calibration is as good."""
+    """Cache the ranges; ignore a full disk."""
     values = {name: value for name, value in vars(found).items() if name != "cached"}
     with contextlib.suppress(OSError):
         path.parent.mkdir(parents=True, exist_ok=True)

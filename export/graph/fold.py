@@ -1,4 +1,4 @@
-"""BatchNorm folded into the convolutions before it, so that a deployed graph has none."""
+"""Fold BatchNorm into the preceding convolutions, so that a deployed graph has none."""
 
 import copy
 from collections import Counter
@@ -22,7 +22,7 @@ def fold_batch_norm(network: nn.Module) -> nn.Module:
     Parameters
     ----------
     network : torch.nn.Module
-        In eval mode; it is not changed.
+        In eval mode; left unchanged.
 
     Returns
     -------
@@ -32,11 +32,11 @@ def fold_batch_norm(network: nn.Module) -> nn.Module:
     Raises
     ------
     ModelError
-        If the network is in training mode, or a BatchNorm follows no convolution of its own module.
+        If the network is in training mode, or a BatchNorm does not follow a convolution of its module.
     """
     if network.training:
         raise ModelError(
-            "got a network in training mode; BatchNorm folds in eval mode only: call .eval() first"
+            "got a network in training mode; BatchNorm folds only in eval mode: call .eval() first"
         )
     folded = copy.deepcopy(network)
     names = [name for name, module in folded.named_modules() if isinstance(module, nn.BatchNorm2d)]
@@ -50,7 +50,7 @@ def fold_batch_norm(network: nn.Module) -> nn.Module:
 
 
 def _owner(network: nn.Module, name: str) -> str:
-    """Name the module whose `forward` calls the module `name`: lists and dictionaries have no `forward`."""
+    """Return the name of the module whose `forward` calls module `name`, past lists and dictionaries."""
     while name:
         name = name.rpartition(".")[0]
         if not isinstance(network.get_submodule(name), nn.ModuleList | nn.ModuleDict):
@@ -59,7 +59,7 @@ def _owner(network: nn.Module, name: str) -> str:
 
 
 def _fold_module(module: nn.Module, name: str) -> fx.GraphModule:
-    """Fold within one module, traced by itself: checks of shapes in the modules round it cannot be traced."""
+    """Fold within one module, traced alone: shape checks in the modules around it cannot be traced."""
     traced = fx.symbolic_trace(module)
     calls = Counter(node.target for node in traced.graph.nodes if node.op == "call_module")
     steps: Counter[str] = Counter()
@@ -72,8 +72,8 @@ def _fold_module(module: nn.Module, name: str) -> fx.GraphModule:
         if not isinstance(convolution, _Convolution) or len(source.users) > 1:
             where = ".".join(part for part in (name, str(node.target)) if part)
             raise ModelError(
-                f"the BatchNorm {where} normalises no convolution's output of its own and cannot be folded: "
-                "place it directly after a convolution"
+                f"the BatchNorm {where} does not normalise the output of one convolution and cannot be "
+                "folded: place it directly after a convolution"
             )
         target = str(source.target)
         if calls[target] > 1:
@@ -95,7 +95,7 @@ def _called(traced: fx.GraphModule, node: object) -> nn.Module | None:
 
 
 def _fused(convolution: _Convolution, normalisation: nn.BatchNorm2d) -> nn.Module:
-    """Make the convolution that gives the normalised output at once."""
+    """Make the convolution that computes the normalised output directly."""
     if normalisation.running_mean is None or normalisation.running_var is None:
         raise ModelError(
             "a BatchNorm without running statistics cannot be folded: use track_running_stats=True"

@@ -1,4 +1,4 @@
-"""INT8 with explicit Q/DQ: one form that every engine reads, and one that ONNX Runtime's CPU runs fast."""
+"""INT8 with explicit Q/DQ: one form for every engine, and one that ONNX Runtime runs fast on CPUs."""
 
 import copy
 import logging
@@ -13,21 +13,21 @@ import onnx
 from retinagan.export.graph.edit import LAYERS, finished, named_nodes, output_layer
 
 Ranges = Mapping[str, tuple[float, float]]
-"""By name of an activation, the smallest and largest value that calibration met."""
+"""The smallest and largest value of each activation during calibration, by name."""
 
 
 @dataclass(frozen=True)
 class Form:
-    """A way to write INT8 into an ONNX file.
+    """A form of INT8 in an ONNX file.
 
     Attributes
     ----------
     operators : tuple of str
-        What is quantized.
+        Operators that are quantized.
     signed : bool
-        Whether activations are int8 round zero, or uint8 with a zero point.
+        Whether activations are int8 around zero, or uint8 with a zero point.
     options : mapping
-        Of ONNX Runtime's quantizer.
+        Options of ONNX Runtime's quantizer.
     """
 
     operators: tuple[str, ...]
@@ -39,11 +39,11 @@ PORTABLE = Form(
     LAYERS,
     True,
     {
-        # The one form that TensorRT's parser takes: symmetric, and no int32 bias.
+        # The only form that TensorRT's parser accepts: symmetric, without int32 bias.
         "ActivationSymmetric": True,
         "WeightSymmetric": True,
         "QuantizeBias": False,
-        # A layer's output goes into a sum first: rounded there too, it costs accuracy and gains no time.
+        # A layer's output is first summed: rounding it there too costs accuracy and gains no time.
         "OpTypesToExcludeOutputQuantization": list(LAYERS),
     },
 )
@@ -52,7 +52,7 @@ ONNX_RUNTIME = Form(
     False,
 )
 FORMS = {"int8": PORTABLE, "int8-onnxruntime": ONNX_RUNTIME}
-"""By what may be asked for."""
+"""The forms, by precision."""
 
 
 def quantize(
@@ -67,17 +67,17 @@ def quantize(
     Parameters
     ----------
     model : onnx.ModelProto
-        FP32, its BatchNorm folded; it is not changed.
+        FP32, with BatchNorm folded; left unchanged.
     ranges : mapping
-        From calibration; both forms take the same.
+        From calibration; the same for both forms.
     form : Form
     kept : collection of str
-        Names of layers that stay in float.
+        Names of layers to keep in float.
 
     Returns
     -------
     onnx.ModelProto
-        Of the same inputs and output.
+        With the same inputs and output.
     """
     from onnxruntime.quantization import QuantType
     from onnxruntime.quantization.calibrate import CalibrationMethod, TensorsData
@@ -109,7 +109,7 @@ def quantize(
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep the quantizer's advice to its own users off the screen."""
+    """Hide the quantizer's advice to its own users."""
     before = logging.root.manager.disable
     logging.disable(logging.WARNING)
     try:

@@ -29,11 +29,11 @@ class Source:
     Attributes
     ----------
     model : onnx.ModelProto
-        Its BatchNorm folded.
+        With BatchNorm folded.
     spec : ModelSpec
         Without hash and proof.
     open_reference : callable
-        Opens the model as it was trained, to which all precisions are held.
+        Opens the model as trained, with which all precisions are compared.
     """
 
     model: onnx.ModelProto
@@ -48,26 +48,26 @@ def open_source(path: Path, changes: Changes, log: StepLog) -> Source:
     Raises
     ------
     ModelError
-        If the file cannot be used, or a change is out of range.
+        If the file cannot be used, or an override is out of range.
     """
     return _open_onnx(path, changes, log) if path.suffix == ".onnx" else _open_checkpoint(path, changes, log)
 
 
 def model_spec(checkpoint: "Checkpoint", changes: Changes, name: str) -> ModelSpec:
     """
-    Give the spec of the FP32 model that a checkpoint becomes, without hash and proof.
+    Return the spec of a checkpoint's FP32 model, without hash and proof.
 
     Parameters
     ----------
     checkpoint : Checkpoint
     changes : Changes
     name : str
-        The model's name where neither the changes nor the checkpoint's record have one.
+        The model's name if neither the overrides nor the checkpoint's record have one.
 
     Raises
     ------
     ModelError
-        If a change is out of range.
+        If an override is out of range.
     """
     record: dict[str, Any] = dict(checkpoint.record)
     name = changes.name or record.get("options", {}).get("model") or name
@@ -85,18 +85,18 @@ def model_spec(checkpoint: "Checkpoint", changes: Changes, name: str) -> ModelSp
 
 
 def _open_checkpoint(path: Path, changes: Changes, log: StepLog) -> Source:
-    with log.step("load torch"):  # takes seconds, which the way from an ONNX file does without
+    with log.step("load torch"):  # takes seconds, and an ONNX file does not need it
         from retinagan.export.graph.build import build_onnx
         from retinagan.export.graph.fold import fold_batch_norm
         from retinagan.export.graph.torch_adapter import TorchAdapter
         from retinagan.train.nets.checkpoint import load_checkpoint
     with log.step("read checkpoint") as results:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # torch warns of pickles that it then refuses
+            warnings.simplefilter("ignore")  # torch warns about pickles that it then rejects
             checkpoint = load_checkpoint(path)
         spec = model_spec(checkpoint, changes, path.stem)
         chosen = changes.threshold is not None or checkpoint.threshold is not None
-        note = "" if chosen else ", as none was chosen: see --threshold"
+        note = "" if chosen else ", the default, as none was chosen: see --threshold"
         results.append(f"threshold {spec.threshold:g}{note}")
     with log.step("fold BatchNorm"):
         folded = fold_batch_norm(checkpoint.generator)
@@ -116,8 +116,8 @@ def _open_onnx(path: Path, changes: Changes, log: StepLog) -> Source:
         found = _spec_of(path, model)
         if found.precision != "fp32":
             raise ModelError(
-                f"{path}: is {found.precision}; other precisions are made from the FP32 file: give that, "
-                "or the checkpoint"
+                f"{path}: this is {found.precision}; other precisions are made from the FP32 file: give that "
+                "file or the checkpoint"
             )
         name = changes.name or found.name
         threshold = found.threshold if changes.threshold is None else changes.threshold
@@ -150,18 +150,16 @@ def read_onnx(path: Path) -> onnx.ModelProto:
     Raises
     ------
     ModelError
-        If it is missing or not ONNX, or weights in another file are missing or lie outside its folder.
+        If it is missing or not ONNX, or weights in another file are missing or outside its folder.
     """
     if not path.is_file():
         raise ModelError(f"{path}: no such file; expected a checkpoint or an ONNX file")
     try:
         model = onnx.load(path, load_external_data=False)
     except Exception as error:  # protobuf's errors have no public base class
-        raise ModelError(f"{path}: not an ONNX file, or cut off ({first_line(error)})") from None
+        raise ModelError(f"{path}: not an ONNX file, or truncated ({first_line(error)})") from None
     if not model.graph.node:
-        raise ModelError(
-            f"{path}: not an ONNX file with a model in it; get it again from where it was exported"
-        )
+        raise ModelError(f"{path}: an ONNX file without a model; copy it again from where it was exported")
     folder = path.parent.resolve()
     for tensor in model.graph.initializer:
         location = next((entry.value for entry in tensor.external_data if entry.key == "location"), None)
@@ -170,12 +168,12 @@ def read_onnx(path: Path) -> onnx.ModelProto:
         weights = (folder / location).resolve()
         if not weights.is_relative_to(folder):
             raise ModelError(
-                f"{path}: its weights lie in {location!r}, outside its folder, and are not read: "
+                f"{path}: its weights are in {location!r}, outside its folder, and are not read: "
                 "export the model with its weights inside"
             )
         if not weights.is_file():
             raise ModelError(
-                f"{path}: its weights lie in {location!r}, which is missing: copy it beside the model"
+                f"{path}: its weights are in {location!r}, which is missing: copy it beside the model"
             )
     try:
         onnx.load_external_data_for_model(model, str(folder))
@@ -185,7 +183,7 @@ def read_onnx(path: Path) -> onnx.ModelProto:
 
 
 def _spec_of(path: Path, model: onnx.ModelProto) -> ModelSpec:
-    """Give the spec beside the file, which must fit it, or else the one inside."""
+    """Return the spec beside the file, checked against it, or else the one inside."""
     beside = spec_path(path)
     if beside.is_file():
         spec = ModelSpec.load(beside)
@@ -194,7 +192,7 @@ def _spec_of(path: Path, model: onnx.ModelProto) -> ModelSpec:
     inside = next((entry.value for entry in model.metadata_props if entry.key == METADATA_KEY), None)
     if inside is None:
         raise ModelError(
-            f"{path}: no model of this package: it has no spec, neither {beside.name} beside it nor inside; "
+            f"{path}: not a model of this package: no spec, neither {beside.name} beside it nor inside; "
             "give a checkpoint, or a file that retina-export wrote"
         )
     return replace(ModelSpec.from_json(inside, f"{path}, metadata"), sha256=sha256_of(path))

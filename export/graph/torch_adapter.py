@@ -1,4 +1,4 @@
-"""The trained generator itself, under the contract of the engines."""
+"""The trained generator, run by torch, under the engines' contract."""
 
 import numpy as np
 import torch
@@ -10,12 +10,12 @@ from retinagan.runtime.model.spec import ModelSpec
 
 
 class TorchAdapter(EngineAdapter):
-    """The trained generator itself, under the contract of the engines.
+    """The trained generator, run by torch, under the engines' contract.
 
     Parameters
     ----------
     generator : torch.nn.Module
-        In eval mode, on the CPU; gives logits.
+        In eval mode, on the CPU; returns logits.
     spec : ModelSpec
         The spec of the model that is exported from it.
     """

@@ -1,4 +1,4 @@
-"""Models that are written but not given out yet, and the proof that decides on them."""
+"""Models that are written but not released yet, and the proof that decides on their release."""
 
 import importlib.util
 from collections.abc import Iterable, Sequence
@@ -23,12 +23,12 @@ from retinagan.runtime.engines import EngineAdapter, OnnxRuntimeAdapter, OpenVin
 from retinagan.runtime.model.spec import METADATA_KEY, ModelSpec, sha256_of
 
 NOISE_TOLERANCE = 1e-4
-"""How far FP32 may be from torch on noise, in sizes and numbers of patches unlike an image's."""
+"""Largest difference of FP32 from torch on noise, in sizes and batches unlike an image's."""
 
 
 @dataclass(frozen=True)
 class Draft:
-    """A model in a file of the work folder, with its spec; `facts` is what its proof says of its making."""
+    """A model in a file of the work folder, with its spec; `facts` records in the proof how it was made."""
 
     model: onnx.ModelProto
     spec: ModelSpec
@@ -38,12 +38,12 @@ class Draft:
 
 def write_draft(model: onnx.ModelProto, spec: ModelSpec, folder: Path, facts: dict[str, Any]) -> Draft:
     """
-    Check a model and write it under its spec's file name, with the spec, but for hash and proof, inside.
+    Check a model and write it under its spec's file name; the spec is inside, without hash and proof.
 
     Raises
     ------
     ModelError
-        If the graph is not what engines accept.
+        If engines would not accept the graph.
     """
     check_onnx(model, spec.precision)
     write_metadata(model, METADATA_KEY, replace(spec, sha256="", proof={}).to_json())
@@ -53,7 +53,7 @@ def write_draft(model: onnx.ModelProto, spec: ModelSpec, folder: Path, facts: di
 
 
 def open_draft(draft: Draft) -> EngineAdapter:
-    """Open a draft by the engine it is proven on: OpenVINO for what is meant for it, else ONNX Runtime."""
+    """Open a draft with the engine of its proof: OpenVINO if it is meant for that, else ONNX Runtime."""
     meant_for = draft.facts["meant_for"]
     installed = importlib.util.find_spec("openvino") is not None
     if meant_for == MEANT_FOR["bf16"] or (meant_for == MEANT_FOR["int8"] and installed):
@@ -62,16 +62,16 @@ def open_draft(draft: Draft) -> EngineAdapter:
 
 
 class Prover:
-    """Holds drafts to FP32.
+    """Compares drafts with FP32.
 
     Parameters
     ----------
     reference : EngineAdapter
-        The model as it was trained.
+        The model as trained.
     spec : ModelSpec
-        FP32's.
+        FP32's spec.
     calibration, verify : ImageFolder or None
-        Images that thresholds are refitted on (the proof pack's if None), and images to prove on besides
+        Images on which thresholds are refitted (the proof pack's if None), and images for the proof besides
         the proof pack's.
     log : StepLog
     """
@@ -95,17 +95,17 @@ class Prover:
         ]
 
     def write_pack(self, folder: Path) -> str:
-        """Write the proof pack; gives its hash."""
+        """Write the proof pack; return its hash."""
         return write_pack(folder, self._spec, self.pack, [_expected(image) for image in self.pack])
 
     def prove(self, drafts: Sequence[Draft], pack_sha256: str) -> list[Draft]:
         """
-        Refit the drafts' thresholds and write into their specs how far they are from FP32.
+        Refit the drafts' thresholds, and record in their specs how they differ from FP32.
 
         Raises
         ------
         ParityError
-            If a draft gives NaN or infinity, or FP32 is far from the reference on noise.
+            If a draft returns NaN or infinity, or FP32 differs from the reference on noise.
         """
         with ExitStack() as stack:
             adapters = [stack.enter_context(open_draft(draft)) for draft in drafts]
@@ -129,27 +129,27 @@ class Prover:
         return proven
 
     def cost(self, draft: Draft) -> float:
-        """Give the mean absolute difference of probability from FP32 on the proof pack."""
+        """Return the mean absolute difference of probability from FP32 on the proof pack."""
         with open_draft(draft) as adapter:
             measured, _ = measure(self.pack, self._spec, None, [adapter])
         return measured[0].agreement.mean
 
     def _noise(self, draft: Draft, adapter: EngineAdapter) -> dict[str, Any]:
-        """Compare FP32 with the reference on noise; the other precisions have no bound there."""
+        """Compare FP32 with the reference on noise; other precisions have no bound on noise."""
         if draft.spec.precision != "fp32":
             return {"candidate": adapter.description}
         difference = compare(self._reference, adapter, noise_patches(self._spec.network_input.divisor))
         if not difference.largest <= NOISE_TOLERANCE:
             raise ParityError(
                 f"the exported model's probabilities differ from the trained one's by up to "
-                f"{difference.largest:.2g} on noise, allowed are {NOISE_TOLERANCE:g}: nothing was written; "
+                f"{difference.largest:.2g} on noise; the limit is {NOISE_TOLERANCE:g}. Nothing was written; "
                 "try another torch or onnxruntime"
             )
         noise = {"patches": difference.patches, "max_abs_difference": difference.largest}
         return {"candidate": adapter.description, "noise": noise}
 
     def _thresholds(self, drafts: Sequence[Draft], adapters: Sequence[EngineAdapter]) -> list[float]:
-        """Find where each draft's vessel map agrees best with FP32's; never on the images that prove it."""
+        """Find where each draft's vessel map agrees best with FP32's; never on the images of the proof."""
         lossy = [draft.spec.precision != "fp32" for draft in drafts]
         chosen = [adapter for adapter, refit in zip(adapters, lossy, strict=True) if refit]
         if not chosen:
@@ -187,7 +187,7 @@ class Prover:
 
 
 def _scores(record: dict[str, Any]) -> dict[str, Any]:
-    """Give a spec's scores: those against the experts' maps of the images to verify on, if there are any."""
+    """Return a spec's scores: against the experts' maps of the images to verify on, if there are any."""
     verified = record.get("verify", {})
     if "scores" not in verified:
         return {}

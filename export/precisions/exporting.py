@@ -1,4 +1,4 @@
-"""From a model to files of each precision: write, prove against FP32, and only then give out."""
+"""From a model to a file of each precision: write, prove against FP32, and only then release."""
 
 import os
 from collections.abc import Iterator, Sequence
@@ -23,7 +23,7 @@ from retinagan.runtime.model.spec import ModelSpec, spec_path
 
 @dataclass(frozen=True)
 class Artefact:
-    """An exported file and its spec, which stands beside it."""
+    """An exported file and its spec beside it."""
 
     path: Path
     spec: ModelSpec
@@ -31,7 +31,7 @@ class Artefact:
     HEADER = ("file", "for", "size", "max diff", "map Dice", "AUC", "Dice", "Acc", "Sen", "Spe", "threshold")
 
     def row(self) -> tuple[str, ...]:
-        """Give a line of the table at the end, for people; "-" where there is no truth."""
+        """Return a row of the final table, with "-" where there is no truth."""
         proof = self.spec.proof
         measured = proof[deciding_set(proof) or ""]
         scores = measured.get("scores", {})
@@ -51,31 +51,31 @@ def export_models(
     path: str | os.PathLike[str], out: str | os.PathLike[str], options: ExportOptions, log: StepLog
 ) -> list[Artefact]:
     """
-    Export a checkpoint or an FP32 ONNX file in the precisions asked for.
+    Export a checkpoint or an FP32 ONNX file in the requested precisions.
 
     Parameters
     ----------
     path : str or path
         A checkpoint of `retina-train`, or an FP32 ONNX file of `retina-export`.
     out : str or path
-        Folder to write to; made if missing.
+        Output folder; created if missing.
     options : ExportOptions
     log : StepLog
-        Told of each step.
+        Where each step is reported.
 
     Returns
     -------
     list of Artefact
-        What was written, beside the proof pack. A failed step leaves nothing, and files of an earlier
-        export as they were.
+        The written files, besides the proof pack. A failure leaves nothing new, and files of an earlier
+        export unchanged.
 
     Raises
     ------
     ModelError
-        If the source cannot be used, an option is out of range, or (`ParityError`) a precision misses its
+        If the source cannot be used, an option is out of range, or (`ParityError`) a precision exceeds its
         bounds.
     ImageError, InputError, DataError
-        If the images to calibrate with or to prove on cannot be used.
+        If the images for calibration or proof cannot be used.
     OSError
         If the folder cannot be written to.
     """
@@ -97,7 +97,7 @@ def export_models(
 
 
 def _folders(options: ExportOptions) -> tuple[ImageFolder | None, ImageFolder | None]:
-    """Give the folders to calibrate with and to prove on; an unusable one is found before the work."""
+    """Return the folders for calibration and proof; raise before the work if one is unusable."""
     calibration = None if options.calibrate is None else ImageFolder(options.calibrate, "training")
     verify = None if options.verify is None else ImageFolder(options.verify, "test")
     if calibration is not None and options.quantized:
@@ -125,7 +125,7 @@ def _calibrated(
 
 
 def _judged(draft: Draft, maker: Maker, prover: Prover, options: ExportOptions, log: StepLog) -> Draft:
-    """Hold a proven draft to its bounds; if INT8 misses them, keep the layers that cost most in float."""
+    """Check a proven draft against its bounds; if INT8 exceeds them, keep the costliest layers in float."""
     bounds = bounds_for(draft.spec.precision)
     missed = faults(draft.spec.proof, bounds)
     if not missed:
@@ -139,13 +139,13 @@ def _judged(draft: Draft, maker: Maker, prover: Prover, options: ExportOptions, 
             return found
     raise ParityError(
         f"{draft.spec.file}: {'; '.join(missed)}. Nothing was written"
-        + ("" if draft.spec.precision == "fp32" else "; take it as it is with --accept-drop")
+        + ("" if draft.spec.precision == "fp32" else "; use --accept-drop to write it anyway")
     )
 
 
 @contextmanager
 def _work_folder(out: Path) -> Iterator[Path]:
-    """Make a folder in the output folder for what is not given out yet; a failure leaves neither."""
+    """Create a folder for unreleased files in the output folder; a failure leaves neither."""
     made = not out.exists()
     out.mkdir(parents=True, exist_ok=True)
     try:
@@ -157,7 +157,7 @@ def _work_folder(out: Path) -> Iterator[Path]:
 
 
 def _given_out(drafts: Sequence[Draft], work: Path, out: Path) -> list[Artefact]:
-    """Move drafts, specs and proof pack to the output folder, over those of an earlier export."""
+    """Move drafts, specs and proof pack to the output folder, replacing those of an earlier export."""
     for draft in drafts:
         draft.spec.save(spec_path(draft.path))
     pack = work / f"{drafts[0].spec.name}-proof"

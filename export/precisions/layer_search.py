@@ -1,4 +1,4 @@
-"""Which layers cost an INT8 model most of its agreement with FP32."""
+"""Find the layers that cost an INT8 model most of its agreement with FP32."""
 
 from retinagan.export.graph.edit import layers
 from retinagan.export.precisions.drafts import Draft, Prover
@@ -9,22 +9,22 @@ from retinagan.export.proof.bounds import bounds_for, faults
 
 def rank_layers(maker: Maker, form: str, prover: Prover, log: StepLog) -> list[str]:
     """
-    Rank a model's layers by what each alone costs in INT8, all others being in float.
+    Rank a model's layers by the cost of each alone in INT8, with all others in float.
 
     Parameters
     ----------
     maker : Maker
     form : str
-        Of `FORMS`.
+        A key of `FORMS`.
     prover : Prover
         Compares with FP32 on the proof pack.
     log : StepLog
-        Told of each layer.
+        Where each layer is reported.
 
     Returns
     -------
     list of str
-        Names of layers, the costliest first.
+        Names of the layers, costliest first.
     """
     names = layers(maker.fp32.model)
     cost = {}
@@ -36,12 +36,12 @@ def rank_layers(maker: Maker, form: str, prover: Prover, log: StepLog) -> list[s
 
 def search(draft: Draft, maker: Maker, prover: Prover, log: StepLog) -> Draft | None:
     """
-    Try INT8 with 1, 2, 4, ... of the costliest layers in float until the bounds are kept.
+    Try INT8 with 1, 2, 4, ... of the costliest layers in float until it is within the bounds.
 
     Parameters
     ----------
     draft : Draft
-        Plain INT8, which misses them.
+        Plain INT8, which exceeds them.
     maker : Maker
     prover : Prover
     log : StepLog
@@ -49,10 +49,10 @@ def search(draft: Draft, maker: Maker, prover: Prover, log: StepLog) -> Draft | 
     Returns
     -------
     Draft or None
-        Proven; None if none keeps the bounds.
+        Proven; None if none is within the bounds.
     """
     form = draft.spec.file.removeprefix(f"{draft.spec.name}-").removesuffix(".onnx")
-    log.line(f"{draft.spec.file} misses its bounds: looking for the layers that cost it")
+    log.line(f"{draft.spec.file} exceeds its bounds: searching for the layers that cause it")
     with log.step("rank layers by cost") as results:
         ranked = rank_layers(maker, form, prover, log)
         results.append(f"most costly {ranked[0]}")

@@ -1,4 +1,4 @@
-"""A model's precisions, each made from FP32's draft."""
+"""Make each precision of a model from FP32's draft."""
 
 import copy
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ from retinagan.export.progress import StepLog
 
 
 class Maker:
-    """Writes drafts of any precision from FP32's.
+    """Writes drafts of any precision, made from FP32's.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""How a model's probability maps agree with FP32's, counted image by image; needs numpy alone."""
+"""How well a model's probability maps agree with FP32's, counted image by image; needs only NumPy."""
 
 from dataclasses import dataclass, field
 
@@ -12,24 +12,24 @@ LEVELS = 65535
 
 
 class ParityError(ModelError):
-    """A model gives other probabilities than the one that was trained."""
+    """A model's probabilities differ from those of the trained model."""
 
 
 @dataclass
 class Agreement:
-    """Differences between a candidate's maps and the reference's, over all images added.
+    """Differences between a candidate's maps and the reference's, over all added images.
 
     Parameters
     ----------
     threshold : float
-        The reference's operating threshold: it makes the reference's probability a vessel map.
+        The reference's operating threshold, which turns its probability into a vessel map.
 
     Attributes
     ----------
     largest : float
         Largest absolute difference of probability.
     images, pixels : int
-        How many were compared.
+        Number of images compared.
     """
 
     threshold: float
@@ -48,7 +48,7 @@ class Agreement:
         name: str,
     ) -> None:
         """
-        Count one image.
+        Add one image.
 
         Parameters
         ----------
@@ -67,7 +67,7 @@ class Agreement:
         expected, got = reference[region], candidate[region]
         if not (np.isfinite(expected).all() and np.isfinite(got).all()):
             raise ParityError(
-                f"{name} gives NaN or infinity: the weights have diverged or overflow; nothing was written"
+                f"{name} returns NaN or infinity: the weights have diverged or overflow; nothing was written"
             )
         difference = np.abs(got.astype(np.float64) - expected)
         self.largest = max(self.largest, float(difference.max(initial=0.0)))
@@ -89,7 +89,7 @@ class Agreement:
         return float(self._dice()[round(threshold * LEVELS)])
 
     def best_threshold(self) -> float:
-        """Find the threshold with the largest `dice`, of equal ones the nearest to the reference's."""
+        """Return the threshold with the largest `dice`; among equal ones, the nearest to the reference's."""
         dice = self._dice()
         best = np.flatnonzero(dice >= dice.max())
         return float(best[np.abs(best - self.threshold * LEVELS).argmin()]) / LEVELS

@@ -1,4 +1,4 @@
-"""What a precision may cost: bounds that a saved proof is held to, at export or any time later."""
+"""The limits on what a precision may cost, for a proof at export or at any later time."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -7,16 +7,16 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Bounds:
-    """How far a model may be from FP32.
+    """How much a model may differ from FP32.
 
     Attributes
     ----------
     max_difference : float or None
-        Largest absolute difference of probability; None: any.
+        Largest absolute difference of probability; None for no limit.
     min_map_dice : float
-        Smallest Dice between the model's vessel map and FP32's, where there is no truth.
+        Least Dice between the model's vessel map and FP32's, used if there is no truth.
     max_drop : float
-        Largest drop of Dice against truth from FP32's, where there is truth.
+        Largest drop of Dice against truth from FP32's, used if there is truth.
     """
 
     max_difference: float | None
@@ -30,22 +30,22 @@ BOUNDS = {
     "bf16": Bounds(None, 0.97, 0.005),
     "int8": Bounds(None, 0.97, 0.005),
 }
-"""By precision."""
+"""The bounds of each precision."""
 
 
 def bounds_for(precision: str, **changes: float | None) -> Bounds:
-    """Give a precision's bounds, with those in place of its own that are not None."""
+    """Return a precision's bounds, overridden by the arguments that are not None."""
     return replace(BOUNDS[precision], **{key: value for key, value in changes.items() if value is not None})
 
 
 def deciding_set(proof: Mapping[str, Any]) -> str | None:
-    """Name the images that decide: the user's where there are any, else the proof pack's."""
+    """Return the set of images that decides: the user's if there is one, else the proof pack's."""
     return next((name for name in ("verify", "proof_pack") if name in proof), None)
 
 
 def faults(proof: Mapping[str, Any], bounds: Bounds) -> list[str]:
     """
-    Hold a proof to bounds.
+    Check a proof against bounds.
 
     Parameters
     ----------
@@ -56,7 +56,7 @@ def faults(proof: Mapping[str, Any], bounds: Bounds) -> list[str]:
     Returns
     -------
     list of str
-        What misses its bound, a line each; empty if all is kept.
+        One line for each bound that is exceeded; empty if none is.
     """
     name = deciding_set(proof)
     if name is None:
@@ -65,21 +65,23 @@ def faults(proof: Mapping[str, Any], bounds: Bounds) -> list[str]:
     found = []
     difference = measured["max_abs_difference"]
     if bounds.max_difference is not None and not difference <= bounds.max_difference:
-        found.append(f"probabilities differ by up to {difference:.2g}, allowed are {bounds.max_difference:g}")
+        found.append(
+            f"probabilities differ by up to {difference:.2g}; the limit is {bounds.max_difference:g}"
+        )
     drop = dice_drop(measured)
     if drop is None:
         if not measured["map_dice"] >= bounds.min_map_dice:
             found.append(
-                f"its vessel map agrees with FP32's to Dice {measured['map_dice']:.4f}, "
-                f"needed are {bounds.min_map_dice:g}"
+                f"Dice of its vessel map with FP32's is {measured['map_dice']:.4f}; "
+                f"the limit is {bounds.min_map_dice:g}"
             )
     elif not drop <= bounds.max_drop:
-        found.append(f"Dice against truth drops by {drop:.4f} from FP32's, allowed are {bounds.max_drop:g}")
+        found.append(f"Dice against truth drops by {drop:.4f} from FP32's; the limit is {bounds.max_drop:g}")
     return found
 
 
 def dice_drop(measured: Mapping[str, Any]) -> float | None:
-    """Give how much Dice against truth drops from FP32's; None without truth."""
+    """Return the drop of Dice against truth from FP32's; None without truth."""
     if "scores" not in measured:
         return None
     before, after = measured["reference_scores"]["dice"], measured["scores"]["dice"]

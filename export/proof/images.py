@@ -1,4 +1,4 @@
-"""Images to calibrate with and to prove on: folders of the user's, and synthetic ones that come along."""
+"""Images for calibration and proof: the user's folders, and bundled synthetic ones."""
 
 import hashlib
 import os
@@ -22,18 +22,18 @@ _SYNTHETIC = Path(__file__).parent
 
 @dataclass(frozen=True)
 class ProofImage:
-    """A fundus image, with what is known of it.
+    """A fundus image, with what is known about it.
 
     Attributes
     ----------
     name : str
-        For people.
+        For messages.
     pixels : (H, W) or (H, W, 3) uint8 or uint16 array
         RGB or grey.
     truth, fov : (H, W) bool array or None
-        The expert's vessels, and the field of view that scores count.
+        The expert's vessels, and the field of view in which they are scored.
     expected : (H, W) float32 array or None
-        FP32's probability, where it is known.
+        FP32's probability, if known.
     """
 
     name: str
@@ -45,23 +45,23 @@ class ProofImage:
 
 @dataclass(frozen=True)
 class ImageFolder:
-    """A folder of fundus images, with vessel maps if it is a dataset of `retina-train`'s layouts.
+    """A folder of fundus images, with vessel maps if it is a dataset in a layout of `retina-train`.
 
-    A dataset's folder stands for one of its halves; only its images are taken, not its maps and masks.
+    A dataset's folder stands for one of its halves; its maps and masks are not taken for images.
 
     Parameters
     ----------
     folder : path
         A dataset, a folder of images with all below it, or one image.
     split : {"training", "test"}
-        The half of a dataset that is meant.
+        Which half of a dataset to use.
     """
 
     folder: Path
     split: str
 
     def find_paths(self) -> list[Path]:
-        """Find the images' files; raises `InputError` if there is none, `DataError` if maps do not fit."""
+        """Find the image files; raise `InputError` if there are none, `DataError` if maps do not fit."""
         samples = self._samples()
         if samples is not None:
             return [sample.image for sample in samples]
@@ -71,11 +71,11 @@ class ImageFolder:
 
     @property
     def has_truth(self) -> bool:
-        """Whether vessel maps lie beside the images."""
+        """Whether there are vessel maps beside the images."""
         return self._samples() is not None
 
     def sha256(self) -> str:
-        """Hash the images' contents in their order, whatever they are called."""
+        """Hash the images' contents in order, independent of their names."""
         digest = hashlib.sha256()
         for path in self.find_paths():
             try:
@@ -85,14 +85,14 @@ class ImageFolder:
         return digest.hexdigest()
 
     def __iter__(self) -> Iterator[ProofImage]:
-        """Read one image at a time.
+        """Yield one image at a time.
 
         Raises
         ------
         InputError, DataError
-            If there is no image, or the vessel maps do not fit the images.
+            If there are no images, or the vessel maps do not fit the images.
         ImageError
-            If one cannot be read; the text names it.
+            If one cannot be read; the message names it.
         """
         samples = self._samples()
         if samples is None:
@@ -105,11 +105,11 @@ class ImageFolder:
             yield ProofImage(labelled.name, labelled.image, labelled.truth, labelled.fov)
 
     def without_truth(self) -> Iterator[ProofImage]:
-        """Read one image at a time, without vessel maps; raises as iteration does."""
+        """Yield one image at a time, without vessel maps; raises as iteration does."""
         return map(read_proof_image, self.find_paths())
 
     def _samples(self) -> "list[Sample] | None":
-        """Give images with their maps, or None of a folder without; a small dataset is taken whole."""
+        """Return images with their maps, or None if there are no maps; a small dataset is used whole."""
         from retinagan.train.data.files import ALL, NoneLeftError, find_samples
         from retinagan.train.data.layouts import layout_of
 
@@ -127,7 +127,7 @@ class ImageFolder:
 
 
 def read_proof_image(path: Path) -> ProofImage:
-    """Read an image without truth; raises `ImageError` that names the file."""
+    """Read an image without truth; an `ImageError` names the file."""
     try:
         return ProofImage(path.stem, read_image(path))
     except ImageError as error:
@@ -135,11 +135,11 @@ def read_proof_image(path: Path) -> ProofImage:
 
 
 def named(error: ImageError, path: str | os.PathLike[str]) -> ImageError:
-    """Give an error whose text names the file, once."""
+    """Return an error whose message names the file, once."""
     text = str(error)
     return error if text.startswith(f"{os.fspath(path)}: ") else type(error)(f"{path}: {text}")
 
 
 def synthetic_images() -> Iterator[ProofImage]:
-    """Give the synthetic fundus images that come with the package; anyone may have them."""
+    """Yield the bundled synthetic fundus images, which are free to give away."""
     yield from map(read_proof_image, sorted(_SYNTHETIC.glob("*.jpg")))

@@ -1,6 +1,6 @@
-"""The proof of a model: its maps beside FP32's, by the runtime's own steps, inside the FOV.
+"""The proof of a model: its maps compared with FP32's inside the FOV, by the runtime's own code.
 
-Needs an engine to run the model on and numpy; no torch, onnx or onnxruntime of its own.
+Needs NumPy and an engine to run the model, but neither torch nor onnx.
 """
 
 from collections.abc import Iterable, Sequence
@@ -27,14 +27,14 @@ _SCORES = {"auc": "auc", "dice": "dice", "acc": "accuracy", "sen": "sensitivity"
 
 @dataclass
 class Measurement:
-    """What one candidate's maps of a set of images showed.
+    """How one candidate did on a set of images.
 
     Attributes
     ----------
     agreement : Agreement
         With FP32's maps.
     truth : Histogram or None
-        Against the experts' maps, pooled; None where there are none.
+        Against the experts' maps, pooled; None if there are none.
     """
 
     agreement: Agreement
@@ -54,24 +54,24 @@ def measure(
     ----------
     images : iterable of ProofImage
     spec : ModelSpec
-        FP32's: how images are prepared and cut, and its operating threshold.
+        FP32's spec: how images are prepared and cut, and the operating threshold.
     reference : EngineAdapter or None
-        FP32. None: each image has its `expected` map.
+        FP32; None if each image has its `expected` map.
     candidates : sequence of EngineAdapter
 
     Returns
     -------
     list of Measurement
-        Of the candidates, in their order.
+        One for each candidate, in order.
     Histogram or None
-        FP32's own maps against the experts'; None where there are none.
+        FP32's own maps against the experts'; None if there are none.
 
     Raises
     ------
     ParityError
-        If a map holds NaN or infinity.
+        If a map contains NaN or infinity.
     ImageError
-        If an image shows no retina; the text names it.
+        If an image shows no retina; the message names it.
     """
     measurements = [Measurement(Agreement(spec.threshold)) for _ in candidates]
     reference_truth: Histogram | None = None
@@ -91,7 +91,7 @@ def measure(
 
 
 def probability_map(adapter: EngineAdapter, prepared: Prepared, spec: ModelSpec) -> NDArray[np.float32]:
-    """Give the probability of a prepared frame at its own size, (H, W), as `Segmenter` gives it."""
+    """Return the probability of a prepared frame at its own size, (H, W), as `Segmenter` does."""
     return segment_square(prepared, spec.tiling, Network(adapter.infer, spec.network_input)).probability
 
 
@@ -99,7 +99,7 @@ def record_of(
     measurement: Measurement, threshold: float, reference_truth: "Histogram | None"
 ) -> dict[str, Any]:
     """
-    Give what a proof says of a candidate on a set of images, as JSON values.
+    Return what a proof records about a candidate on a set of images, as JSON values.
 
     Parameters
     ----------
@@ -123,7 +123,7 @@ def record_of(
 
 
 def prepared(image: ProofImage, spec: ModelSpec) -> Prepared:
-    """Prepare an image; raises `ImageError` that names it."""
+    """Prepare an image; an `ImageError` names it."""
     try:
         return prepare(image.pixels, spec.preprocessing)
     except ImageError as error:
@@ -136,7 +136,7 @@ def _pooled(
     truth: NDArray[np.bool_],
     region: NDArray[np.bool_],
 ) -> "Histogram":
-    from retinagan.train.scores.metrics import Histogram  # needs scikit-learn, which a device does without
+    from retinagan.train.scores.metrics import Histogram  # needs scikit-learn, which is not on a device
 
     histogram = Histogram.of(probability, truth, region)
     return histogram if before is None else Histogram.pooled([before, histogram])

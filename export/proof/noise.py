@@ -1,4 +1,4 @@
-"""How far two models are apart on noise; `measure` compares them on whole images."""
+"""Compare two models on noise; `measure` compares them on whole images."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -37,7 +37,7 @@ class Difference:
     mean : float
         Over the pixels of the ROI.
     patches : int
-        How many patches were compared.
+        Number of patches compared.
     """
 
     largest: float
@@ -46,7 +46,7 @@ class Difference:
 
 
 def noise_patches(divisor: int) -> Iterator[Patches]:
-    """Give noise in batches and sizes unlike an image's, height and width unlike each other."""
+    """Yield noise in batches and sizes unlike an image's, with different height and width."""
     random = np.random.default_rng(0)
     for count, height, width in ((1, 3, 5), (3, 5, 2)):
         size = (height * divisor, width * divisor)
@@ -56,19 +56,19 @@ def noise_patches(divisor: int) -> Iterator[Patches]:
 
 def compare(reference: EngineAdapter, candidate: EngineAdapter, batches: Iterable[Patches]) -> Difference:
     """
-    Measure how far two models are apart.
+    Measure the difference between two models.
 
     Parameters
     ----------
     reference, candidate : EngineAdapter
-        Two models of one spec.
+        Two models with one spec.
     batches : iterable of Patches
-        What both are given.
+        The inputs of both.
 
     Raises
     ------
     ParityError
-        If one of them gives NaN or infinity.
+        If one of them returns NaN or infinity.
     """
     largest, total, pixels, patches = 0.0, 0.0, 0, 0
     for batch in batches:
@@ -85,7 +85,7 @@ def _finite(adapter: EngineAdapter, batch: Patches) -> NDArray[np.float32]:
     probability = adapter.infer(batch.image, batch.roi)
     if not np.isfinite(probability).all():
         raise ParityError(
-            f"{adapter.description} gives NaN or infinity on patches of {batch.image.shape[2:]}: "
+            f"{adapter.description} returns NaN or infinity on patches of {batch.image.shape[2:]}: "
             "the weights have diverged; train again or export an earlier checkpoint"
         )
     return probability

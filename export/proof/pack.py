@@ -24,14 +24,14 @@ _FULL = np.iinfo(np.uint16).max
 
 @dataclass(frozen=True)
 class ProofPack:
-    """A pack that was read.
+    """A proof pack.
 
     Attributes
     ----------
     images : tuple of ProofImage
-        With FP32's probability, to 1 / 131070, as `expected`.
+        With FP32's probability as `expected`, accurate to 1 / 131070.
     spec : ModelSpec
-        The FP32 model's.
+        The FP32 model's spec.
     """
 
     images: tuple[ProofImage, ...]
@@ -39,7 +39,7 @@ class ProofPack:
 
 
 def pack_folder(artefact: Path, spec: ModelSpec) -> Path:
-    """Give the folder of the pack that belongs to an artefact: it lies beside it, under the model's name."""
+    """Return the folder of an artefact's pack: beside the artefact, named after the model."""
     return artefact.parent / f"{spec.name}-proof"
 
 
@@ -47,21 +47,21 @@ def write_pack(
     folder: Path, spec: ModelSpec, images: Sequence[ProofImage], maps: Sequence[NDArray[np.float32]]
 ) -> str:
     """
-    Write a pack into a folder, which is made.
+    Write a pack into a new folder.
 
     Parameters
     ----------
     folder : path
     spec : ModelSpec
-        The FP32 model's.
+        The FP32 model's spec.
     images : sequence of ProofImage
     maps : sequence of (H, W) float32 arrays
-        FP32's probabilities of the images.
+        FP32's probabilities for the images.
 
     Returns
     -------
     str
-        The SHA-256 of the pack's manifest, which holds the hashes of all else.
+        The SHA-256 of the pack's manifest, which holds the hashes of the other files.
     """
     folder.mkdir()
     files: list[dict[str, str]] = []
@@ -81,19 +81,19 @@ def write_pack(
 
 def read_pack(artefact: Path, spec: ModelSpec) -> ProofPack:
     """
-    Read the pack beside an artefact, every file of it checked by its hash.
+    Read the pack beside an artefact, and check the hash of every file.
 
     Parameters
     ----------
     artefact : path
-        An exported file of the model, of any precision.
+        An exported file of the model, in any precision.
     spec : ModelSpec
         Its spec.
 
     Raises
     ------
     ModelError
-        If there is no pack, it belongs to another export, or a file was changed.
+        If there is no pack, it belongs to another export, or a file has changed.
     """
     folder = pack_folder(artefact, spec)
     manifest = folder / _MANIFEST
@@ -101,13 +101,13 @@ def read_pack(artefact: Path, spec: ModelSpec) -> ProofPack:
     if not manifest.is_file():
         raise ModelError(f"{folder}: no proof pack there; {again}")
     if spec.proof.get("pack_sha256", sha256_of(manifest)) != sha256_of(manifest):
-        raise ModelError(f"{folder}: the proof pack of another export than {artefact.name}; {again}")
+        raise ModelError(f"{folder}: this proof pack belongs to another export than {artefact.name}; {again}")
     try:
         values = json.loads(manifest.read_text(encoding="utf-8"))
         reference = ModelSpec.from_json(json.dumps(values["spec"]), manifest)
         images = tuple(_read_entry(folder, entry) for entry in values["images"])
     except (KeyError, TypeError, ValueError, ImageError) as error:
-        raise ModelError(f"{folder}: not a whole proof pack ({error}); {again}") from None
+        raise ModelError(f"{folder}: not a complete proof pack ({error}); {again}") from None
     return ProofPack(images, reference)
 
 
@@ -116,7 +116,7 @@ def _read_entry(folder: Path, entry: dict[str, Any]) -> ProofImage:
     for kind in ("image", "probability"):
         path = folder / f"{entry['name']}_{kind}.png"
         if sha256_of(path) != entry[kind]:
-            raise ModelError(f"{path.name} was changed")
+            raise ModelError(f"{path.name} has changed")
         arrays.append(read_image(path))
     pixels, levels = arrays
     return ProofImage(entry["name"], pixels, expected=(levels / np.float32(_FULL)).astype(np.float32))

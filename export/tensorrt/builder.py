@@ -1,4 +1,4 @@
-"""An engine from an ONNX file, by TensorRT 8.6, 10 or 11 or by TensorRT-RTX; the module is handed in."""
+"""Build an engine from an ONNX file with TensorRT 8.6, 10 or 11, or with TensorRT-RTX."""
 
 import contextlib
 from dataclasses import dataclass
@@ -24,13 +24,13 @@ class EnginePlan:
     onnx : path
         A model of this package in an ONNX file.
     precision : str
-        The file's own, as its spec says.
+        The file's precision, from its spec.
     batch : tuple of int
-        Fewest, usual and most patches at once.
+        Smallest, usual and largest batch.
     patch : int
         Height and width of the patches.
     timing_cache : path or None
-        Where the measured times of the GPU's kernels are kept, to build faster the next time.
+        Where to keep the measured times of the GPU's kernels, for a faster build next time.
     """
 
     onnx: Path
@@ -41,7 +41,7 @@ class EnginePlan:
 
 
 class Dialect:
-    """All that the versions do differently; nothing else asks which one it is.
+    """The differences between the versions; no other code asks for the version.
 
     Parameters
     ----------
@@ -53,7 +53,7 @@ class Dialect:
         self.name = f"{NAMES[trt.__name__]} {trt.__version__}"
         flags, networks = trt.BuilderFlag, trt.NetworkDefinitionCreationFlag
         if hasattr(networks, "STRONGLY_TYPED"):
-            # The file's own types hold, from 10 on.
+            # From 10 on, the file's own types apply.
             self.network_flags = 1 << int(networks.STRONGLY_TYPED)
             self.precision_flags: dict[str, Any] = {}
         else:
@@ -62,7 +62,7 @@ class Dialect:
         self.has_monitor = hasattr(trt, "IProgressMonitor")
         self.monitor_base = trt.IProgressMonitor if self.has_monitor else object
         self.has_timing_cache = trt.__name__ == "tensorrt"
-        """TensorRT-RTX measures where the engine runs, and its timing caches are always empty."""
+        """TensorRT-RTX measures when the engine runs, so its timing caches are always empty."""
         self.names_nodes = hasattr(trt.ParserError, "node_operator")
 
 
@@ -76,7 +76,7 @@ def build_engine(trt: Any, plan: EnginePlan, progress: Progress | None = None) -
         `tensorrt` or `tensorrt_rtx`. TensorRT needs a driver and a GPU: see `find_gpu`.
     plan : EnginePlan
     progress : callable, optional
-        Told how far it is, where the version can say so.
+        Called with the progress, if the version reports it.
 
     Returns
     -------
@@ -86,11 +86,11 @@ def build_engine(trt: Any, plan: EnginePlan, progress: Progress | None = None) -
     Raises
     ------
     ModelError
-        If the ONNX file cannot be parsed, or does not take the plan's shapes.
+        If the ONNX file cannot be parsed, or does not accept the plan's shapes.
     EngineError
-        If the build fails; the text holds TensorRT's own words, and says so if memory ran out.
+        If the build fails; the message quotes TensorRT, and says if memory ran out.
     KeyboardInterrupt
-        After Ctrl-C; where the version has no progress monitor, once the build has ended.
+        After Ctrl-C; without a progress monitor only when the build has ended.
     """
     dialect = Dialect(trt)
     log = message_log(trt)
@@ -124,14 +124,14 @@ def build_engine(trt: Any, plan: EnginePlan, progress: Progress | None = None) -
 
 
 def _given(value: Any, dialect: Dialect, log: Any) -> Any:
-    """Give what TensorRT made, which is None if it failed."""
+    """Return an object that TensorRT made, or raise if it is None."""
     if value is None:
         raise _failure(dialect, log, "cannot start")
     return value
 
 
 def _failure(dialect: Dialect, log: Any, what: str, no_memory: bool = False) -> EngineError:
-    """Make the error of a failure, with TensorRT's own words."""
+    """Make the error for a failure, with TensorRT's own words."""
     if no_memory or log.ran_out_of_memory:
         return EngineError(
             f"{dialect.name} ran out of memory ({log.said()}): close other programs, or build for fewer "
@@ -142,7 +142,7 @@ def _failure(dialect: Dialect, log: Any, what: str, no_memory: bool = False) -> 
 
 def _parse(trt: Any, dialect: Dialect, log: Any, network: Any, path: Path) -> None:
     parser = trt.OnnxParser(network, log)
-    # From the file, not from its bytes: only so is weight data in other files found.
+    # From the file, not from its bytes: otherwise weights in other files would not be found.
     if parser.parse_from_file(str(path)) and not parser.num_errors:
         return
     if not parser.num_errors:
@@ -160,7 +160,7 @@ def _set_precision(trt: Any, dialect: Dialect, config: Any, precision: str) -> N
     if precision in dialect.precision_flags:
         config.set_flag(dialect.precision_flags[precision])
     if precision == "fp32":
-        config.clear_flag(trt.BuilderFlag.TF32)  # rounds factors to 10 bits, which FP32's proof would refuse
+        config.clear_flag(trt.BuilderFlag.TF32)  # rounds factors to 10 bits, which FP32's proof would reject
 
 
 def _add_profile(dialect: Dialect, log: Any, builder: Any, config: Any, plan: EnginePlan) -> None:
@@ -169,13 +169,13 @@ def _add_profile(dialect: Dialect, log: Any, builder: Any, config: Any, plan: En
         profile.set_shape(name, *((count, channels, plan.patch, plan.patch) for count in plan.batch))
     if config.add_optimization_profile(profile) < 0:
         raise ModelError(
-            f"{dialect.name} takes no patches of {plan.patch} x {plan.patch} in batches of "
-            f"{' to '.join(map(str, plan.batch))}: fewest, usual and most must not fall"
+            f"{dialect.name} does not accept patches of {plan.patch} x {plan.patch} in batches of "
+            f"{' to '.join(map(str, plan.batch))}: the sizes must not decrease"
         )
 
 
 def _load_timing_cache(config: Any, path: Path) -> None:
-    """Give TensorRT the times measured before, or none if they are unusable or another version's."""
+    """Give TensorRT the times measured before, or none if they are unusable or from another version."""
     try:
         content = path.read_bytes()
     except OSError:
@@ -187,7 +187,7 @@ def _load_timing_cache(config: Any, path: Path) -> None:
 
 
 def _save_timing_cache(config: Any, path: Path) -> None:
-    """Keep the times for the next build; without room for them the engine is as good."""
+    """Keep the times for the next build; ignore a full disk."""
     cache = config.get_timing_cache()
     content = None if cache is None else cache.serialize()
     if content is None:
@@ -199,6 +199,6 @@ def _save_timing_cache(config: Any, path: Path) -> None:
 
 
 def _line(text: str) -> str:
-    """Give a message in one short line."""
+    """Return a message as one short line."""
     text = " ".join(text.split())
     return text if len(text) <= 240 else text[:237] + "..."

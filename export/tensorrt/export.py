@@ -1,7 +1,7 @@
-"""From an ONNX file to an engine of TensorRT or TensorRT-RTX, on the device that is to run it.
+"""From an ONNX file to a TensorRT or TensorRT-RTX engine, on the device that will run it.
 
-Needs neither torch nor onnx nor onnxruntime: all that must be known stands in the spec beside the file,
-and FP32's maps, to which the engine is held, in the proof pack that came with it.
+Needs neither torch nor onnx nor onnxruntime: the spec beside the file says what must be known, and the proof
+pack has FP32's maps, with which the engine is compared.
 """
 
 import os
@@ -38,19 +38,19 @@ _SUFFIX = {"tensorrt": ".engine", "tensorrt-rtx": ".rtx.engine"}
 
 @dataclass(frozen=True)
 class EngineOptions:
-    """What the user may choose for an engine.
+    """Options of an engine.
 
     Parameters
     ----------
     engine : {"tensorrt", "tensorrt-rtx"}
     batch : tuple of int, optional
-        Fewest, usual and most patches at once; from one to those of an image if left out.
+        Smallest, usual and largest batch; by default from one patch to all patches of an image.
     patch : int, optional
-        Side of the patches in pixels; the model's own if left out, and no other is taken.
+        Side of the patches in pixels; only the model's own is accepted, which is the default.
     timing_cache : path, optional
-        Folder in which TensorRT's measured times are kept; the user's cache folder if left out.
+        Folder for TensorRT's measured times; the user's cache folder by default.
     accept_drop : bool
-        Keep an engine that misses the bounds of its precision.
+        Write an engine even if it exceeds the bounds of its precision.
     """
 
     engine: str = "tensorrt"
@@ -64,13 +64,13 @@ class EngineOptions:
             raise OptionError(f'--engine: got "{self.engine}"; expected one of {", ".join(_SUFFIX)}')
         if self.batch is not None and (list(self.batch) != sorted(self.batch) or self.batch[0] != 1):
             raise OptionError(
-                f"--batch: got {' '.join(map(str, self.batch))}; expected the fewest (1, as patches without "
-                "retina are left out), the usual and the most patches at once, none less than the one before"
+                f"--batch: got {' '.join(map(str, self.batch))}; expected the smallest (1, as patches "
+                "without retina are skipped), the usual and the largest batch, in ascending order"
             )
 
     @property
     def builder(self) -> str:
-        """The module's name, as `EngineBuild.builder` has it."""
+        """The module's name, as in `EngineBuild.builder`."""
         return self.engine.replace("-", "_")
 
 
@@ -78,31 +78,31 @@ def export_engine(
     onnx_path: str | os.PathLike[str], out_dir: str | os.PathLike[str], options: EngineOptions, log: StepLog
 ) -> Path:
     """
-    Build an engine from an ONNX file of this package, hold it to the proof pack, and write it with its spec.
+    Build an engine from an ONNX file of this package, prove it, and write it with its spec.
 
     Parameters
     ----------
     onnx_path : str or path
         The model, with its spec and its proof pack beside it.
     out_dir : str or path
-        Folder to write to; made if missing.
+        Output folder; created if missing.
     options : EngineOptions
     log : StepLog
-        Told of each step.
+        Where each step is reported.
 
     Returns
     -------
     Path
-        The engine's file; its spec stands beside it (see `spec_path`). A failure leaves nothing, and files
-        of an earlier export as they were.
+        The engine's file; its spec is beside it (see `spec_path`). A failure leaves nothing new, and files of
+        an earlier export unchanged.
 
     Raises
     ------
     ModelError
-        If the model, its spec or its proof pack cannot be used or do not fit the options; `ParityError` if
-        the engine misses the bounds of its precision.
+        If the model, its spec or its proof pack cannot be used or does not fit the options; `ParityError` if
+        the engine exceeds the bounds of its precision.
     EngineError
-        If there is no TensorRT or no GPU for it, or the build fails.
+        If there is no TensorRT or no GPU, or the build fails.
     OSError
         If the folder cannot be written to.
     """
@@ -117,7 +117,7 @@ def export_engine(
         results.append(no_gpu if gpu is None else f"{gpu.name}, compute capability {gpu.compute_capability}")
     folder.mkdir(parents=True, exist_ok=True)
     with TemporaryFile(dir=folder):
-        pass  # a folder that cannot be written to shows now, not after minutes
+        pass  # a folder that cannot be written to is found now, not after minutes
     target = folder / (source.stem + _SUFFIX[options.engine])
     build = _engine_build(options, trt, gpu, spec, source)
     with log.step(f"build by {options.engine} {build.version}") as results:
@@ -144,7 +144,7 @@ def export_engine(
 
 def engine_fits(spec: ModelSpec) -> list[str]:
     """
-    Say why an artefact does not run on this device.
+    List why an artefact cannot run on this device.
 
     Parameters
     ----------
@@ -154,16 +154,16 @@ def engine_fits(spec: ModelSpec) -> list[str]:
     Returns
     -------
     list of str
-        A reason each, and last the command that builds it anew; empty if it fits, or is no engine.
+        The reasons, and last the command that rebuilds it; empty if it can run, or is not an engine.
     """
     if spec.engine is None:
         return []
     reasons = misfits(spec.engine)
-    return [*reasons, f"build it anew by:  {rebuild_command(spec.engine)}"] if reasons else []
+    return [*reasons, f"rebuild it with:  {rebuild_command(spec.engine)}"] if reasons else []
 
 
 def timing_cache_path(build: EngineBuild, options: EngineOptions) -> Path:
-    """Give the file of measured times, which are good for one version on one device."""
+    """Return the file for measured times, which are valid for one version on one device."""
     default = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "retinagan"
     folder = options.timing_cache or default
     key = "-".join((build.builder, build.version, build.gpu, build.compute_capability, build.system))
@@ -171,7 +171,7 @@ def timing_cache_path(build: EngineBuild, options: EngineOptions) -> Path:
 
 
 def _source_spec(source: Path, options: EngineOptions) -> ModelSpec:
-    """Read the ONNX file's spec, hold it to the file and the options to it."""
+    """Read the ONNX file's spec, and check the file and the options against it."""
     if not source.is_file():
         raise ModelError(f"{source}: no such file; expected an ONNX file that retina-export wrote")
     beside = spec_path(source)
@@ -180,27 +180,27 @@ def _source_spec(source: Path, options: EngineOptions) -> ModelSpec:
     spec = ModelSpec.load(beside)
     verify(source, spec)
     if spec.engine is not None:
-        raise ModelError(f"{source}: is an engine already; give the ONNX file {spec.engine.source}")
+        raise ModelError(f"{source}: this is an engine already; give the ONNX file {spec.engine.source}")
     if spec.proof.get("meant_for") == MEANT_FOR["int8-onnxruntime"]:
         raise ModelError(
-            f"{source}: is INT8 in ONNX Runtime's own form, which TensorRT does not take; give the file of "
-            "--precision int8"
+            f"{source}: this is INT8 in ONNX Runtime's own form, which TensorRT cannot read; give the "
+            "file of --precision int8"
         )
     if options.patch not in (None, spec.tiling.patch):
         raise OptionError(
             f"--patch: got {options.patch}; {source.name} and its proof are of patches of "
-            f"{spec.tiling.patch}: export the checkpoint anew with --patch {options.patch}"
+            f"{spec.tiling.patch}: export the checkpoint again with --patch {options.patch}"
         )
     return spec
 
 
 def _gpu(options: EngineOptions) -> tuple[Gpu | None, str]:
-    """Give the GPU, or why there is none where TensorRT-RTX does without."""
+    """Return the GPU, or why there is none if TensorRT-RTX does not need one."""
     try:
         return find_gpu(), ""
     except EngineError as error:
         if options.engine == "tensorrt":
-            raise EngineError(f"TensorRT builds an engine on the device that is to run it: {error}") from None
+            raise EngineError(f"TensorRT builds an engine on the device that will run it: {error}") from None
         return None, str(error).partition(":")[0]
 
 
@@ -222,16 +222,16 @@ def _engine_build(
 
 
 def default_batch(spec: ModelSpec) -> tuple[int, int, int]:
-    """Give the batches that one image makes: patches without retina are left out, so from one patch on."""
+    """Return the batches that one image needs: from one patch, as patches without retina are skipped."""
     patches = len(PatchGrid.of(spec.preprocessing.usual_size, spec.tiling))
     most = min(patches, max(1, PIXELS_PER_RUN // spec.usual_patch**2))
     return (1, most, most)
 
 
 def _proven(engine_file: Path, spec: ModelSpec, pack: ProofPack, options: EngineOptions) -> ModelSpec:
-    """Run the engine on the proof pack; give its spec with the proof.
+    """Run the engine on the proof pack; return its spec with the proof.
 
-    The threshold stays the one that was fitted to the precision, on other images than those that prove it.
+    The threshold stays as fitted to the precision, on other images than those of the proof.
     """
     with open_adapter(engine_file, spec) as adapter:
         (measurement,), _ = measure(pack.images, pack.spec, None, [adapter])
@@ -248,9 +248,10 @@ def _proven(engine_file: Path, spec: ModelSpec, pack: ProofPack, options: Engine
     missed = faults(proof, bounds_for(spec.precision))
     lossy = spec.precision != "fp32"
     if missed and not (options.accept_drop and lossy):
-        instead = "take FP32, or this as it is with --accept-drop" if lossy else "try another TensorRT"
+        instead = "use FP32, or --accept-drop to write it anyway" if lossy else "try another TensorRT"
         raise ParityError(
-            f"the engine's maps are too far from FP32's: {'; '.join(missed)}. Nothing was written; {instead}"
+            f"the engine's maps differ too much from FP32's: {'; '.join(missed)}. Nothing was written; "
+            f"{instead}"
         )
     if missed:
         proof["accepted"] = missed

@@ -1,14 +1,14 @@
-"""How far a build by TensorRT is, and its end before its time."""
+"""The progress of a TensorRT build, and how to stop it."""
 
 from collections.abc import Callable
 from typing import Any
 
 Progress = Callable[[float, str], None]
-"""Told the share of the build that is done, 0 to 1, and the name of the phase it is in."""
+"""Called with the share of the build that is done, 0 to 1, and the name of the current phase."""
 
 
 class Phases:
-    """How far a build is, from phases that lie in one another: each has a number of steps."""
+    """The progress of a build, from nested phases with a number of steps each."""
 
     def __init__(self) -> None:
         self._phases: dict[str, tuple[str | None, int]] = {}
@@ -16,12 +16,12 @@ class Phases:
         self._shown = 0.0
 
     def start(self, name: str, parent: str | None, steps: int) -> None:
-        """Enter a phase within another (None: within none)."""
+        """Enter a phase within another, or within none if that is None."""
         self._phases[name] = (parent, max(steps, 1))
         self._done[name] = 0
 
     def step(self, name: str, step: int) -> None:
-        """Count a phase's step, numbered from 0, as done."""
+        """Mark a phase's step, numbered from 0, as done."""
         self._done[name] = step + 1
 
     def finish(self, name: str) -> None:
@@ -30,7 +30,7 @@ class Phases:
         self._done.pop(name, None)
 
     def share(self, name: str) -> float:
-        """Give the share of the whole build that is done, 0 to 1, seen from a phase; it never falls."""
+        """Return the share of the whole build that is done, 0 to 1, as of a phase; it never decreases."""
         share, current = 0.0, name
         while current in self._phases:
             parent, steps = self._phases[current]
@@ -49,11 +49,11 @@ def make_monitor(base: Any, progress: Progress | None, interrupted: Callable[[],
     Parameters
     ----------
     base : type
-        `IProgressMonitor` of the module that builds, or `object` where it has none.
+        `IProgressMonitor` of the module that builds, or `object` if it has none.
     progress : callable, optional
-        Told how far the build is; the share never falls.
+        Called with the progress; the share never decreases.
     interrupted : callable
-        Says whether the build shall end.
+        Whether the build should stop.
 
     Returns
     -------
@@ -71,7 +71,7 @@ def make_monitor(base: Any, progress: Progress | None, interrupted: Callable[[],
             phases.start(phase_name, parent_phase, num_steps)
 
         def step_complete(self, phase_name: str, step: int) -> bool:
-            """Say whether to go on; an exception must not reach TensorRT, which would end the process."""
+            """Return whether to go on; an exception must not reach TensorRT, which would end the process."""
             try:
                 phases.step(phase_name, step)
                 if progress is not None:

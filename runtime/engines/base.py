@@ -1,4 +1,4 @@
-"""The contract of all engines: normalised patches and their ROI in, vessel probability out."""
+"""The contract that all engines keep: normalised patches and their ROI in, vessel probability out."""
 
 import os
 import threading
@@ -14,24 +14,24 @@ from retinagan.runtime.errors import EngineError, ImageError
 from retinagan.runtime.model.spec import ModelSpec
 
 PIXELS_PER_RUN = 512 * 512
-"""An engine gets at most so many pixels at once (and at least one patch), which bounds its memory."""
+"""The most pixels that an engine is given at once (but at least one patch); bounds its memory."""
 
 
 class EngineAdapter(ABC):
     """An engine that has loaded a model.
 
-    Many threads may call `infer` at once. `close` waits for the calls that run; later ones raise. A forked
-    process cannot use its parent's engine: its threads stayed behind.
-    A subclass implements `_run` and `_close`, and calls ``super().__init__`` last, once it can run.
+    Many threads may call `infer` at once. `close` waits for running calls; later calls raise. A forked
+    process cannot use its parent's engine, whose threads do not survive the fork.
+    A subclass implements `_run` and `_close`, and calls ``super().__init__`` last, when it is ready to run.
 
     Attributes
     ----------
     spec : ModelSpec
         The model's spec.
     description : str
-        The engine, its version and where it runs, in one line for people.
+        The engine, its version and where it runs, in one line.
     selection : str
-        Why `open_adapter` took this engine, where it had the choice; else empty.
+        Why `open_adapter` chose this engine; empty if there was no choice.
     """
 
     def __init__(self, spec: ModelSpec, description: str) -> None:
@@ -49,7 +49,7 @@ class EngineAdapter(ABC):
         roi: NDArray[np.float32],
         out: NDArray[np.float32] | None = None,
     ) -> NDArray[np.float32]:
-        """Give the probability that a pixel belongs to a vessel.
+        """Return the probability that a pixel belongs to a vessel.
 
         Parameters
         ----------
@@ -64,12 +64,12 @@ class EngineAdapter(ABC):
         Returns
         -------
         (N, 1, height, width) float32 array
-            Values 0 to 1: `out`, or else a new array that no later call touches.
+            Values in [0, 1]: `out` if given, else a new array that later calls do not touch.
 
         Raises
         ------
         ImageError
-            If an array's dtype or shape is wrong.
+            If an array has the wrong dtype or shape.
         EngineError
             If the engine is closed or fails.
         """
@@ -80,7 +80,7 @@ class EngineAdapter(ABC):
             out = np.empty(expected, np.float32)
         _check_array("out", out, expected)
         if not (out.flags.c_contiguous and out.flags.writeable):
-            raise ImageError("out: expected a writeable, C-contiguous array; make it by numpy.empty")
+            raise ImageError("out: expected a writeable, C-contiguous array, such as numpy.empty makes")
         with self._in_use():
             at_once = self._patches_at_once(height, width)
             for first in range(0, count, at_once):
@@ -89,7 +89,7 @@ class EngineAdapter(ABC):
         return out
 
     def check_open(self) -> None:
-        """Raise `EngineError` if the engine was closed, or opened in another process."""
+        """Raise `EngineError` if the engine was closed, or was opened in another process."""
         if os.getpid() != self._process:
             raise EngineError(
                 f'the engine of model "{self.spec.name}" was opened before a fork; open the model in the '
@@ -99,7 +99,7 @@ class EngineAdapter(ABC):
             raise EngineError(f'the engine of model "{self.spec.name}" is closed; open the model again')
 
     def close(self) -> None:
-        """Wait for the calls that run, then free the engine; a second call does nothing."""
+        """Wait for running calls, then free the engine; later calls do nothing."""
         if os.getpid() != self._process:
             return
         with self._idle:
@@ -122,20 +122,20 @@ class EngineAdapter(ABC):
 
     @abstractmethod
     def _run(self, image: NDArray[np.float32], roi: NDArray[np.float32], out: NDArray[np.float32]) -> None:
-        """Run the engine on checked, contiguous arrays and write into `out`; called by many threads."""
+        """Run the engine on checked, contiguous arrays and write into `out`; called from many threads."""
 
     @abstractmethod
     def _close(self) -> None:
-        """Free what the engine holds; called once, while nothing runs."""
+        """Free the engine's resources; called once, when nothing is running."""
 
     def _patches_at_once(self, height: int, width: int) -> int:
-        """Give the largest number of patches of this size that `_run` gets at once, at least 1."""
+        """Return the largest number of patches of this size to pass to `_run` at once, at least 1."""
         return max(1, PIXELS_PER_RUN // (height * width))
 
     @contextmanager
     def _in_use(self) -> Iterator[None]:
-        """Keep the engine from being freed under a call."""
-        self.check_open()  # before the lock, which a fork may have left locked
+        """Keep the engine from being freed during a call."""
+        self.check_open()  # before taking the lock, which a fork may have left locked
         with self._idle:
             self.check_open()
             self._running += 1
@@ -160,7 +160,7 @@ class EngineAdapter(ABC):
 
 
 def _check_array(name: str, array: object, shape: tuple[int | None, ...]) -> None:
-    """Refuse anything but a float32 array of this shape (None: any length)."""
+    """Raise `ImageError` unless it is a float32 array of this shape (None: any length)."""
     lengths = ", ".join("any" if length is None else str(length) for length in shape)
     expected = f"expected a float32 array of shape ({lengths})"
     if not isinstance(array, np.ndarray):

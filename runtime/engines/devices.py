@@ -1,20 +1,20 @@
-"""Where an engine computes: the CPU, or one of the GPUs."""
+"""Where an engine runs: on the CPU or on one of the GPUs."""
 
 import re
 
 from retinagan.runtime.errors import OptionError
 
 DEVICES = ("auto", "cpu", "cuda")
-"""What may be asked for as a device, besides "cuda:N" for the GPU numbered N; "cuda" is the first."""
+"""The devices, besides "cuda:N" for the GPU with number N; "cuda" is the first GPU."""
 
 
 def parse_device(device: str) -> tuple[str, int]:
-    """Split a device into its kind, of `DEVICES`, and the number of the GPU, from 0.
+    """Split a device into its kind, one of `DEVICES`, and the number of the GPU, from 0.
 
     Raises
     ------
     OptionError
-        If it is no device.
+        If it is not a device.
     """
     found = re.fullmatch(r"cuda:(\d{1,3})", device) if isinstance(device, str) else None
     if found:

@@ -1,4 +1,4 @@
-"""What every engine asks of a model file before it loads it."""
+"""Checks of a model file that every engine makes before it loads the file."""
 
 import os
 import warnings
@@ -20,20 +20,20 @@ from retinagan.runtime.model.spec import (
 
 
 def checked_spec(path: str | os.PathLike[str], spec: ModelSpec | None) -> ModelSpec:
-    """Give the spec of an ONNX file, held to the file.
+    """Return the spec of an ONNX file, checked against the file.
 
     Parameters
     ----------
     path : str or path
         The ONNX file.
     spec : ModelSpec or None
-        Its spec, against which the file's hash is checked. None: the spec in the file's own metadata is
-        taken, with an `UnverifiedModelWarning`.
+        Its spec, with the file's hash. None: use the spec in the file's own metadata, with an
+        `UnverifiedModelWarning`.
 
     Raises
     ------
     ModelError
-        If the file cannot be read, is not what its spec says, or has no spec.
+        If the file cannot be read, does not match its spec, or has no spec.
     """
     if spec is not None:
         verify(path, spec)
@@ -42,12 +42,12 @@ def checked_spec(path: str | os.PathLike[str], spec: ModelSpec | None) -> ModelS
     if text is None:
         raise ModelError(
             f"{path}: no spec, neither {spec_path(path).name} beside it nor in the file: "
-            "export it by retina-export"
+            "export it with retina-export"
         )
     spec = ModelSpec.from_json(text, f"{path}, metadata")
     warnings.warn(
-        f"{path} is not verified: {spec_path(path).name} is not beside it, so its own metadata is taken for "
-        "its spec",
+        f"{path} is not verified: {spec_path(path).name} is not beside it, so the spec in its own metadata "
+        "is used",
         UnverifiedModelWarning,
         stacklevel=4,
     )
@@ -55,19 +55,19 @@ def checked_spec(path: str | os.PathLike[str], spec: ModelSpec | None) -> ModelS
 
 
 def check_graph(path: Path, inputs: set[tuple[str, str, int]], outputs: set[tuple[str, str, int]]) -> None:
-    """Refuse a graph that is no vessel model.
+    """Raise `ModelError` unless a graph is a vessel model.
 
     Parameters
     ----------
     path : path
-        The file, for the error.
+        The file, for the message.
     inputs, outputs : set of (str, str, int)
-        Name, element type ("float32" or the engine's own word) and number of dimensions of each.
+        Name, element type ("float32" or the engine's own name) and number of dimensions of each.
 
     Raises
     ------
     ModelError
-        If it does not take `image` and `roi` and give `probability`, all float32.
+        If it does not take `image` and `roi` and return `probability`, all float32.
     """
     if inputs != {("image", "float32", 4), ("roi", "float32", 4)} or outputs != {
         ("probability", "float32", 4)
@@ -75,12 +75,12 @@ def check_graph(path: Path, inputs: set[tuple[str, str, int]], outputs: set[tupl
         names = ", ".join(sorted(name for name, _, _ in inputs)) or "none"
         raise ModelError(
             f"{path}: its inputs are {names}; a vessel model has image and roi, (N, 3 or 1, height, width) "
-            "float32, and gives probability: export one by retina-export"
+            "float32, and returns probability: export one with retina-export"
         )
 
 
 def checked_threads(threads: int | None) -> int:
-    """Give the number of threads, 0 for None; raises `OptionError` if it is no whole number from 1."""
+    """Return the number of threads, 0 for None; raise `OptionError` unless it is a whole number from 1."""
     if threads is None:
         return 0
     if isinstance(threads, bool) or not isinstance(threads, SupportsIndex) or index(threads) < 1:
@@ -91,6 +91,6 @@ def checked_threads(threads: int | None) -> int:
 
 
 def one_line(error: BaseException) -> str:
-    """Give an exception's text in one short line."""
+    """Return an exception's text as one short line."""
     text = " ".join(str(error).split())
     return text if len(text) <= 200 else text[:197] + "..."

@@ -1,4 +1,4 @@
-"""ONNX Runtime as an engine: on the CPU, on a GPU by CUDA, on a GPU by TensorRT."""
+"""ONNX Runtime as an engine: on the CPU, or on a GPU by CUDA or by its TensorRT provider."""
 
 import contextlib
 import importlib
@@ -24,26 +24,26 @@ _PROVIDERS = {
     "tensorrt": "TensorrtExecutionProvider",
 }
 _CUDA_OPTIONS = {
-    "use_tf32": "0",  # its 10 bits of mantissa are not the FP32 that the model was held to
-    "cudnn_conv_algo_search": "HEURISTIC",  # the default tries all algorithms at each new number of patches
+    "use_tf32": "0",  # its 10-bit mantissa is not the FP32 that the model was proven in
+    "cudnn_conv_algo_search": "HEURISTIC",  # the default tries all algorithms for each new number of patches
 }
-_SILENT = 4  # ONNX Runtime's "fatal": its errors reach the caller as exceptions, not as lines on stderr
+_SILENT = 4  # ONNX Runtime's "fatal": errors reach the caller as exceptions, not as lines on stderr
 
 
 class OnnxRuntimeAdapter(EngineAdapter):
-    """A model in an ONNX file, run by ONNX Runtime in the precision that the file has, float32 in full.
+    """A model in an ONNX file, run by ONNX Runtime in the file's precision; float32 without TF32.
 
     Parameters
     ----------
     model_path : str or path
         The ONNX file.
     spec : ModelSpec or None
-        Its spec, against which the file's hash is checked before it is loaded. None: the spec in the
-        file's own metadata is taken, with an `UnverifiedModelWarning`.
+        Its spec, with the file's hash, which is checked before loading. None: use the spec in the file's own
+        metadata, with an `UnverifiedModelWarning`.
     device : {"cpu", "cuda", "cuda:N"}
         Where to run; N is the GPU's number, from 0.
     threads : int, optional
-        How many CPU threads compute; all cores if left out.
+        Number of CPU threads; all cores by default.
     tensorrt : bool
         Run on the GPU by ONNX Runtime's TensorRT provider, which builds an engine each time that it loads.
         That takes minutes, and the engine is held to no proof: build one once by ``retina-export`` instead.
@@ -51,11 +51,11 @@ class OnnxRuntimeAdapter(EngineAdapter):
     Raises
     ------
     ModelError
-        If the file is missing, not what its spec says, broken, or no vessel model of this package.
+        If the file is missing, damaged, does not match its spec, or is not a vessel model of this package.
     EngineError
-        If ONNX Runtime or the device is not there.
+        If ONNX Runtime or the device is not available.
     OptionError
-        If `device` is unknown, or `threads` is no positive number.
+        If `device` is unknown, or `threads` is not a positive whole number.
     """
 
     def __init__(
@@ -75,8 +75,8 @@ class OnnxRuntimeAdapter(EngineAdapter):
         _check_provider(runtime, provider, index)
         if tensorrt:
             warnings.warn(
-                f"ONNX Runtime builds an engine of TensorRT from {path} at each start, which takes minutes "
-                f"and is held to no proof; build it once:  {build_command(path)}",
+                f"ONNX Runtime builds a TensorRT engine from {path} at each start, which takes minutes "
+                f"and is not proven; build it once:  {build_command(path)}",
                 RuntimeWarning,
                 stacklevel=2,
             )
@@ -93,7 +93,7 @@ class OnnxRuntimeAdapter(EngineAdapter):
             outputs = self._session.run(["probability"], {"image": image, "roi": roi}, self._run_options)
         except Exception as error:  # ONNX Runtime's exceptions have no public base class
             raise EngineError(f"{self.description} failed on {image.shape}: {one_line(error)}") from error
-        # The output belongs to the engine, which may use its memory again: copy it.
+        # The output belongs to the engine, which may reuse its memory: copy it.
         np.copyto(out, outputs[0])
 
     def _close(self) -> None:
@@ -101,7 +101,7 @@ class OnnxRuntimeAdapter(EngineAdapter):
 
 
 def build_command(path: Path) -> str:
-    """Give the line that builds an engine of TensorRT from an ONNX file, on the device that is to run it."""
+    """Return the command that builds a TensorRT engine from an ONNX file, for the device that runs it."""
     return f"retina-export {path} --out . --engine tensorrt"
 
 
@@ -115,7 +115,7 @@ def _import_onnxruntime() -> Any:
     if _installed("onnxruntime") and _installed("onnxruntime-gpu"):
         warnings.warn(
             "onnxruntime and onnxruntime-gpu are both installed and overwrite each other's files: "
-            "pip uninstall both, then install the one you need",
+            "uninstall both, then install the one you need",
             RuntimeWarning,
             stacklevel=4,
         )
@@ -123,7 +123,7 @@ def _import_onnxruntime() -> Any:
 
 
 def _installed(distribution: str) -> bool:
-    from importlib import metadata  # slow to import, and not needed before
+    from importlib import metadata  # slow to import
 
     try:
         metadata.version(distribution)
@@ -133,7 +133,7 @@ def _installed(distribution: str) -> bool:
 
 
 def _check_provider(runtime: Any, provider: str, index: int) -> None:
-    """Refuse a provider that is not there; what is there may still fail to load."""
+    """Raise `EngineError` unless the provider is available; it may still fail to load."""
     if provider not in _PROVIDERS:
         raise OptionError(f'device: got {provider!r}; ONNX Runtime is opened on "cpu", "cuda" or "cuda:N"')
     found = runtime.get_available_providers()
@@ -156,14 +156,14 @@ def _session_options(runtime: Any, threads: int) -> Any:
     options.inter_op_num_threads = 1
     options.execution_mode = runtime.ExecutionMode.ORT_SEQUENTIAL
     options.graph_optimization_level = runtime.GraphOptimizationLevel.ORT_ENABLE_ALL
-    # Patterns are kept for every input shape that was ever seen, and the number of patches varies; the
-    # arena alone stays as large as the largest run needs.
+    # ONNX Runtime keeps a pattern for every input shape it has seen, and the number of patches varies. The
+    # arena alone is as large as the largest run needs.
     options.enable_mem_pattern = False
     return options
 
 
 def _provider_options(provider: str, index: int, spec: ModelSpec) -> list[tuple[str, dict[str, str]]]:
-    """Give a provider and those that stand in for what it cannot run, best first, each with its options."""
+    """Return a provider and those that run what it cannot, best first, each with its options."""
     providers: list[tuple[str, dict[str, str]]] = [(_PROVIDERS["cpu"], {})]
     gpu = {"device_id": str(index)}
     if provider != "cpu":
@@ -184,10 +184,10 @@ def _open_session(runtime: Any, path: Path, options: Any, providers: list[tuple[
         raise ModelError(f"{path}: no such model file")
     asked = providers[0][0]
     if asked != _PROVIDERS["cpu"] and hasattr(runtime, "preload_dlls"):
-        with contextlib.redirect_stdout(sys.stderr):  # it prints what it misses
+        with contextlib.redirect_stdout(sys.stderr):  # it prints what it does not find
             runtime.preload_dlls()  # CUDA's and cuDNN's libraries, where pip installed them
     try:
-        # Its fallback would take the CPU in silence, now or when a run fails.
+        # Its fallback would silently use the CPU, now or when a run fails.
         session = runtime.InferenceSession(str(path), options, providers=providers, enable_fallback=0)
     except Exception as error:  # ONNX Runtime's exceptions have no public base class
         if asked != _PROVIDERS["cpu"]:
@@ -197,17 +197,17 @@ def _open_session(runtime: Any, path: Path, options: Any, providers: list[tuple[
         ) from None
     used = session.get_providers()
     if asked not in used:
-        raise EngineError(f"{asked} was asked for, but ONNX Runtime took {', '.join(used)}: {_CUDA_ADVICE}")
+        raise EngineError(f"{asked} was requested, but ONNX Runtime uses {', '.join(used)}: {_CUDA_ADVICE}")
     return session
 
 
 _CUDA_ADVICE = (
-    "CUDA, cuDNN and driver must be those that this ONNX Runtime was built for: "
+    "CUDA, cuDNN and the driver must match this ONNX Runtime: "
     'pip install "onnxruntime-gpu[cuda,cudnn]", or use device="cpu"'
 )
 
 
 def _described(values: Any) -> set[tuple[str, str, int]]:
-    """Give name, element type and number of dimensions of a session's inputs or outputs."""
+    """Return name, element type and number of dimensions of a session's inputs or outputs."""
     kinds = {"tensor(float)": "float32"}
     return {(value.name, kinds.get(value.type, value.type), len(value.shape)) for value in values}

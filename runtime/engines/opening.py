@@ -1,4 +1,4 @@
-"""Which engine runs a model file, where: by name, or the best that works here."""
+"""Choose the engine and device for a model file: by name, or the best that works here."""
 
 import logging
 import os
@@ -17,7 +17,7 @@ from retinagan.runtime.errors import EngineError, OptionError
 from retinagan.runtime.model.spec import ModelSpec
 
 ENGINES = ("auto", "onnxruntime", "openvino", "tensorrt")
-"""What may be asked for as an engine."""
+"""The engines."""
 
 _ENGINE_SUFFIXES = (".engine", ".plan")
 _LOG = logging.getLogger("retinagan.runtime")
@@ -25,7 +25,7 @@ _LOG = logging.getLogger("retinagan.runtime")
 
 @dataclass(frozen=True)
 class _Way:
-    """One way to run an ONNX file, and why `auto` would take it."""
+    """An engine and device for ONNX files, and why "auto" would choose it."""
 
     engine: str
     device: str
@@ -39,8 +39,8 @@ def _by_tensorrt_provider(path: Path, spec: ModelSpec, device: str, threads: int
         return OnnxRuntimeAdapter(path, spec, device, threads, tensorrt=True)
     except EngineError as error:
         raise EngineError(
-            f"{path} is an ONNX file; build an engine of TensorRT from it on this device:  "
-            f"{build_command(path)}. ONNX Runtime does not run it by TensorRT: {error}"
+            f"{path} is an ONNX file; build a TensorRT engine from it on this device:  "
+            f"{build_command(path)}. ONNX Runtime cannot run it with TensorRT: {error}"
         ) from error
 
 
@@ -67,40 +67,40 @@ def open_adapter(
     """Load a model into an engine.
 
     ============= ============= ============= ==========================================================
-    file          engine        device        what computes
+    file          engine        device        runs on
     ============= ============= ============= ==========================================================
     .onnx         onnxruntime   cuda          the GPU, in the file's precision, without TF32
     .onnx         openvino      cpu           the CPU, in FP32; in BF16 if the spec says so; INT8 layers
                                               in INT8
     .onnx         onnxruntime   cpu           the CPU, in the file's precision
     .onnx         tensorrt      cuda          the GPU, by an engine that ONNX Runtime builds at each start,
-                                              with a warning; never taken by "auto"
+                                              with a warning; never chosen by "auto"
     .engine .plan tensorrt      cuda          the GPU, in the engine's precision
     ============= ============= ============= ==========================================================
 
-    What is asked for by name is taken, or else an error says why not. "auto" takes the first line of the
-    table that works here; the adapter's `selection` says why, and so does the log, once. "cuda" is the first
-    GPU, "cuda:1" the second.
+    An engine or device requested by name is used, or an error says why it cannot be. "auto" chooses the first
+    line of the table that works here; the adapter's `selection` says why, and the log says so once. "cuda" is
+    the first GPU, "cuda:1" the second.
 
     Parameters
     ----------
     path : str or path
         The model file.
     spec : ModelSpec or None
-        Its spec; None for an ONNX file that carries its own.
+        Its spec; None for an ONNX file that has its own inside.
     device : {"auto", "cpu", "cuda", "cuda:N"}
         Where to run.
     threads : int, optional
-        How many CPU threads compute; all cores if left out. No matter to a GPU.
+        Number of CPU threads; all cores by default. No effect on a GPU.
     engine : {"auto", "onnxruntime", "openvino", "tensorrt"}
-        What runs it.
+        The engine.
 
     Raises
     ------
     ModelError, EngineError
-        As the engine's adapter does; `EngineError` if nothing that is here runs the file so.
+        As the engine's adapter raises; `EngineError` if nothing installed can run the file.
     OptionError
-        If an option is unknown, or engine, device and file do not go together.
+        If an option is invalid, or engine, device and file do not fit together.
     """
     _check_engine(engine)
     parse_device(device)
@@ -123,8 +123,8 @@ def _open_engine(path: Path, spec: ModelSpec | None, engine: str, device: str) -
     kind, index = parse_device(device)
     if engine not in ("auto", "tensorrt") or kind == "cpu":
         raise OptionError(
-            f"{path} is an engine, which only TensorRT runs, on a GPU; got engine {engine!r}, device "
-            f"{device!r}: leave both out, or open the model's .onnx"
+            f"{path} is an engine, which only TensorRT can run, on a GPU; got engine {engine!r}, device "
+            f"{device!r}: omit both, or open the model's .onnx"
         )
     return TensorRtAdapter(path, spec, index)
 
@@ -150,7 +150,7 @@ def _open_onnx(path: Path, spec: ModelSpec, asked: tuple[str, str], threads: int
 def _open_best(
     path: Path, spec: ModelSpec, ways: list[tuple[_Way, str]], threads: int | None
 ) -> EngineAdapter:
-    """Open the first way that works, and say which and why."""
+    """Open the first engine that works, and record which and why."""
     failures = []
     for way, device in ways:
         try:
@@ -162,7 +162,7 @@ def _open_best(
         _say_once(f"{adapter.description} ({adapter.selection})")
         return adapter
     raise EngineError(
-        f'no engine here runs {path.name}: pip install "retinagan[cpu]", or with TensorRT alone '
+        f'no engine here can run {path.name}: pip install "retinagan[cpu]", or with TensorRT only '
         f"{build_command(path)}. What was tried: {'; '.join(failures)}"
     )
 

@@ -24,33 +24,33 @@ _HINTS = {"fp32": "f32", "bf16": "bf16"}
 class OpenVinoAdapter(EngineAdapter):
     """A model in an ONNX file, run by OpenVINO on the CPU.
 
-    Where one patch holds the whole retina, the model is compiled for that one shape, which takes a third less
-    memory for activations; and for any number of patches of any size as soon as there are others, and both
-    are kept: a new shape then costs some milliseconds where compiling anew would cost more than a run.
+    If one patch holds the whole retina, the model is compiled for that one shape, which takes a third less
+    memory for activations. When other shapes arrive, it is compiled once more for any number of patches of
+    any size. Both are kept: a new shape then costs milliseconds, where compiling would cost more than a run.
 
     Parameters
     ----------
     model_path : str or path
         The ONNX file.
     spec : ModelSpec or None
-        Its spec, against which the file's hash is checked before it is loaded. None: the spec in the
-        file's own metadata is taken, with an `UnverifiedModelWarning`.
+        Its spec, with the file's hash, which is checked before loading. None: use the spec in the file's own
+        metadata, with an `UnverifiedModelWarning`.
     threads : int, optional
-        How many CPU threads compute; all cores if left out.
+        Number of CPU threads; all cores by default.
     precision : {"fp32", "bf16"}, optional
-        What floating-point layers compute in; quantized ones compute in INT8 either way. If left out,
-        "bf16" for a model whose spec says so, else "fp32": OpenVINO's own default is BF16 wherever the CPU
-        has it, whatever that does to the result.
+        Precision of floating-point layers; quantized layers compute in INT8 either way. By default "bf16" if
+        the model's spec says so, else "fp32". OpenVINO's own default is BF16 wherever the CPU supports it,
+        whatever that does to the result.
 
     Raises
     ------
     ModelError
-        If the file is missing, not what its spec says, broken, or no vessel model of this package.
+        If the file is missing, damaged, does not match its spec, or is not a vessel model of this package.
     EngineError
-        If OpenVINO is not there, or was loaded before this process was forked, or the CPU has no BF16 where
-        that is asked for.
+        If OpenVINO is not available or was loaded before this process was forked, or if BF16 is requested and
+        the CPU does not support it.
     OptionError
-        If `threads` or `precision` is wrong.
+        If `threads` or `precision` is invalid.
     """
 
     def __init__(
@@ -87,7 +87,7 @@ class OpenVinoAdapter(EngineAdapter):
                 raise EngineError(f"{self.description} failed on {image.shape}: {one_line(error)}") from error
             if result.shape != out.shape:
                 raise EngineError(f"{self.description} gave {result.shape} for {image.shape}")
-            # The output is the request's own memory, which the next run writes into: copy it.
+            # The output is the request's own memory, which the next run overwrites: copy it.
             np.copyto(out, result)
 
     def _compiled_for(self, shape: tuple[int, ...]) -> "_Compiled":
@@ -101,11 +101,11 @@ class OpenVinoAdapter(EngineAdapter):
 
     def _close(self) -> None:
         self._compiled.clear()
-        del self._compile  # it holds the model
+        del self._compile  # it keeps the model alive
 
 
 class _Compiled:
-    """A model compiled for one shape of images, or for all if that is None, and what runs it."""
+    """A model compiled for one shape of images, or for any if that is None, with its infer requests."""
 
     def __init__(self, core: Any, model: Any, shape: Shape | None, precision: str, threads: int) -> None:
         if shape is not None:
@@ -123,7 +123,7 @@ class _Compiled:
 
 
 def _only_shape(spec: ModelSpec) -> Shape | None:
-    """Give the shape that all images of a frame have if one patch holds the whole square, else None."""
+    """Return the shape of a frame's patches if one patch holds the whole square, else None."""
     side = spec.usual_patch
     return (1, 3, side, side) if side == spec.preprocessing.usual_size else None
 
@@ -143,16 +143,16 @@ _core_lock = threading.Lock()
 
 
 def shared_core() -> Any:
-    """Give the process's one `openvino.Core`, which is kept for ever.
+    """Return the process's one `openvino.Core`, which is never freed.
 
-    Cores that are freed in the order in which they were made leave the main thread a signal stack that is no
-    longer there, and the next Ctrl-C ends the process by a segmentation fault.
+    Cores that are freed in the order in which they were made leave the main thread with a signal stack that
+    no longer exists, and the next Ctrl-C crashes the process.
 
     Raises
     ------
     EngineError
-        If OpenVINO is not there, or was loaded before this process was forked: its threads stayed in the
-        parent, and compiling a model would wait for them, now and then for ever.
+        If OpenVINO is not available, or was loaded before this process was forked. Its threads are in the
+        parent, and compiling a model would sometimes wait for them for ever.
     """
     global _core, _core_process
     process = os.getpid()
@@ -179,7 +179,7 @@ def _check_precision(core: Any, precision: str) -> None:
 
 
 def bf16_obstacle() -> str:
-    """Say why OpenVINO does not compute in BF16 here; empty if it does."""
+    """Return why OpenVINO cannot compute in BF16 here; an empty string if it can."""
     try:
         return _bf16_obstacle(shared_core())
     except EngineError as error:
@@ -190,23 +190,23 @@ def _bf16_obstacle(core: Any) -> str:
     capabilities = core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
     if "BF16" in capabilities:
         return ""
-    return f"this CPU does not compute in BF16 (OpenVINO finds {', '.join(capabilities)})"
+    return f"this CPU does not support BF16 (OpenVINO finds {', '.join(capabilities)})"
 
 
 def _read_model(openvino: Any, path: Path) -> Any:
-    """Read an ONNX file by OpenVINO's ONNX reader; the general one tries all formats, noisily."""
+    """Read an ONNX file with OpenVINO's ONNX reader; the general reader tries all formats, noisily."""
     try:
         reader = openvino.frontend.FrontEndManager().load_by_framework("onnx")
         model = reader.convert(reader.load(str(path)))
         inputs, outputs = _described(model.inputs), _described(model.outputs)
-    except Exception as error:  # its readers' failures are no RuntimeError, unlike all else of OpenVINO
+    except Exception as error:  # unlike the rest of OpenVINO, its readers do not raise RuntimeError
         raise ModelError(f"{path}: not an ONNX model that OpenVINO can load ({one_line(error)})") from None
     check_graph(path, inputs, outputs)
     return model
 
 
 def _described(values: Any) -> set[tuple[str, str, int]]:
-    """Give name, element type and number of dimensions of a model's inputs or outputs."""
+    """Return name, element type and number of dimensions of a model's inputs or outputs."""
     return {
         (
             value.get_any_name(),
@@ -221,7 +221,7 @@ def _compile(core: Any, model: Any, precision: str, threads: int) -> Any:
     options = {
         "INFERENCE_PRECISION_HINT": _HINTS[precision],
         "PERFORMANCE_HINT": "LATENCY",
-        "NUM_STREAMS": 1,  # one run at a time with all threads: the results come in order, memory stays small
+        "NUM_STREAMS": 1,  # one run at a time with all threads: results in order, little memory
         "ENABLE_CPU_PINNING": False,  # two processes would be pinned to the same cores
     }
     if threads:

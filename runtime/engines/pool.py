@@ -1,4 +1,4 @@
-"""A few things of one kind, each of which serves one thread at a time."""
+"""A pool of objects, each of which serves one thread at a time."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -11,14 +11,14 @@ T = TypeVar("T")
 
 
 class Pool(Generic[T]):
-    """Lends things to threads, and makes one more, up to a limit, while all are lent.
+    """Lends objects to threads, and makes one more, up to a limit, when all are lent.
 
     Parameters
     ----------
     make : callable
-        Makes one thing; may raise `EngineError`.
+        Makes one object; may raise `EngineError`.
     limit : int
-        How many there may be, from 1. Where one more cannot be made, the pool stays at those it has.
+        The most objects, from 1. If another cannot be made, the pool keeps those that it has.
     """
 
     def __init__(self, make: Callable[[], T], limit: int) -> None:
@@ -30,7 +30,7 @@ class Pool(Generic[T]):
 
     @contextmanager
     def lend(self) -> Iterator[T]:
-        """Lend one thing, as soon as there is one."""
+        """Lend one object, as soon as one is free."""
         thing = self._take()
         try:
             yield thing
@@ -40,7 +40,7 @@ class Pool(Generic[T]):
                 self._changed.notify()
 
     def drain(self) -> list[T]:
-        """Give away all that is not lent, for the caller to free."""
+        """Remove and return all objects that are not lent, for the caller to free."""
         with self._changed:
             things, self._free = self._free, []
             self._made -= len(things)

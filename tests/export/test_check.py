@@ -66,8 +66,8 @@ def test_says_what_a_file_is(artefact, capsys):
 @pytest.mark.parametrize(
     ("bound", "said"),
     [
-        (["--max-drop", "0.003"], "Dice against truth drops by 0.0040 from FP32's, allowed are 0.003"),
-        (["--max-difference", "0.01"], "probabilities differ by up to 0.1, allowed are 0.01"),
+        (["--max-drop", "0.003"], "Dice against truth drops by 0.0040 from FP32's; the limit is 0.003"),
+        (["--max-difference", "0.01"], "probabilities differ by up to 0.1; the limit is 0.01"),
     ],
 )
 def test_other_bounds_are_checked_without_running_anything(artefact, capsys, monkeypatch, bound, said):
@@ -83,7 +83,7 @@ def test_without_truth_the_agreement_is_held(artefact, capsys):
     assert checked(capsys, path, "--min-agreement", "0.98")[0] == 0
     code, lines = checked(capsys, path, "--min-agreement", "0.995")
     assert code == 1
-    assert dict(lines)["bounds"] == "its vessel map agrees with FP32's to Dice 0.9900, needed are 0.995"
+    assert dict(lines)["bounds"] == "its vessel map agrees with FP32's to Dice 0.9900; the limit is 0.995"
 
 
 def test_what_was_kept_in_float_and_accepted_is_said(artefact, capsys):

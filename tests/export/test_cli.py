@@ -125,7 +125,7 @@ def test_a_checkpoint_without_threshold_or_record(tmp_path, capsys):
         tmp_path / "plain.pt", small_generator(recurrent=False, attention=False), threshold=None, record={}
     )
     assert main([str(path), "--out", str(tmp_path), "--engine", "none"]) == 0
-    assert "threshold 0.5, as none was chosen: see --threshold" in capsys.readouterr().out
+    assert "threshold 0.5, the default, as none was chosen: see --threshold" in capsys.readouterr().out
     assert ModelSpec.load(tmp_path / "plain.onnx.json").threshold == 0.5
 
 
@@ -278,10 +278,13 @@ def test_an_option_out_of_range(checkpoint, tmp_path, built, capsys, option, val
 @pytest.mark.parametrize(
     ("missing", "line"),
     [
-        (["onnxruntime"], 'needs onnxruntime, which is not installed: type  pip install "retinagan[cpu]"'),
+        (
+            ["onnxruntime"],
+            'needs packages that are not installed: onnxruntime; type  pip install "retinagan[cpu]"',
+        ),
         (
             ["onnx", "onnxruntime"],
-            'onnx, onnxruntime, which is not installed: type  pip install "retinagan[cpu,export]"',
+            'onnx, onnxruntime; type  pip install "retinagan[cpu,export]"',
         ),
     ],
 )

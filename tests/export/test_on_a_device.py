@@ -91,7 +91,7 @@ def test_after_an_update_the_engine_is_built_again_by_the_command_given(
     capsys.readouterr()
     assert retina_export(["--check", str(path)]) == 1
     shown = capsys.readouterr().out
-    assert "it was built by TensorRT 10.3.0; here is 10.16.1" in shown
+    assert "it was built with TensorRT 10.3.0, but this is 10.16.1" in shown
     command = shown.partition("retina-export ")[2].splitlines()[0].split()
     command[command.index("--out") + 1] = str(tmp_path)
     assert retina_export(command) == 0

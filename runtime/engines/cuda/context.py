@@ -1,4 +1,4 @@
-"""The GPU's primary context, shared with whatever else in the process uses CUDA."""
+"""The GPU's primary context, shared with everything in the process that uses CUDA."""
 
 import ctypes
 import importlib
@@ -23,16 +23,15 @@ def import_pycuda() -> Any:
         return importlib.import_module("pycuda.driver")
     except ImportError as error:
         raise EngineError(
-            f"pycuda cannot be imported ({one_line(error)}): pip install pycuda, which builds it with the "
-            "CUDA toolkit that it finds"
+            f"pycuda cannot be imported ({one_line(error)}): pip install pycuda, which needs the CUDA toolkit"
         ) from None
 
 
 class PrimaryContext:
     """A GPU's primary context, retained until `release`.
 
-    It is current only inside ``with context.current()``: before and after, each thread has the context
-    that the host program gave it.
+    It is current only inside ``with context.current()``. Outside, each thread keeps the context that the host
+    program has set.
 
     Parameters
     ----------
@@ -57,7 +56,7 @@ class PrimaryContext:
 
     @contextmanager
     def current(self) -> Iterator[None]:
-        """Make it this thread's context for a while."""
+        """Make it the current context of this thread until the block ends."""
         self._context.push()
         try:
             yield
@@ -65,9 +64,9 @@ class PrimaryContext:
             self._cuda.Context.pop()
 
     def release(self) -> None:
-        """Give it back; from any thread, once."""
-        # pycuda releases a context that is current, or one that this thread made, and loses any other. It
-        # takes the release for a pop, which for a primary context it is not: pop by hand.
+        """Release the context; from any thread, once."""
+        # pycuda releases only a context that is current or that this thread made, and leaks others. It also
+        # treats the release as a pop, which it is not for a primary context: pop it by hand.
         self._context.push()
         cuda_driver.call(cuda_driver.load(), "cuCtxPopCurrent_v2", ctypes.byref(ctypes.c_void_p()))
         self._context.detach()

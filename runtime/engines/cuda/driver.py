@@ -1,4 +1,4 @@
-"""NVIDIA's driver, asked by ctypes alone: TensorRT's own runtime kills the process where there is none."""
+"""NVIDIA's driver, called through ctypes: without a driver, TensorRT's own runtime kills the process."""
 
 import ctypes
 from collections.abc import Callable
@@ -14,7 +14,7 @@ _NAME_LENGTH = 256
 
 @dataclass(frozen=True)
 class Gpu:
-    """A GPU as the driver describes it.
+    """A GPU, as the driver describes it.
 
     Attributes
     ----------
@@ -23,9 +23,9 @@ class Gpu:
     compute_capability : str
         Such as "8.7".
     memory : int
-        Bytes in all.
+        Total, in bytes.
     cuda : str
-        The newest CUDA version that the driver takes, such as "12.6".
+        The newest CUDA version that the driver supports, such as "12.6".
     """
 
     name: str
@@ -40,12 +40,12 @@ def load(open_library: Callable[[str], Any] = ctypes.CDLL) -> Any:
     Parameters
     ----------
     open_library : callable
-        Opens a shared library by its name; OSError if it cannot.
+        Opens a shared library by name; raises OSError if it cannot.
 
     Raises
     ------
     EngineError
-        If there is none.
+        If there is no driver.
     """
     try:
         return open_library(LIBRARY)
@@ -56,30 +56,30 @@ def load(open_library: Callable[[str], Any] = ctypes.CDLL) -> Any:
 
 
 def find_gpu(open_library: Callable[[str], Any] = ctypes.CDLL, index: int = 0) -> Gpu:
-    """Describe a GPU.
+    """Return the description of a GPU.
 
     Parameters
     ----------
     open_library : callable
         As for `load`.
     index : int
-        The GPU's number, from 0, as the driver counts.
+        The GPU's number, from 0, in the driver's order.
 
     Raises
     ------
     EngineError
-        If there is no driver, it does not start, or it shows no such GPU.
+        If there is no driver, the driver does not start, or there is no such GPU.
     """
     driver = load(open_library)
     call(driver, "cuInit", ctypes.c_uint(0))
     count = _number(driver, "cuDeviceGetCount")
     if count < 1:
         raise EngineError(
-            "the NVIDIA driver shows no GPU: look at nvidia-smi and at the variable CUDA_VISIBLE_DEVICES"
+            "the NVIDIA driver finds no GPU: check nvidia-smi and the variable CUDA_VISIBLE_DEVICES"
         )
     if index >= count:
         gpus = "1 GPU" if count == 1 else f"{count} GPUs"
-        raise EngineError(f"there is no cuda:{index}: the NVIDIA driver shows {gpus}, numbered from 0")
+        raise EngineError(f"there is no cuda:{index}: the NVIDIA driver finds {gpus}, numbered from 0")
     device = ctypes.c_int(_number(driver, "cuDeviceGet", ctypes.c_int(index)))
     name = ctypes.create_string_buffer(_NAME_LENGTH)
     call(driver, "cuDeviceGetName", name, ctypes.c_int(_NAME_LENGTH), device)
@@ -98,27 +98,27 @@ def find_gpu(open_library: Callable[[str], Any] = ctypes.CDLL, index: int = 0) -
 
 
 def _number(driver: Any, function: str, *arguments: object) -> int:
-    """Call a function that writes one int to its first argument."""
+    """Call a function that writes one int to its first argument, and return that."""
     result = ctypes.c_int()
     call(driver, function, ctypes.byref(result), *arguments)
     return result.value
 
 
 def call(driver: Any, function: str, *arguments: object) -> None:
-    """Call one of the driver's functions; raises `EngineError` with its name if it gives an error."""
+    """Call one of the driver's functions; raise `EngineError` with its name if it fails."""
     try:
         code = getattr(driver, function)(*arguments)
     except AttributeError:
         raise EngineError(f"the NVIDIA driver is too old (it has no {function}): update it") from None
     if code:
         raise EngineError(
-            f"the NVIDIA driver is not usable ({function} gives error {code}{_meaning(driver, code)}): "
-            "look at nvidia-smi"
+            f"the NVIDIA driver is not usable ({function} returns error {code}{_meaning(driver, code)}): "
+            "check nvidia-smi"
         )
 
 
 def _meaning(driver: Any, code: int) -> str:
-    """Give the driver's own name of an error, as " CUDA_ERROR_NO_DEVICE", or nothing."""
+    """Return the driver's name for an error, such as " CUDA_ERROR_NO_DEVICE", or an empty string."""
     text = ctypes.c_char_p()
     if driver.cuGetErrorName(ctypes.c_int(code), ctypes.byref(text)) or not text.value:
         return ""

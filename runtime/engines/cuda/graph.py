@@ -1,30 +1,30 @@
-"""CUDA graphs by the driver's own functions, since pycuda has none."""
+"""CUDA graphs through the driver, since pycuda does not support them."""
 
 import ctypes
 from collections.abc import Callable
 
 from retinagan.runtime.engines.cuda import driver as cuda_driver
 
-_THREAD_LOCAL = 1  # CU_STREAM_CAPTURE_MODE_THREAD_LOCAL: what other threads do meanwhile is their own affair
+_THREAD_LOCAL = 1  # CU_STREAM_CAPTURE_MODE_THREAD_LOCAL: other threads may go on using CUDA
 
 
 class CudaGraph:
     """Work on a stream, recorded once and then launched as a whole.
 
-    It holds the addresses and sizes of its buffers as they were.
+    It keeps the addresses and sizes that its buffers had when it was recorded.
 
     Parameters
     ----------
     stream : int
         The stream's handle; its context is current.
     enqueue : callable
-        Puts the work on the stream. It must have run once before outside a recording, must not wait for the
-        stream and must not allocate.
+        Puts the work on the stream. It must have run once outside a recording, must not wait for the stream
+        and must not allocate memory.
 
     Raises
     ------
     EngineError
-        If the driver cannot record this work; the stream is usable as before.
+        If the driver cannot record this work; the stream stays usable.
     """
 
     def __init__(self, stream: int, enqueue: Callable[[], None]) -> None:
@@ -40,11 +40,11 @@ class CudaGraph:
             self._call("cuGraphDestroy", graph)
 
     def launch(self) -> None:
-        """Put the recorded work on the stream; raises `EngineError` if the driver refuses."""
+        """Put the recorded work on the stream; raise `EngineError` if the driver fails."""
         self._call("cuGraphLaunch", self._launchable, self._stream)
 
     def close(self) -> None:
-        """Free it; nothing of it may run any more."""
+        """Free the graph, which must not be running."""
         self._call("cuGraphExecDestroy", self._launchable)
 
     def _recorded(self, enqueue: Callable[[], None]) -> ctypes.c_void_p:
@@ -53,7 +53,7 @@ class CudaGraph:
         try:
             enqueue()
         except BaseException:
-            # End the recording in any case, or the stream would run nothing any more.
+            # End the recording in any case, or the stream could not be used again.
             self._driver.cuStreamEndCapture(self._stream, ctypes.byref(graph))
             if graph:
                 self._call("cuGraphDestroy", graph)

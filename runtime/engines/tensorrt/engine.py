@@ -1,4 +1,4 @@
-"""TensorRT as an engine, by pycuda; it needs no other engine and no ONNX library."""
+"""TensorRT as an engine, through pycuda; needs no other engine and no ONNX library."""
 
 import os
 import traceback
@@ -24,32 +24,32 @@ from retinagan.runtime.engines.tensorrt.log import message_log
 from retinagan.runtime.errors import EngineError, ImageError, ModelError
 from retinagan.runtime.model.spec import ModelSpec, spec_path, verify
 
-_LANES = 2  # while one computes, the other copies; more would only take memory
+_LANES = 2  # one computes while the other copies; more would only cost memory
 
 
 class TensorRtAdapter(EngineAdapter):
-    """An engine of TensorRT or TensorRT-RTX, run on the GPU for which it was built.
+    """A TensorRT or TensorRT-RTX engine, run on the GPU for which it was built.
 
-    It takes patches of one size, the spec's, and cuts their number into what the engine takes at once.
-    The GPU's primary context is current only during a call, so that the host program keeps its own.
+    It accepts patches of one size, the spec's, and splits them into batches that the engine accepts. The
+    GPU's primary context is current only during a call, so that the host program keeps its own.
 
     Parameters
     ----------
     engine_path : str or path
         The serialized engine.
     spec : ModelSpec or None
-        Its spec, which an engine needs: hash, version and GPU are checked before it is loaded.
+        Its spec, which an engine requires: hash, version and GPU are checked before loading.
     index : int
         The number of the GPU that runs it, from 0.
 
     Raises
     ------
     ModelError
-        If the file is missing, not what its spec says, or no vessel model of this package; if the spec is
-        missing.
+        If the file or its spec is missing, the file does not match its spec, or it is not a vessel model of
+        this package.
     EngineError
-        If there is no driver or GPU, TensorRT or pycuda is not there, the engine was built for another
-        device or version, or TensorRT refuses it.
+        If there is no driver or GPU, TensorRT or pycuda is not installed, the engine was built for another
+        device or version, or TensorRT cannot load it.
     """
 
     def __init__(self, engine_path: str | os.PathLike[str], spec: ModelSpec | None, index: int = 0) -> None:
@@ -57,16 +57,16 @@ class TensorRtAdapter(EngineAdapter):
         if spec is None or spec.engine is None:
             raise ModelError(
                 f"{path}: an engine needs its spec, {spec_path(path).name}, beside it: copy both, or "
-                "build it by retina-export"
+                "build it with retina-export"
             )
         verify(path, spec)
         rebuild = rebuild_command(spec.engine)
         if reasons := misfits(spec.engine, index):
-            raise EngineError(f"{path} does not run here: {'; '.join(reasons)}. Build it here: {rebuild}")
+            raise EngineError(f"{path} cannot run here: {'; '.join(reasons)}. Build it here: {rebuild}")
         trt = import_tensorrt(spec.engine.builder)
         self._side = spec.usual_patch
         self._engine = _LoadedEngine(trt, path, self._side, index, rebuild)
-        # Also when the adapter is dropped, or the interpreter ends: CUDA's objects must go in order.
+        # Also if the adapter is dropped or the interpreter exits: CUDA's objects must be freed in order.
         self._free = weakref.finalize(self, self._engine.close)
         super().__init__(
             spec, f"{NAMES[spec.engine.builder]} {trt.__version__}, {find_gpu(index=index).name}"
@@ -87,13 +87,13 @@ class TensorRtAdapter(EngineAdapter):
         if image.shape[2:] != (side, side):
             height, width = image.shape[2:]
             raise ImageError(
-                f"image: got height {height}, width {width}; this engine takes patches of height {side}, "
-                f"width {side} alone"
+                f"image: got height {height}, width {width}; this engine accepts only patches of height "
+                f"{side}, width {side}"
             )
 
 
 class _LoadedEngine:
-    """A deserialized engine with its lanes, and all that must be freed."""
+    """A deserialized engine with its lanes, and everything that must be freed with it."""
 
     def __init__(self, trt: Any, path: Path, side: int, index: int, rebuild: str) -> None:
         self._process = os.getpid()
@@ -114,7 +114,7 @@ class _LoadedEngine:
         try:
             self._load(trt, path, side, rebuild)
         except BaseException as error:
-            # The frames that failed hold the engine, which must go while its context is current.
+            # The failed frames keep the engine alive, which must be freed while its context is current.
             traceback.clear_frames(error.__traceback__)
             raise
 
@@ -123,13 +123,13 @@ class _LoadedEngine:
         self._runtime = trt.Runtime(log)
         engine = self._runtime.deserialize_cuda_engine(path.read_bytes())
         if engine is None:
-            raise EngineError(f"TensorRT does not load {path}: {log.said()}. Build it here: {rebuild}")
+            raise EngineError(f"TensorRT cannot load {path}: {log.said()}. Build it here: {rebuild}")
         _check_tensors(trt, engine, path)
         self.most = _batch_limit(engine, side, path, rebuild)
         parts = self._parts = LaneParts(self._cuda, engine, log, self.most, side)
         self._lanes = Pool(lambda: Lane(parts), _LANES)
         with self._lanes.lend():
-            pass  # the first lane is made now, so that a lack of memory shows at once
+            pass  # makes the first lane now, so that a lack of memory shows at once
 
     def run(self, image: NDArray[np.float32], roi: NDArray[np.float32], out: NDArray[np.float32]) -> None:
         """Run at most `most` patches; from any thread."""
@@ -138,7 +138,7 @@ class _LoadedEngine:
             lane.run(image, roi, out)
 
     def close(self) -> None:
-        """Free all, while nothing runs; in a forked process, where CUDA is dead, do nothing."""
+        """Free everything, while nothing runs; do nothing in a forked process, where CUDA does not work."""
         if os.getpid() != self._process:
             return
         with self._context.current():
@@ -152,23 +152,23 @@ class _LoadedEngine:
 
 
 def _check_tensors(trt: Any, engine: Any, path: Path) -> None:
-    """Refuse an engine that is no vessel model with float32 inputs and output."""
+    """Raise `ModelError` unless an engine is a vessel model with float32 inputs and output."""
     names = [engine.get_tensor_name(index) for index in range(engine.num_io_tensors)]
     modes = {name: engine.get_tensor_mode(name) for name in names}
     wanted = dict.fromkeys(CHANNELS, trt.TensorIOMode.INPUT) | {"probability": trt.TensorIOMode.OUTPUT}
     if modes != wanted or any(engine.get_tensor_dtype(name) != trt.DataType.FLOAT for name in names):
         raise ModelError(
             f"{path}: its tensors are {', '.join(sorted(names))}; a vessel model has image, roi and "
-            "probability, all float32: build it from a model of this package by retina-export"
+            "probability, all float32: build it from a model of this package with retina-export"
         )
 
 
 def _batch_limit(engine: Any, side: int, path: Path, rebuild: str) -> int:
-    """Give the largest number of patches at once, if the engine takes the spec's patches from one on."""
+    """Return the largest batch; raise `ModelError` unless batches start at one of the spec's patches."""
     least, _, most = (tuple(shape) for shape in engine.get_tensor_profile_shape("image", 0))
     if least != (1, 3, side, side) or most[1:] != (3, side, side):
         raise ModelError(
-            f"{path}: it takes images from {least} to {most}; its spec says from (1, 3, {side}, {side}) on. "
+            f"{path}: it accepts images from {least} to {most}; its spec says from (1, 3, {side}, {side}). "
             f"Build it again: {rebuild}"
         )
     return int(most[0])

@@ -1,4 +1,4 @@
-"""One way through the GPU: an execution context with its own stream and buffers."""
+"""A lane through the GPU: an execution context with its own stream and buffers."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -13,12 +13,12 @@ from retinagan.runtime.errors import EngineError
 CHANNELS = {"image": 3, "roi": 1, "probability": 1}
 """The tensors of a vessel model."""
 
-_STEADY = 3  # as many runs of one size in a row, and the next is recorded as a CUDA graph
+_STEADY = 3  # after this many runs of one size in a row, the next is recorded as a CUDA graph
 
 
 @dataclass
 class LaneParts:
-    """What lanes are made of. It alone holds the engine, so that its owner can let go of it.
+    """What lanes are made of. Only this object refers to the engine, so that its owner can free it.
 
     Attributes
     ----------
@@ -27,9 +27,9 @@ class LaneParts:
     engine : tensorrt.ICudaEngine
         The engine.
     log : tensorrt.ILogger
-        The engine's logger, from `message_log`.
+        The engine's logger, made by `message_log`.
     most : int
-        The largest number of patches at once.
+        The largest number of patches in a batch.
     side : int
         Height and width of a patch.
     """
@@ -42,9 +42,9 @@ class LaneParts:
 
 
 class Lane:
-    """An execution context, which serves one thread at a time, with pinned and device memory made once.
+    """An execution context for one thread at a time, with pinned and device memory allocated once.
 
-    The GPU's context is current whenever a method is called.
+    The GPU's context must be current when a method is called.
 
     Parameters
     ----------
@@ -53,7 +53,7 @@ class Lane:
     Raises
     ------
     EngineError
-        If TensorRT gives no execution context, or memory does not suffice.
+        If TensorRT cannot make an execution context, or memory is short.
     """
 
     def __init__(self, parts: LaneParts) -> None:
@@ -66,7 +66,7 @@ class Lane:
         self._stream: Any = None
         self._context: Any = parts.engine.create_execution_context()
         if self._context is None:
-            raise EngineError(f"TensorRT gives no execution context: {parts.log.said()}")
+            raise EngineError(f"TensorRT cannot make an execution context: {parts.log.said()}")
         try:
             self._allocate()
         except EngineError:
@@ -76,7 +76,7 @@ class Lane:
             self.close()
             raise EngineError(
                 f"the GPU has no memory for {parts.most} patches of {parts.side} x {parts.side} "
-                f"({one_line(error)}): close other programs, or build the engine for fewer, by --batch"
+                f"({one_line(error)}): close other programs, or build the engine for fewer with --batch"
             ) from None
 
     def run(self, image: NDArray[np.float32], roi: NDArray[np.float32], out: NDArray[np.float32]) -> None:
@@ -97,14 +97,14 @@ class Lane:
                     self._enqueue()
                 else:
                     self._graph.launch()
-            finally:  # after a failure too: copies may be under way from the memory that the next run fills
+            finally:  # after a failure too: copies may still read the memory that the next run fills
                 self._stream.synchronize()
         except self._parts.cuda.Error as error:
             raise EngineError(f"CUDA failed: {one_line(error)}") from None
         np.copyto(out, self._host["probability"][:count])
 
     def close(self) -> None:
-        """Free all, in the order in which it depends on each other."""
+        """Free everything, in the order of its dependencies."""
         self._drop_graph()
         self._context = self._stream = None
         for buffer in self._device.values():
@@ -123,9 +123,9 @@ class Lane:
             self._agreed(self._context.set_tensor_address(name, int(self._device[name])), "address")
 
     def _prepare(self, count: int) -> None:
-        """Set the number of patches; from the fourth run of one number on, have a CUDA graph of it."""
+        """Set the number of patches; from the fourth run with the same number on, use a CUDA graph."""
         if count != self._count:
-            # A graph is void once its context is told of another shape.
+            # A graph is invalid once its context has another shape.
             self._drop_graph()
             self._count, self._repeats = 0, 0
             for name in ("image", "roi"):
@@ -136,11 +136,11 @@ class Lane:
             try:
                 self._graph = CudaGraph(self._stream.handle, self._enqueue)
             except (EngineError, self._parts.cuda.Error):
-                self._records = False  # not every engine can be recorded; it runs as well without
+                self._records = False  # not every engine can be recorded; it runs without
         self._repeats += 1
 
     def _enqueue(self) -> None:
-        """Put copies and computation on the stream, without waiting for them."""
+        """Put copies and computation on the stream without waiting for them."""
         cuda, count = self._parts.cuda, self._count
         for name in ("image", "roi"):
             cuda.memcpy_htod_async(self._device[name], self._host[name][:count], self._stream)
@@ -149,7 +149,7 @@ class Lane:
 
     def _agreed(self, answer: bool, to_what: str) -> None:
         if not answer:
-            raise EngineError(f"TensorRT refuses the {to_what}: {self._parts.log.said()}")
+            raise EngineError(f"TensorRT rejects the {to_what}: {self._parts.log.said()}")
 
     def _drop_graph(self) -> None:
         graph, self._graph = self._graph, None

@@ -1,14 +1,14 @@
-"""What TensorRT says: kept for the text of an error, instead of printed."""
+"""TensorRT's messages, kept for error messages instead of printed."""
 
 from collections import deque
 from typing import Any
 
-_KEPT = 16  # messages; a broken engine can say thousands
+_KEPT = 16  # messages; a broken engine can log thousands
 _NO_MEMORY = ("out of memory", "outofmemory", "insufficient memory", "could not be allocated", "bad_alloc")
 
 
 def message_log(trt: Any) -> Any:
-    """Make a logger for TensorRT that keeps its last errors.
+    """Make a logger for TensorRT that keeps the last errors.
 
     Parameters
     ----------
@@ -18,8 +18,8 @@ def message_log(trt: Any) -> Any:
     Returns
     -------
     tensorrt.ILogger
-        With a method `said()`, which gives the errors since the last time, in one line, and forgets them;
-        and `ran_out_of_memory`, whether an error or a warning ever said so.
+        With a method `said()`, which returns the errors since the last call in one line and forgets them, and
+        `ran_out_of_memory`, whether any error or warning was about memory.
     """
     kept = (trt.ILogger.INTERNAL_ERROR, trt.ILogger.ERROR)
 

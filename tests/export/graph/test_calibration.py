@@ -18,7 +18,7 @@ from retinagan.export.graph.calibration import (
 )
 from retinagan.export.progress import StepLog
 from retinagan.export.proof.images import ImageFolder
-from retinagan.runtime.errors import ImageError, ModelError
+from retinagan.runtime.errors import ImageError, OptionError
 from retinagan.runtime.model.spec import ModelSpec, Tiling, spec_path
 
 LOG = StepLog(io.StringIO())
@@ -119,7 +119,7 @@ def test_without_room_for_the_cache_the_calibration_is_as_good(model, spec, fold
 
 def test_too_few_images(model, spec, dataset):
     one = ImageFolder(dataset / "images" / "0.png", "training")
-    with pytest.raises(ModelError, match=f"1 image to calibrate with; INT8 needs at least {FEWEST_IMAGES}"):
+    with pytest.raises(OptionError, match=f"1 image for calibration; INT8 needs at least {FEWEST_IMAGES}"):
         calibrate(model, spec, one, LOG)
 
 

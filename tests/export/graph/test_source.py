@@ -57,7 +57,7 @@ def test_a_file_that_was_changed(tmp_path):
 
 def test_another_precision(tmp_path):
     path = write_tiny_model(tmp_path, tiny_spec(precision="int8"))
-    refused(path, "is int8; other precisions are made from the FP32 file")
+    refused(path, "this is int8; other precisions are made from the FP32 file")
 
 
 @pytest.mark.parametrize("share", [0.0, 0.5])
@@ -75,7 +75,7 @@ def test_no_file(tmp_path):
 def test_a_file_of_another_program(tmp_path):
     path = tmp_path / "other.onnx"
     onnx.save(tiny_graph(), path)
-    refused(path, r"no model of this package: it has no spec, neither other\.onnx\.json beside it nor inside")
+    refused(path, r"not a model of this package: no spec, neither other\.onnx\.json beside it nor inside")
 
 
 def test_a_foreign_graph_under_our_spec(tmp_path):
@@ -84,7 +84,7 @@ def test_a_foreign_graph_under_our_spec(tmp_path):
     helper.set_model_props(model, {"retinagan.spec": tiny_spec().to_json()})
     path = tmp_path / "foreign.onnx"
     onnx.save(model, path)
-    with pytest.raises(ModelError, match="the graph holds Elu"):
+    with pytest.raises(ModelError, match="the graph contains Elu"):
         opened(path)
 
 
@@ -112,13 +112,13 @@ def outside(tmp_path):
 
 def test_weights_in_a_missing_file(outside):
     refused(
-        outside("gone.bin"), r"its weights lie in 'gone\.bin', which is missing: copy it beside the model"
+        outside("gone.bin"), r"its weights are in 'gone\.bin', which is missing: copy it beside the model"
     )
 
 
 @pytest.mark.parametrize("location", ["../secret", "/etc/passwd"])
 def test_weights_outside_the_folder_are_not_read(outside, location):
-    refused(outside(location), f"its weights lie in '{location}', outside its folder, and are not read")
+    refused(outside(location), f"its weights are in '{location}', outside its folder, and are not read")
 
 
 def test_weights_in_a_short_file(outside):

@@ -201,7 +201,7 @@ def test_layers_that_cost_too_much_stay_in_float(tiny, dataset, tmp_path, strict
     assert len(kept) == 1
     assert spec.proof["proof_pack"]["max_abs_difference"] <= 0.02
     printed = capsys.readouterr().out
-    assert "tiny-int8.onnx misses its bounds: looking for the layers that cost it" in printed
+    assert "tiny-int8.onnx exceeds its bounds: searching for the layers that cause it" in printed
     assert f"rank layers by cost ... most costly {kept[0]}" in printed
 
 
@@ -214,7 +214,7 @@ def test_int8_that_misses_its_bounds_is_refused(tiny, dataset, tmp_path, impossi
     assert int8(tiny, dataset, tmp_path, "--verify", dataset) == 1
     error = capsys.readouterr().err
     assert "tiny-int8.onnx: Dice against truth drops by " in error
-    assert "Nothing was written; take it as it is with --accept-drop" in error
+    assert "Nothing was written; use --accept-drop to write it anyway" in error
     assert error.count("\n") == 1
     assert list(tmp_path.iterdir()) == []
 
@@ -240,7 +240,7 @@ def test_a_precision_that_gives_nan_is_never_written(tiny, tmp_path, monkeypatch
 
     monkeypatch.setattr(drafts, "OnnxRuntimeAdapter", Broken)
     assert export(tiny, "--out", tmp_path, "--precision", "fp16", "--accept-drop") == 1
-    assert "gives NaN or infinity" in capsys.readouterr().err
+    assert "returns NaN or infinity" in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []
 
 
@@ -278,13 +278,13 @@ def test_bf16_without_openvino(tiny, tmp_path, monkeypatch, capsys):
 
 def test_bf16_on_a_cpu_without_it_is_refused_before_the_work(tiny, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(plan.importlib.util, "find_spec", lambda name: name)
-    monkeypatch.setattr(plan, "bf16_obstacle", lambda: "this CPU does not compute in BF16")
+    monkeypatch.setattr(plan, "bf16_obstacle", lambda: "this CPU does not support BF16")
     for planned in ([], ["--plan"]):
         assert export(tiny, "--out", tmp_path / "out", "--precision", "fp32", "bf16", *planned) == 2
         shown = capsys.readouterr()
         assert shown.out == ""
         assert shown.err == (
-            "retina-export: --precision bf16 cannot be proven here: this CPU does not compute in BF16; "
+            "retina-export: --precision bf16 cannot be proven here: this CPU does not support BF16; "
             "leave bf16 out\n"
         )
 
@@ -292,14 +292,14 @@ def test_bf16_on_a_cpu_without_it_is_refused_before_the_work(tiny, tmp_path, mon
 @pytest.mark.parametrize("planned", [[], ["--plan"]])
 def test_int8_without_images(tiny, tmp_path, capsys, planned):
     assert export(tiny, "--out", tmp_path, "--precision", "int8", *planned) == 2
-    assert "INT8 needs images to calibrate with: give a folder" in capsys.readouterr().err
+    assert "INT8 needs images for its calibration: give a folder" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("planned", [[], ["--plan"]])
 def test_int8_with_too_few_images(tiny, tmp_path, dataset, capsys, planned):
     one = dataset / "images" / "0.png"
     assert export(tiny, "--out", tmp_path, "--precision", "int8", "--calibrate", one, *planned) == 2
-    assert "1 image to calibrate with; INT8 needs at least 4" in capsys.readouterr().err
+    assert "1 image for calibration; INT8 needs at least 4" in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []
 
 
@@ -314,18 +314,18 @@ def test_stopped_while_files_are_given_out(tiny, tmp_path, monkeypatch, capsys):
 
 def test_an_onnx_file_and_nothing_to_do(tiny, tmp_path, capsys):
     assert export(tiny, "--out", tmp_path) == 2
-    assert "nothing to do with an ONNX file without --precision or --engine" in capsys.readouterr().err
+    assert "give --precision or --engine tensorrt to say what to make" in capsys.readouterr().err
 
 
 def test_an_engine_is_no_source(tmp_path, capsys):
     assert export(tmp_path / "tiny.engine", "--out", tmp_path) == 2
-    assert "an engine is exported already; look at it with --check" in capsys.readouterr().err
+    assert "this is an engine already; inspect it with --check" in capsys.readouterr().err
 
 
 def test_where_no_engine_is_asked_for_the_line_for_the_device_is_given(tiny, tmp_path, capsys):
     assert main([str(tiny), "--out", str(tmp_path), "--precision", "fp32"]) == 0
     printed = capsys.readouterr().out
-    assert "take these files to the device" in printed
+    assert "copy these files to the device" in printed
     assert "retina-export tiny.onnx --out . --engine tensorrt" in printed
     assert main([str(tiny), "--out", str(tmp_path), "--precision", "fp32", "--engine", "none"]) == 0
     assert "--engine tensorrt" not in capsys.readouterr().out
@@ -352,13 +352,11 @@ def test_a_batch_out_of_order_is_found_before_the_work(tiny, tmp_path, capsys):
     assert export(tiny, "--out", tmp_path / "out", "--precision", "fp32", "--batch", "3", "2", "1") == 2
     shown = capsys.readouterr()
     assert shown.out == ""
-    assert "--batch: got 3 2 1; expected the fewest" in shown.err
+    assert "--batch: got 3 2 1; expected the smallest" in shown.err
 
 
 def test_what_an_engine_does_not_ask_for_is_refused(tiny, tmp_path, dataset, capsys):
     command = [str(tiny), "--out", str(tmp_path), "--engine", "tensorrt-rtx", "--verify", str(dataset)]
     assert main([*command, "--threshold", "0.3"]) == 2
-    assert (
-        "--threshold, --verify: not for an engine, which takes all from tiny.onnx" in capsys.readouterr().err
-    )
+    assert "--threshold, --verify: an engine takes this from tiny.onnx" in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []

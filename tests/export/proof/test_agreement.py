@@ -85,5 +85,5 @@ def test_no_vessel_in_either_map():
 def test_values_that_are_no_numbers(maps, which, value):
     maps[2][3, 4] = True
     maps[which][3, 4] = value
-    with pytest.raises(ParityError, match="a candidate gives NaN or infinity: the weights have diverged"):
+    with pytest.raises(ParityError, match="a candidate returns NaN or infinity: the weights have diverged"):
         agreement(*maps)

@@ -21,18 +21,18 @@ def test_what_is_kept():
 
 def test_without_truth_the_maps_agreement_decides():
     (fault,) = faults({"verify": measured(map_dice=0.9612)}, BOUND)
-    assert fault == "its vessel map agrees with FP32's to Dice 0.9612, needed are 0.97"
+    assert fault == "its vessel map agrees with FP32's to Dice 0.9612; the limit is 0.97"
 
 
 def test_with_truth_the_drop_decides():
     (fault,) = faults({"verify": measured(before=0.82, after=0.814)}, BOUND)
-    assert fault == "Dice against truth drops by 0.0060 from FP32's, allowed are 0.005"
+    assert fault == "Dice against truth drops by 0.0060 from FP32's; the limit is 0.005"
     assert faults({"verify": measured(before=0.82, after=0.83)}, BOUND) == []
 
 
 def test_the_difference_of_probability():
     (fault,) = faults({"proof_pack": measured(difference=2e-4)}, bounds_for("int8", max_difference=1e-4))
-    assert fault == "probabilities differ by up to 0.0002, allowed are 0.0001"
+    assert fault == "probabilities differ by up to 0.0002; the limit is 0.0001"
 
 
 @pytest.mark.parametrize("key", ["difference", "map_dice"])

@@ -89,7 +89,7 @@ def test_a_rate_without_pixels_is_none(image):
 
 
 def test_nan_is_refused_and_named(image):
-    with pytest.raises(ParityError, match="green times nan gives NaN or infinity"):
+    with pytest.raises(ParityError, match="green times nan returns NaN or infinity"):
         measure([image], SPEC, Green(1), [Green(np.nan)])
 
 

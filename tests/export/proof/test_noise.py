@@ -60,7 +60,7 @@ def test_no_patch_at_all():
 def test_values_that_are_no_numbers(value, first):
     pair = (Constant(value), Constant(0.5)) if first else (Constant(0.5), Constant(value))
     with pytest.raises(
-        ParityError, match=f"constant {value} gives NaN or infinity on patches of .* diverged"
+        ParityError, match=f"constant {value} returns NaN or infinity on patches of .* diverged"
     ):
         compare(*pair, noise_patches(2))
 

@@ -67,22 +67,22 @@ def test_the_pack_of_another_export(pack, tmp_path):
     values = json.loads(manifest.read_text())
     values["spec"]["threshold"] = 0.1
     manifest.write_text(json.dumps(values))
-    refused(pack, r"the proof pack of another export than tiny\.onnx")
+    refused(pack, r"this proof pack belongs to another export than tiny\.onnx")
 
 
 @pytest.mark.parametrize("name", ["a_image.png", "b_probability.png"])
 def test_a_changed_file_is_named(pack, tmp_path, name):
     cv2.imwrite(str(tmp_path / "tiny-proof" / name), np.zeros((4, 4), np.uint8))
-    refused(pack, f"not a whole proof pack .*{name} was changed")
+    refused(pack, f"not a complete proof pack .*{name} has changed")
 
 
 def test_a_missing_file_is_named(pack, tmp_path):
     (tmp_path / "tiny-proof" / "a_image.png").unlink()
-    refused(pack, r"not a whole proof pack .*a_image\.png")
+    refused(pack, r"not a complete proof pack .*a_image\.png")
 
 
 @pytest.mark.parametrize("text", ["", "[]", '{"images": []}', '{"spec": {}, "images": []}'])
 def test_a_broken_manifest(pack, tmp_path, text):
     artefact, images, maps, _ = pack
     (tmp_path / "tiny-proof" / "proof.json").write_text(text)
-    refused((artefact, images, maps, SPEC), "not a whole proof pack")
+    refused((artefact, images, maps, SPEC), "not a complete proof pack")

@@ -112,7 +112,7 @@ def test_a_process_without_memory_says_so(version):
 
 
 def test_a_profile_that_is_refused(version):
-    with pytest.raises(ModelError, match=r"takes no patches of 128 x 128 in batches of 1 to 4 to 16: fewest"):
+    with pytest.raises(ModelError, match=r"does not accept patches of 128 x 128 in batches of 1 to 4 to 16"):
         build(version, Script(profile_index=-1))
 
 

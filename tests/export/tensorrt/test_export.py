@@ -124,8 +124,8 @@ def test_the_times_are_kept_by_device_and_version(device, source, tmp_path):
 @pytest.mark.parametrize(
     ("precision", "shift", "message"),
     [
-        ("fp32", 1e-3, r"differ by up to 0\.001, allowed are 0\.0001.* Nothing was written; try another"),
-        ("fp32", np.nan, "gives NaN or infinity"),
+        ("fp32", 1e-3, r"differ by up to 0\.001; the limit is 0\.0001.* Nothing was written; try another"),
+        ("fp32", np.nan, "returns NaN or infinity"),
         ("int8", 0.4, r"vessel map agrees with FP32's to Dice 0\.\d+, needed .* with --accept-drop"),
     ],
 )
@@ -179,7 +179,7 @@ def test_a_pack_that_is_missing_or_changed_is_found_before_the_build(source, dev
     source = lone_copy(source, tmp_path)
     image = next((source.parent / "tiny-proof").glob("*_image.png"))
     image.write_bytes(image.read_bytes()[:-1])
-    with pytest.raises(ModelError, match="not a whole proof pack"):
+    with pytest.raises(ModelError, match="not a complete proof pack"):
         export_engine(source, tmp_path / "out", EngineOptions(), StepLog())
     (source.parent / "tiny-proof" / "proof.json").unlink()
     with pytest.raises(ModelError, match="no proof pack there; copy the folder tiny-proof from where"):
@@ -200,9 +200,9 @@ def test_a_model_that_cannot_be_built_from(source, device, tmp_path):
     build = EngineBuild("tensorrt", "10.3.0", "Orin", "8.7", "linux-aarch64", (1, 1, 1), "other.onnx")
     spec = ModelSpec.load(spec_path(source))
     replace(spec, engine=build).save(spec_path(source))
-    refused(r"is an engine already; give the ONNX file other\.onnx")
+    refused(r"this is an engine already; give the ONNX file other\.onnx")
     replace(spec, proof={"meant_for": MEANT_FOR["int8-onnxruntime"]}).save(spec_path(source))
-    refused("INT8 in ONNX Runtime's own form, which TensorRT does not take; give .* --precision int8")
+    refused("INT8 in ONNX Runtime's own form, which TensorRT cannot read; give .* --precision int8")
     spec.save(spec_path(source))
     source.write_bytes(source.read_bytes() + b"\0")
     refused("SHA-256 is")
@@ -213,7 +213,9 @@ def test_a_model_that_cannot_be_built_from(source, device, tmp_path):
 
 @pytest.mark.parametrize("batch", [(1, 3, 2), (2, 3, 4), (0, 1, 1)])
 def test_batches_that_make_no_sense(batch):
-    with pytest.raises(OptionError, match=rf"--batch: got {' '.join(map(str, batch))}; expected the fewest"):
+    with pytest.raises(
+        OptionError, match=rf"--batch: got {' '.join(map(str, batch))}; expected the smallest"
+    ):
         EngineOptions(batch=batch)
 
 
@@ -235,7 +237,7 @@ def test_no_gpu(source, monkeypatch, tmp_path):
 
     monkeypatch.setattr(engine_export, "find_gpu", missing)
     with pytest.raises(
-        EngineError, match=r"TensorRT builds an engine on the device that is to run it: no NVIDIA driver"
+        EngineError, match=r"TensorRT builds an engine on the device that will run it: no NVIDIA driver"
     ):
         export_engine(source, tmp_path / "out", EngineOptions(), StepLog())
     assert not (tmp_path / "out").exists()
@@ -255,7 +257,7 @@ def test_an_engine_of_elsewhere_names_the_command_that_builds_it_here():
     build = EngineBuild("tensorrt", "1.2.3", "Orin", "8.7", "linux-riscv", (1, 2, 4), "tiny.onnx")
     *reasons, command = engine_fits(tiny_spec(engine=build))
     assert any("linux-riscv" in reason for reason in reasons)
-    assert command == ("build it anew by:  retina-export tiny.onnx --out . --engine tensorrt --batch 1 2 4")
+    assert command == ("rebuild it with:  retina-export tiny.onnx --out . --engine tensorrt --batch 1 2 4")
 
 
 def test_the_way_to_an_engine_imports_no_torch_and_no_onnx(source, tmp_path):
@@ -291,4 +293,4 @@ except ParityError as error:
 """
     ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert ended.stderr == ""
-    assert "the engine's maps are too far from FP32's" in ended.stdout
+    assert "the engine's maps differ too much from FP32's" in ended.stdout

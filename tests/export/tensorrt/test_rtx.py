@@ -118,7 +118,7 @@ def test_an_input_without_a_profile(tmp_path):
 
 
 def test_batches_in_the_wrong_order(tmp_path):
-    with pytest.raises(ModelError, match=r"takes no patches of 64 x 64 in batches of 4 to 2 to 1"):
+    with pytest.raises(ModelError, match=r"does not accept patches of 64 x 64 in batches of 4 to 2 to 1"):
         build(saved(tiny_graph(), tmp_path), batch=(4, 2, 1))
 
 
@@ -192,7 +192,7 @@ def test_an_engine_for_every_rtx_gpu_from_an_onnx_file(no_gpu, tmp_path, capsys)
     assert "compare with FP32 ... not compared (no NVIDIA driver)" in capsys.readouterr().out
     older = replace(spec, engine=replace(spec.engine, version="1.0.0"))
     reasons = engine_fits(older)
-    assert f"it was built by TensorRT-RTX 1.0.0; here is {trt.__version__}" in reasons
+    assert f"it was built with TensorRT-RTX 1.0.0, but this is {trt.__version__}" in reasons
     assert "retina-export tiny.onnx --out . --engine tensorrt-rtx --batch 1 2 4" in reasons[-1]
 
 

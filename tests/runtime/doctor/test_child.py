@@ -63,7 +63,7 @@ def test_a_module_that_never_ends(module):
 def test_an_engine_that_is_not_there_is_an_answer():
     (found,), end = ask({"model": None, "engine": "tensorrt", "device": "auto"})
     assert end == ""
-    assert "build an engine of TensorRT from it on this device" in found["problem"]
+    assert "build a TensorRT engine from it on this device" in found["problem"]
 
 
 @pytest.mark.skipif(not OPEN_FILES.is_dir(), reason="this system has no /proc")

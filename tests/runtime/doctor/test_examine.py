@@ -191,9 +191,9 @@ def test_a_gpu_that_the_engine_does_not_use(computer):
 
 
 def test_a_driver_that_is_not_usable(computer):
-    computer.gpus = {"driver": True, "problem": "the NVIDIA driver is not usable (cuInit gives error 999)"}
+    computer.gpus = {"driver": True, "problem": "the NVIDIA driver is not usable (cuInit returns error 999)"}
     assert finding(examine(ask=computer.ask), "NVIDIA GPU") == Finding(
-        "NVIDIA GPU", "problem", "the NVIDIA driver is not usable (cuInit gives error 999)", "nvidia-smi"
+        "NVIDIA GPU", "problem", "the NVIDIA driver is not usable (cuInit returns error 999)", "nvidia-smi"
     )
 
 

@@ -44,7 +44,7 @@ def test_a_lone_file_without_a_spec_inside(tmp_path):
     with pytest.raises(ModelError) as caught:
         checked_spec(path, None)
     assert str(caught.value) == (
-        f"{path}: no spec, neither plain.onnx.json beside it nor in the file: export it by retina-export"
+        f"{path}: no spec, neither plain.onnx.json beside it nor in the file: export it with retina-export"
     )
 
 

@@ -200,7 +200,7 @@ def test_the_second_gpu(model, spec, gpu_build, options):
 
 
 def test_tensorrt_by_name_is_given_the_specs_patches_with_a_warning(model, spec, gpu_build):
-    warning = r"builds an engine of TensorRT from .*tiny\.onnx at each start, .*: {2}retina-export .*rt$"
+    warning = r"builds a TensorRT engine from .*tiny\.onnx at each start, .*: {2}retina-export .*rt$"
     with (
         pytest.warns(RuntimeWarning, match=warning),
         OnnxRuntimeAdapter(model, spec, "cuda", tensorrt=True) as adapter,
@@ -218,7 +218,7 @@ def test_tensorrt_by_name_is_given_the_specs_patches_with_a_warning(model, spec,
 def test_a_provider_that_is_listed_but_not_taken(model, spec, gpu_build):
     gpu_build.used = ["CPUExecutionProvider"]
     message = (
-        "CUDAExecutionProvider was asked for, but ONNX Runtime took CPUExecutionProvider: .*"
+        "CUDAExecutionProvider was requested, but ONNX Runtime uses CPUExecutionProvider: .*"
         r'pip install "onnxruntime-gpu\[cuda,cudnn\]", or use device="cpu"'
     )
     with pytest.raises(EngineError, match=message):

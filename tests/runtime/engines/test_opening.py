@@ -92,7 +92,7 @@ def test_auto_says_once_what_it_takes_and_why(model, spec, working, caplog):
 def test_auto_finds_nothing(model, spec, working):
     working.clear()
     message = (
-        r'^no engine here runs tiny\.onnx: pip install "retinagan\[cpu\]", or with TensorRT alone '
+        r'^no engine here can run tiny\.onnx: pip install "retinagan\[cpu\]", or with TensorRT only '
         r"retina-export .*tiny\.onnx --out \. --engine tensorrt\. What was tried: onnxruntime on cuda: "
         r"onnxruntime is not here; openvino on cpu: openvino is not here; onnxruntime on cpu: onnxruntime is "
         r"not here$"
@@ -167,8 +167,8 @@ def test_where_tensorrt_is_not_an_engine_is_to_be_built(model, spec, monkeypatch
     with pytest.raises(EngineError) as raised:
         open_adapter(model, spec, engine="tensorrt")
     assert str(raised.value) == (
-        f"{model} is an ONNX file; build an engine of TensorRT from it on this device:  "
-        f"retina-export {model} --out . --engine tensorrt. ONNX Runtime does not run it by TensorRT: ONNX "
+        f"{model} is an ONNX file; build a TensorRT engine from it on this device:  "
+        f"retina-export {model} --out . --engine tensorrt. ONNX Runtime cannot run it with TensorRT: ONNX "
         f"Runtime {onnxruntime.__version__} has no TensorrtExecutionProvider here, only CPUExecutionProvider"
     )
 
@@ -178,9 +178,7 @@ def test_where_tensorrt_is_not_an_engine_is_to_be_built(model, spec, monkeypatch
 )
 def test_an_engine_runs_by_tensorrt_alone(tmp_path, options):
     path = write_tiny_model(tmp_path, tiny_spec(file="tiny.engine", engine=ENGINE))
-    message = (
-        r"tiny\.engine is an engine, which only TensorRT runs, on a GPU; got engine '.*', device '.*': leave"
-    )
+    message = r"tiny\.engine is an engine, which only TensorRT can run, on a GPU; got engine '.*', device"
     with pytest.raises(OptionError, match=message):
         open_adapter(path, ModelSpec.load(spec_path(path)), **options)
 
@@ -188,7 +186,7 @@ def test_an_engine_runs_by_tensorrt_alone(tmp_path, options):
 @pytest.mark.parametrize("name", ["tiny.engine", "tiny.plan", "tiny.onnx"])
 def test_an_engine_is_known_by_its_name_or_spec(tmp_path, name):
     path = write_tiny_model(tmp_path, tiny_spec(file=name, engine=ENGINE))
-    with pytest.raises(EngineError, match=r"does not run here: .* Build it here: retina-export tiny\.onnx"):
+    with pytest.raises(EngineError, match=r"cannot run here: .* Build it here: retina-export tiny\.onnx"):
         open_adapter(path, ModelSpec.load(spec_path(path)))
 
 

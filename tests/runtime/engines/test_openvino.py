@@ -51,7 +51,7 @@ def test_it_computes_in_fp32_where_its_own_default_would_not(model, spec):
 @pytest.mark.parametrize("asked", [{"precision": "bf16"}, {"spec": "bf16"}], ids=["by name", "by spec"])
 def test_bf16_where_it_is_asked_for(model, spec, asked):
     if not has_bf16():
-        pytest.skip("this CPU does not compute in BF16")
+        pytest.skip("this CPU does not support BF16")
     spec = replace(spec, precision=asked.get("spec", "fp32"))
     image, roi = patches(2)
     with OpenVinoAdapter(model, spec, 1, precision=asked.get("precision")) as adapter:
@@ -65,7 +65,7 @@ def test_bf16_where_the_cpu_has_none(model, spec):
         def get_property(self, device, name):
             return {"OPTIMIZATION_CAPABILITIES": ["FP32", "INT8"]}[name]
 
-    message = r"this CPU does not compute in BF16 \(OpenVINO finds FP32, INT8\): use the FP32 model"
+    message = r"this CPU does not support BF16 \(OpenVINO finds FP32, INT8\): use the FP32 model"
     with pytest.raises(EngineError, match=message):
         module._check_precision(Core(), "bf16")
 

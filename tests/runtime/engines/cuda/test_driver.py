@@ -67,7 +67,7 @@ def test_a_gpu_has_a_number():
 @pytest.mark.parametrize(("count", "gpus"), [(1, "1 GPU"), (2, "2 GPUs")])
 def test_a_number_that_no_gpu_has(count, gpus):
     with pytest.raises(
-        EngineError, match=f"^there is no cuda:2: the NVIDIA driver shows {gpus}, numbered from 0$"
+        EngineError, match=f"^there is no cuda:2: the NVIDIA driver finds {gpus}, numbered from 0$"
     ):
         find_gpu(lambda name: Driver(count), 2)
 
@@ -87,12 +87,12 @@ def test_no_driver():
     [
         (
             Driver(cuInit=100),
-            r"not usable \(cuInit gives error 100 CUDA_ERROR_NO_DEVICE\): look at nvidia-smi",
+            r"not usable \(cuInit returns error 100 CUDA_ERROR_NO_DEVICE\): check nvidia-smi",
         ),
-        (Driver(cuInit=999), r"not usable \(cuInit gives error 999\)"),
-        (Driver(cuDeviceGetCount=3), "cuDeviceGetCount gives error 3"),
-        (Driver(count=0), r"shows no GPU: look at nvidia-smi and at the variable CUDA_VISIBLE_DEVICES"),
-        (Driver(cuDeviceGetAttribute=101), "cuDeviceGetAttribute gives error 101"),
+        (Driver(cuInit=999), r"not usable \(cuInit returns error 999\)"),
+        (Driver(cuDeviceGetCount=3), "cuDeviceGetCount returns error 3"),
+        (Driver(count=0), r"finds no GPU: check nvidia-smi and the variable CUDA_VISIBLE_DEVICES"),
+        (Driver(cuDeviceGetAttribute=101), "cuDeviceGetAttribute returns error 101"),
     ],
 )
 def test_a_driver_without_a_gpu_to_use(driver, message):

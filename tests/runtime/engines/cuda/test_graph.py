@@ -68,7 +68,7 @@ def test_it_keeps_the_launchable_graph_and_not_the_recording(gpu, work):
 
 def test_a_driver_that_does_not_record(gpu, work):
     gpu.refuses_recording = 1
-    with pytest.raises(EngineError, match="cuStreamBeginCapture_v2 gives error 900"):
+    with pytest.raises(EngineError, match="cuStreamBeginCapture_v2 returns error 900"):
         CudaGraph(work.stream.handle, work.enqueue)
     assert work.enqueued == 0
     work.enqueue()
@@ -94,7 +94,7 @@ def test_work_that_waits_for_the_stream_cannot_be_recorded(gpu, work):
         gpu.calls.cuStreamSynchronize(handle)
 
     handle = ctypes.c_void_p(work.stream.handle)
-    with pytest.raises(EngineError, match="cuStreamEndCapture gives error 901"):
+    with pytest.raises(EngineError, match="cuStreamEndCapture returns error 901"):
         CudaGraph(work.stream.handle, waiting)
     assert gpu.graphs == 0
     work.enqueue()
@@ -105,7 +105,7 @@ def test_a_launch_that_the_driver_refuses(gpu, work):
     graph = CudaGraph(work.stream.handle, work.enqueue)
     for _ in range(32):
         graph.launch()
-    with pytest.raises(EngineError, match="cuGraphLaunch gives error 1"):
+    with pytest.raises(EngineError, match="cuGraphLaunch returns error 1"):
         graph.launch()  # the fake stream takes no more
     work.stream.synchronize()
     graph.close()

@@ -48,17 +48,17 @@ def test_an_engine_on_the_device_that_built_it(device):
 
 def test_another_version(device):
     device(tensorrt="10.16.2")
-    assert misfits(BUILD) == ["it was built by TensorRT 10.3.0; here is 10.16.2"]
+    assert misfits(BUILD) == ["it was built with TensorRT 10.3.0, but this is 10.16.2"]
     device(tensorrt_rtx="1.7.2")
-    assert misfits(RTX) == ["it was built by TensorRT-RTX 1.7.1; here is 1.7.2"]
+    assert misfits(RTX) == ["it was built with TensorRT-RTX 1.7.1, but this is 1.7.2"]
 
 
 @pytest.mark.parametrize("gpu", [replace(ORIN, name="Thor"), replace(ORIN, compute_capability="11.0")])
 def test_another_gpu(device, gpu):
     device(gpu)
     assert misfits(BUILD) == [
-        "it was built for Orin with compute capability 8.7; "
-        f"here is {gpu.name} with compute capability {gpu.compute_capability}"
+        "it was built for Orin with compute capability 8.7, but "
+        f"this is {gpu.name} with compute capability {gpu.compute_capability}"
     ]
 
 
@@ -67,8 +67,8 @@ def test_every_rtx_gpu_from_a_compute_capability_on(device):
     assert misfits(RTX) == []
     device(replace(ORIN, name="NVIDIA GeForce RTX 2080", compute_capability="7.5"))
     assert misfits(RTX) == [
-        "it runs on GPUs from compute capability 8.0 on; "
-        "here is NVIDIA GeForce RTX 2080 with compute capability 7.5"
+        "it needs a GPU of compute capability 8.0 or newer, but "
+        "this is NVIDIA GeForce RTX 2080 with compute capability 7.5"
     ]
 
 
@@ -109,7 +109,7 @@ def test_a_folder_that_happens_to_have_the_name(tmp_path, monkeypatch):
     (tmp_path / "tensorrt").mkdir()
     monkeypatch.syspath_prepend(tmp_path)
     forget(monkeypatch)
-    with pytest.raises(EngineError, match=r"cannot be imported \(the folder tensorrt here is not it\)"):
+    with pytest.raises(EngineError, match=r"cannot be imported \(a folder named tensorrt hides it\)"):
         import_tensorrt("tensorrt")
 
 

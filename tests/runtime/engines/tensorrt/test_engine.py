@@ -87,7 +87,7 @@ def test_no_other_engine_is_needed(gpu, engine, spec, monkeypatch):
 
 def test_patches_of_another_size(gpu, engine, spec):
     with TensorRtAdapter(engine, spec) as adapter:
-        message = "got height 72, width 64; this engine takes patches of height 64, width 64 alone"
+        message = "got height 72, width 64; this engine accepts only patches of height 64, width 64"
         with pytest.raises(ImageError, match=message):
             adapter.infer(*patches(1, 72, 64))
 
@@ -125,7 +125,7 @@ def test_a_run_that_fails_while_recorded_leaves_the_stream_usable(gpu, engine, s
         for _ in range(3):
             expected = adapter.infer(image, roi)
         behaviour.runs = False
-        with pytest.raises(EngineError, match="TensorRT refuses the run: enqueue failed"):
+        with pytest.raises(EngineError, match="TensorRT rejects the run: enqueue failed"):
             adapter.infer(image, roi)
         behaviour.runs = True
         np.testing.assert_array_equal(adapter.infer(image, roi), expected)
@@ -210,7 +210,7 @@ def test_cuda_fails(gpu, engine, spec):
 def test_tensorrt_refuses_a_shape(gpu, engine, spec, behaviour):
     with TensorRtAdapter(engine, spec) as adapter:
         behaviour.takes_shapes = False
-        message = r"TensorRT refuses the shape \(1, 3, 64, 64\): image: shape out of profile"
+        message = r"TensorRT rejects the shape \(1, 3, 64, 64\): image: shape out of profile"
         with pytest.raises(EngineError, match=message):
             adapter.infer(*patches(1))
         behaviour.takes_shapes = True
@@ -219,7 +219,7 @@ def test_tensorrt_refuses_a_shape(gpu, engine, spec, behaviour):
 
 def test_no_execution_context(gpu, engine, spec, behaviour):
     behaviour.gives_context = False
-    with pytest.raises(EngineError, match="gives no execution context: no memory for activations"):
+    with pytest.raises(EngineError, match="cannot make an execution context: no memory for activations"):
         TensorRtAdapter(engine, spec)
 
 
@@ -228,7 +228,7 @@ def test_tensorrt_loads_nothing(gpu, tmp_path):
     path.write_bytes(b"no engine")
     spec = replace(ModelSpec.load(spec_path(path)), sha256=sha256_of(path))
     message = (
-        r"TensorRT does not load .*tiny\.engine: \[engine\.cpp\] Serialization assertion failed\. Magic tag"
+        r"TensorRT cannot load .*tiny\.engine: \[engine\.cpp\] Serialization assertion failed\. Magic tag"
         r"\. Build it here: retina-export tiny\.onnx --out \. --engine tensorrt --batch 1 4 8$"
     )
     with pytest.raises(EngineError, match=message):
@@ -257,19 +257,19 @@ def test_an_engine_that_does_not_take_the_specs_patches(gpu, engine, spec, behav
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"version": "10.16.1"}, r"it was built by TensorRT 10\.16\.1; here is 10\.3\.0"),
+        ({"version": "10.16.1"}, r"it was built with TensorRT 10\.16\.1, but this is 10\.3\.0"),
         (
             {"compute_capability": "8.6"},
-            "compute capability 8.6; here is Fake GPU with compute capability 8.7",
+            "compute capability 8.6, but this is Fake GPU with compute capability 8.7",
         ),
-        ({"gpu": "Orin"}, "it was built for Orin .*; here is Fake GPU"),
+        ({"gpu": "Orin"}, "it was built for Orin .*, but this is Fake GPU"),
         ({"system": "linux-riscv"}, "it was built on linux-riscv; this is "),
     ],
 )
 def test_an_engine_of_another_device_is_not_loaded(gpu, tmp_path, changes, message, monkeypatch):
     monkeypatch.setattr(sys.modules["tensorrt"], "Runtime", None)
     path = write_engine(tmp_path, build(**changes))
-    whole = rf"tiny\.engine does not run here: .*{message}.* Build it here: retina-export tiny\.onnx --out"
+    whole = rf"tiny\.engine cannot run here: .*{message}.* Build it here: retina-export tiny\.onnx --out"
     with pytest.raises(EngineError, match=whole):
         open_adapter(path, ModelSpec.load(spec_path(path)))
 
@@ -277,7 +277,7 @@ def test_an_engine_of_another_device_is_not_loaded(gpu, tmp_path, changes, messa
 def test_without_a_driver_tensorrt_is_not_touched(gpu, engine, spec, monkeypatch):
     monkeypatch.setattr(cuda_driver, "LIBRARY", "libnosuchcuda.so.1")
     monkeypatch.setattr(sys.modules["tensorrt"], "Runtime", None)
-    message = r"does not run here: no NVIDIA driver \(libnosuchcuda\.so\.1 is not found\)"
+    message = r"cannot run here: no NVIDIA driver \(libnosuchcuda\.so\.1 is not found\)"
     with pytest.raises(EngineError, match=message):
         TensorRtAdapter(engine, spec)
 
@@ -294,14 +294,14 @@ def test_a_gpu_by_its_number(gpu, engine, spec, device):
 
 def test_a_gpu_that_is_not_there(gpu, engine, spec):
     with pytest.raises(
-        EngineError, match="there is no cuda:1: the NVIDIA driver shows 1 GPU, numbered from 0"
+        EngineError, match="there is no cuda:1: the NVIDIA driver finds 1 GPU, numbered from 0"
     ):
         open_adapter(engine, spec, "cuda:1")
 
 
 def test_without_a_gpu(gpu, engine, spec):
     gpu.device_count = 0
-    with pytest.raises(EngineError, match="the NVIDIA driver shows no GPU: look at nvidia-smi"):
+    with pytest.raises(EngineError, match="the NVIDIA driver finds no GPU: check nvidia-smi"):
         TensorRtAdapter(engine, spec)
 
 

@@ -128,7 +128,7 @@ def test_too_little_memory_says_for_what_and_frees_what_there_was(gpu, parts, al
     with pytest.raises(EngineError) as caught:
         Lane(parts)
     assert str(caught.value).startswith("the GPU has no memory for 8 patches of 64 x 64 (")
-    assert str(caught.value).endswith("): close other programs, or build the engine for fewer, by --batch")
+    assert str(caught.value).endswith("): close other programs, or build the engine for fewer with --batch")
     caught.value.__traceback__ = None
     assert gpu.live() == before
 
@@ -137,7 +137,7 @@ def test_no_execution_context(parts, behaviour):
     behaviour.gives_context = False
     with pytest.raises(EngineError) as caught:
         Lane(parts)
-    assert str(caught.value) == "TensorRT gives no execution context: no memory for activations"
+    assert str(caught.value) == "TensorRT cannot make an execution context: no memory for activations"
 
 
 def test_a_run_that_is_refused_can_be_tried_again(lane, behaviour, model):
@@ -145,7 +145,7 @@ def test_a_run_that_is_refused_can_be_tried_again(lane, behaviour, model):
     behaviour.runs = False
     with pytest.raises(EngineError) as caught:
         result(lane, image, roi)
-    assert str(caught.value) == "TensorRT refuses the run: enqueue failed"
+    assert str(caught.value) == "TensorRT rejects the run: enqueue failed"
     behaviour.runs = True
     np.testing.assert_allclose(result(lane, image, roi), reference_output(model, image, roi), atol=1e-5)
 
@@ -155,7 +155,7 @@ def test_a_shape_that_was_refused_is_told_again(lane, behaviour, model):
     behaviour.takes_shapes = False
     with pytest.raises(EngineError) as caught:
         result(lane, image, roi)
-    assert str(caught.value) == "TensorRT refuses the shape (2, 3, 64, 64): image: shape out of profile"
+    assert str(caught.value) == "TensorRT rejects the shape (2, 3, 64, 64): image: shape out of profile"
     behaviour.takes_shapes = True
     np.testing.assert_allclose(result(lane, image, roi), reference_output(model, image, roi), atol=1e-5)
 
