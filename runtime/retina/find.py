@@ -16,13 +16,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from retinagan.runtime.errors import ImageError, NoRetinaError
-from retinagan.runtime.retina.disc import Disc
+from retinagan.runtime.retina.disc import Disc, look_at_rim
 from retinagan.runtime.retina.hidden import hidden_parts
 from retinagan.runtime.retina.pieces import Gray, Mask, main_piece, opened, resized
 from retinagan.runtime.retina.plausibility import refuse_empty, refuse_implausible
 from retinagan.runtime.retina.search import find_disc
 from retinagan.runtime.retina.several import fields_of_view, other_fields
-from retinagan.runtime.retina.surround import without_surround, without_white_margin
+from retinagan.runtime.retina.surround import grounds_without_surround, without_white_margin
 from retinagan.runtime.warnings import ImageWarning
 
 __all__ = ["SMALLEST_SIDE", "Disc", "Retina", "find_retina"]
@@ -31,6 +31,7 @@ SMALLEST_SIDE = 32
 """Images with a shorter side than this (pixels) are refused: no vessel could be seen in them."""
 
 _WORKING_SIDE = 512
+_LEAST_STEP = 0.03
 
 
 @dataclass(frozen=True)
@@ -111,16 +112,24 @@ class _Found(NamedTuple):
 def _find_fields(small: NDArray[np.uint8], signal: Gray) -> _Found:
     """Find the discs in the picture as it is; else behind its surround; else several that touch."""
     plain = without_white_margin(small, signal)
-    bared = None
-    for ground in (plain, None):
-        if ground is None:
-            ground = bared = without_surround(small, signal)
-        if ground is not None and (disc := find_disc(ground)) is not None:
-            return _Found([disc, *other_fields(ground, disc)], ground)
-    for ground in (plain, bared):
-        if ground is not None and len(discs := fields_of_view(ground, touching=True)) > 1:
+    if (disc := find_disc(plain)) is not None:
+        return _Found([disc, *other_fields(plain, disc)], plain)
+    bared = grounds_without_surround(small, signal)
+    found = [(disc, ground) for ground in bared if (disc := find_disc(ground)) is not None]
+    found = [(disc, ground) for disc, ground in found if _shows(signal, disc)]
+    if found:
+        disc, ground = max(found, key=lambda pair: look_at_rim(signal, pair[0]).contrast)
+        return _Found([disc, *other_fields(ground, disc)], ground)
+    for ground in (plain, *bared):
+        if len(discs := fields_of_view(ground, touching=True)) > 1:
             return _Found(discs, ground)
     return _Found([], signal)
+
+
+def _shows(signal: Gray, disc: Disc) -> bool:
+    """Whether the picture itself has a step along a disc's rim, up or down; else the surround made it up."""
+    rim = look_at_rim(signal, disc)
+    return abs(rim.inside - rim.outside) > _LEAST_STEP * (rim.inside + rim.outside)
 
 
 def _several_warning(count: int) -> tuple[ImageWarning, ...]:

@@ -42,11 +42,12 @@ def without_white_margin(small: NDArray[np.uint8], signal: Gray) -> Gray:
     return _darkened(signal, np.isin(labels, touching[touching > 0]))
 
 
-def without_surround(small: NDArray[np.uint8], signal: Gray) -> Gray | None:
-    """Return the signal with a flat or evenly graded surround made black; None if there is none.
+def grounds_without_surround(small: NDArray[np.uint8], signal: Gray) -> list[Gray]:
+    """Return the signal with a flat or evenly graded surround made black; an empty list if there is none.
 
     The surround grows from the frame's edge over pixels that differ little from their neighbours. A retina
-    that fills the frame is no surround: it has the same texture all over.
+    that fills the frame is no surround: it has the same texture all over. In the second of the two results
+    what is darker than the surround and touches it is black, too: filters leave a dark halo round the retina.
 
     Parameters
     ----------
@@ -58,16 +59,19 @@ def without_surround(small: NDArray[np.uint8], signal: Gray) -> Gray | None:
     surround = _grown_from_edge(np.asarray(cv2.medianBlur(small, 5), np.uint8))
     share = float(surround.mean())
     if not _LEAST_SHARE <= share <= 0.98:
-        return None
+        return []
     texture = _texture(small)
     core = cv2.erode(surround.view(np.uint8), np.ones((7, 7), np.uint8)) > 0
     rest = cv2.erode((~surround).view(np.uint8), np.ones((7, 7), np.uint8)) > 0
     if not core.any() or not rest.any():
-        return None
+        return []
     flatness = float(np.percentile(texture[core], 25))  # a halo round the retina belongs to the rest
     if flatness > min(_FLATTEST, 0.5 * float(np.median(texture[rest]))):
-        return None
-    return _darkened(signal, surround)
+        return []
+    darker = (signal <= float(np.median(signal[core])) + _STEP) | surround
+    _, labels = cv2.connectedComponents(darker.view(np.uint8))
+    halo = np.isin(labels, np.unique(labels[surround]))
+    return [_darkened(signal, surround), _darkened(signal, halo)]
 
 
 def _grown_from_edge(smooth: NDArray[np.uint8]) -> Mask:
