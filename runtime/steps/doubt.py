@@ -17,6 +17,9 @@ from retinagan.runtime.warnings import ImageWarning
 LEVELS = 1000
 """Probabilities are counted in steps of 1 / LEVELS."""
 
+_LARGEST_SIDE = 1000
+"""Pixels: of larger maps every second pixel is counted, or every third, and so on."""
+
 LOWEST_DENSITY, HIGHEST_DENSITY = 0.02, 0.30
 """Shares of the retina that vessels may have. Maps of real images lie between 0.08 and 0.17."""
 
@@ -45,16 +48,19 @@ class Doubt:
 
 def doubt(
     probability: NDArray[np.float32],
+    roi: NDArray[np.bool_],
     prepared: Prepared,
     threshold: float,
     calibration: Confidence | None = None,
 ) -> Doubt:
-    """Judge the map of a working square without any truth.
+    """Judge a map without any truth.
 
     Parameters
     ----------
-    probability : (S, S) float32
-        The network's map of the square, 0 to 1.
+    probability : (H, W) float32
+        The map at the frame's size, 0 to 1.
+    roi : (H, W) bool
+        Where there is a map.
     prepared : Prepared
         What it was made from.
     threshold : float
@@ -63,7 +69,7 @@ def doubt(
         From the model's spec. Without one the probabilities are taken at their word, and no confidence is
         too low.
     """
-    counts = level_counts(probability, prepared.roi)
+    counts = level_counts(probability, roi)
     density = float(counts[_vessel_levels(threshold)].sum() / max(counts.sum(), 1.0))
     found = [*prepared.retina.warnings]
     if density < _SPARSE and polarity(prepared.square, prepared.roi) < _NEGATIVE:
@@ -82,7 +88,7 @@ def doubt(
 
 
 def level_counts(probability: NDArray[np.float32], roi: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """Count the pixels inside `roi` by their probability: (LEVELS,) float64.
+    """Count the pixels inside `roi` by their probability: (LEVELS,) float64; of large maps a regular sample.
 
     Parameters
     ----------
@@ -90,6 +96,9 @@ def level_counts(probability: NDArray[np.float32], roi: NDArray[np.bool_]) -> ND
         0 to 1.
     roi : (H, W) bool
     """
+    step = max(1, round(max(roi.shape) / _LARGEST_SIDE))
+    probability = np.ascontiguousarray(probability[::step, ::step])
+    roi = np.ascontiguousarray(roi[::step, ::step])
     end = float(np.nextafter(np.float32(1), np.float32(2)))
     counts = cv2.calcHist([probability], [0], roi.view(np.uint8), [LEVELS], [0, end])
     return np.asarray(counts, np.float64).ravel()

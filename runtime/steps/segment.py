@@ -177,12 +177,12 @@ def regroup(
     """
     with clock.stage("regroup"):
         square = batch.grid.regroup(batch.probability[:, 0], batch.indices)
-        judged = doubt(square, prepared, threshold, calibration)
         roi = with_rim(prepared.retina, prepared.crop)
         spread = spread_over_rim(square, prepared.roi, prepared.retina, prepared.crop)
         probability = prepared.crop.restore(spread)
         np.copyto(probability, 0, where=~roi)
         vessels = roi & (probability >= threshold)
+        judged = doubt(probability, roi, prepared, threshold, calibration)
     return Segmentation(
         probability,
         vessels,

@@ -1,0 +1,105 @@
+import numpy as np
+import pytest
+from drawn_retina import drawn_retina
+
+from retinagan.runtime.model.spec import Confidence, Preprocessing
+from retinagan.runtime.steps.doubt import LEVELS, doubt, expected_dice, level_counts
+from retinagan.runtime.steps.prepare import prepare
+
+PREPROCESSING = Preprocessing("none", 5.0, 64)
+
+
+def counts_of(**pixels):
+    counts = np.zeros(LEVELS)
+    for name, number in pixels.items():
+        counts[int(name[1:])] = number
+    return counts
+
+
+def test_pixels_are_counted_by_their_probability_inside_the_roi():
+    probability = np.array([[0.0, 0.25, 0.9999, 1.0]], np.float32)
+    counts = level_counts(probability, np.array([[True, True, True, True]]))
+    assert counts[0] == 1
+    assert counts[250] == 1
+    assert counts[999] == 2
+    assert level_counts(probability, np.array([[True, False, False, False]])).sum() == 1
+
+
+def test_expected_dice_is_twice_the_expected_overlap_over_both_sizes():
+    counts = counts_of(p899=100, p299=50)
+    expected = 2 * 100 * 0.8995 / (100 + 100 * 0.8995 + 50 * 0.2995)
+    assert expected_dice(counts, 0.5) == pytest.approx(expected)
+
+
+def test_expected_dice_is_the_mean_dice_where_probabilities_are_true():
+    random = np.random.default_rng(0)
+    probability = random.beta(0.3, 1.2, (300, 300)).astype(np.float32)
+    truth = random.random(probability.shape) < probability
+    vessels = probability >= 0.4
+    dice = 2 * (truth & vessels).sum() / (truth.sum() + vessels.sum())
+    counts = level_counts(probability, np.ones(probability.shape, np.bool_))
+    assert expected_dice(counts, 0.4) == pytest.approx(dice, abs=0.01)
+
+
+def test_a_map_without_vessels_has_no_confidence():
+    assert expected_dice(counts_of(p100=1000), 0.5) == 0.0
+
+
+def test_the_calibration_moves_probabilities_and_the_result():
+    counts = counts_of(p899=100, p299=50)
+    plain = expected_dice(counts, 0.5)
+    assert expected_dice(counts, 0.5, Confidence()) == plain
+    assert expected_dice(counts, 0.5, Confidence(slope=2.0)) > plain
+    assert expected_dice(counts, 0.5, Confidence(gain=0.5, bias=0.1)) == pytest.approx(0.5 * plain + 0.1)
+    assert expected_dice(counts, 0.5, Confidence(bias=1.0)) == 1.0
+
+
+@pytest.fixture(scope="module")
+def prepared():
+    return prepare(drawn_retina()[0], PREPROCESSING)
+
+
+def judged(prepared, share, probability=0.9, calibration=None):
+    """Judge a map in which this share of the retina has this probability, and the rest 0."""
+    roi = prepared.retina.mask
+    values = np.zeros(roi.shape, np.float32)
+    inside = np.flatnonzero(roi)
+    values.ravel()[inside[: round(share * len(inside))]] = probability
+    return doubt(values, roi, prepared, 0.5, calibration)
+
+
+@pytest.mark.parametrize("share", [0.03, 0.12, 0.28])
+def test_a_plausible_map_is_not_doubted(prepared, share):
+    assert judged(prepared, share).warnings == ()
+
+
+@pytest.mark.parametrize(("share", "found"), [(0.0, "0.0%"), (0.01, "1.0%"), (0.4, "40.0%")])
+def test_an_implausible_density_is_named(prepared, share, found):
+    (warning,) = judged(prepared, share).warnings
+    assert warning.code == "density-implausible"
+    assert warning.message == f"{found} of the retina is vessel; fundus images have 2% to 30%"
+
+
+def test_low_confidence_is_said_below_the_bound_alone(prepared):
+    confidence = judged(prepared, 0.1).confidence
+    above = judged(prepared, 0.1, calibration=Confidence(bound=confidence - 0.001))
+    assert (above.confidence, above.warnings) == (confidence, ())
+    (warning,) = judged(prepared, 0.1, calibration=Confidence(bound=confidence + 0.001)).warnings
+    assert warning.code == "low-confidence"
+    assert f"expected Dice {confidence:.2f}; " in warning.message
+
+
+def test_a_negative_is_named_where_few_vessels_were_found():
+    image, lines = drawn_retina(400, 440)
+    bright = np.where((image.max(axis=2) > 0)[..., None], 230 - image, 0).astype(np.uint8)
+    negative = prepare(bright, Preprocessing("none", 5.0, 304))
+    assert [warning.code for warning in judged(negative, 0.03).warnings] == ["negative"]
+    assert judged(negative, 0.1).warnings == ()
+    positive = prepare(image, Preprocessing("none", 5.0, 304))
+    assert judged(positive, 0.03).warnings == ()
+
+
+def test_the_retinas_own_warnings_are_kept():
+    image = drawn_retina()[0]
+    several = prepare(np.hstack([image, image]), PREPROCESSING)
+    assert [warning.code for warning in judged(several, 0.1).warnings] == ["several-fields-of-view"]
