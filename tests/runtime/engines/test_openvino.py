@@ -1,3 +1,4 @@
+import os
 import subprocess
 import sys
 from dataclasses import replace
@@ -12,7 +13,14 @@ from retinagan.runtime.engines import OpenVinoAdapter
 from retinagan.runtime.engines import openvino as module
 from retinagan.runtime.engines.pool import Pool
 from retinagan.runtime.errors import EngineError, ModelError, OptionError
-from retinagan.runtime.model.spec import ModelSpec, UnverifiedModelWarning, sha256_of, spec_path
+from retinagan.runtime.model.spec import (
+    ModelSpec,
+    Preprocessing,
+    Tiling,
+    UnverifiedModelWarning,
+    sha256_of,
+    spec_path,
+)
 
 openvino = pytest.importorskip("openvino", reason='needs OpenVINO: pip install "retinagan[openvino]"')
 
@@ -177,3 +185,52 @@ def test_a_cpu_for_which_it_does_not_compile(model, spec, monkeypatch):
     monkeypatch.setattr(openvino.Core, "compile_model", refuse)
     with pytest.raises(EngineError, match="OpenVINO cannot compile the model for this CPU: no kernel"):
         OpenVinoAdapter(model, spec)
+
+
+def test_squares_of_several_cameras_give_what_any_other_engine_gives(tmp_path):
+    preprocessing = Preprocessing("none", 5.0, pixels_per_degree=2.0)
+    model = write_tiny_model(tmp_path, tiny_spec(preprocessing=preprocessing, tiling=Tiling(None)))
+    with OpenVinoAdapter(model, ModelSpec.load(spec_path(model)), 1) as adapter:
+        for side in (96, 64, 128, 96, 160, 64, 160):
+            image, roi = patches(1, side, side)
+            np.testing.assert_allclose(
+                adapter.infer(image, roi), reference_output(model, image, roi), atol=1e-5
+            )
+
+
+GROWTH = """
+import sys
+from pathlib import Path
+
+from adapter_contract import patches
+
+from retinagan.runtime.engines import OpenVinoAdapter
+from retinagan.runtime.model.spec import ModelSpec, spec_path
+
+
+def resident_mib():
+    return int(Path("/proc/self/statm").read_text().split()[1]) * 4096 / 2**20
+
+
+model = Path(sys.argv[1])
+with OpenVinoAdapter(model, ModelSpec.load(spec_path(model)), 1) as adapter:
+    for number in range(192):
+        if number == 32:  # OpenVINO keeps something small for each size that it has seen
+            before = resident_mib()
+        side = 32 * (1 + number % 16)
+        adapter.infer(*patches(1, side, side))
+    print(resident_mib() - before)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads resident memory from /proc")
+def test_memory_stays_flat_over_a_folder_of_mixed_cameras(tmp_path):
+    """In a process of its own: what earlier tests freed and left would be counted in."""
+    preprocessing = Preprocessing("none", 5.0, pixels_per_degree=6.4)
+    spec = tiny_spec(preprocessing=preprocessing, tiling=Tiling(None))
+    assert spec.usual_patch == 288
+    model = write_tiny_model(tmp_path, spec, width=32)
+    command = [sys.executable, "-c", GROWTH, str(model)]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    printed = subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout
+    assert float(printed) < 16
