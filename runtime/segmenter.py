@@ -151,6 +151,7 @@ class Segmenter:
         policy: Policy = "every",
         queue: int = 2,
         reuse_roi: bool = True,
+        field_of_view: float | None = None,
     ) -> Stream:
         """Segment the frames of a camera: results in order, stages overlapped, memory bounded.
 
@@ -167,7 +168,10 @@ class Segmenter:
             How many frames may wait, from 1. Besides these, each of the three stages holds one.
         reuse_roi : bool
             Whether the retina is looked for again only when the picture's margin changes, see
-            `still_retina`; False looks for it in every frame, as `__call__` does.
+            `StillRetina`; False looks for it in every frame, as `__call__` does.
+        field_of_view : float, optional
+            The camera's angle in degrees, 10 to 220; the segmenter's own if left out. A stream that takes its
+            frames by `Stream.put` takes another angle with a frame.
 
         Returns
         -------
@@ -179,17 +183,26 @@ class Segmenter:
         ------
         StreamError
             If an option is out of range.
+        ImageError
+            If the field of view is out of range.
         EngineError
             If the segmenter was closed.
         """
-        return Stream(*self._stream_parts(policy, queue, reuse_roi), frames)
+        return Stream(self.frame_steps(reuse_roi, field_of_view), StreamOptions(policy, queue), frames)
 
-    def open_stream(self, *, policy: Policy = "every", queue: int = 2, reuse_roi: bool = True) -> Stream:
-        """Open a stream that is given its frames by `Stream.put`, such as by a camera's callback.
+    def open_stream(
+        self,
+        *,
+        policy: Policy = "every",
+        queue: int = 2,
+        reuse_roi: bool = True,
+        field_of_view: float | None = None,
+    ) -> Stream:
+        """Open a stream that takes its frames by `Stream.put`, such as from a camera's callback.
 
         Options and errors are those of `stream`.
         """
-        return Stream(*self._stream_parts(policy, queue, reuse_roi))
+        return Stream(self.frame_steps(reuse_roi, field_of_view), StreamOptions(policy, queue))
 
     def astream(
         self,
@@ -198,6 +211,7 @@ class Segmenter:
         policy: Policy = "every",
         queue: int = 2,
         reuse_roi: bool = True,
+        field_of_view: float | None = None,
     ) -> "AsyncStream":
         """Do what `stream` does in asyncio: ``async for result in segmenter.astream(frames)``.
 
@@ -208,7 +222,34 @@ class Segmenter:
             AsyncStream,  # imports asyncio, which others do without
         )
 
-        return AsyncStream(*self._stream_parts(policy, queue, reuse_roi), frames)
+        steps = self.frame_steps(reuse_roi, field_of_view)
+        return AsyncStream(steps, StreamOptions(policy, queue), frames)
+
+    def frame_steps(
+        self, reuse_roi: bool = False, field_of_view: float | None = None, noun: str = "frame"
+    ) -> FrameSteps:
+        """Give the steps of `__call__` in three stages, for a pipeline that overlaps them.
+
+        Parameters
+        ----------
+        reuse_roi, field_of_view
+            As for `stream`.
+        noun : str
+            What a frame is called in errors, such as "image".
+
+        Raises
+        ------
+        ImageError
+            If the field of view is out of range.
+        EngineError
+            If the segmenter was closed.
+        """
+        if field_of_view is not None:
+            check_field_of_view(field_of_view)
+        self._adapter.check_open()
+        find = StillRetina() if reuse_roi else find_retina
+        angle = self._field_of_view if field_of_view is None else field_of_view
+        return FrameSteps(self._adapter, self.spec, self._color, find, angle, noun)
 
     def warmup(self) -> None:
         """Run the engine once on empty patches, so that the first frame takes no longer than the rest."""
@@ -223,12 +264,6 @@ class Segmenter:
     def close(self) -> None:
         """Wait for the calls that run, then free the engine; later calls raise `EngineError`."""
         self._adapter.close()
-
-    def _stream_parts(self, policy: Policy, queue: int, reuse_roi: bool) -> tuple[FrameSteps, StreamOptions]:
-        self._adapter.check_open()
-        options = StreamOptions(policy, queue)
-        find = StillRetina() if reuse_roi else find_retina
-        return FrameSteps(self._adapter, self.spec, self._color, find, self._field_of_view), options
 
     def __enter__(self) -> "Segmenter":
         return self

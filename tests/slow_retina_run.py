@@ -4,23 +4,29 @@ import sys
 import time
 
 import numpy as np
+from called_steps import CalledSteps
 
 from retinagan.runtime import Segmentation, Segmenter
 from retinagan.runtime.batch import cli, progress
 
 
-def segment_at_once(segmenter, frame):
+def segment_at_once(frame):
     """Take the whole frame for retina, and its brighter half for vessels."""
     probability = frame[..., 1] / np.float32(255)
     return Segmentation(probability, probability >= 0.5, np.ones(probability.shape, bool), {"infer": 0.0})
 
 
-def segment_slowly(segmenter, frame):
+def segment_slowly(frame):
     time.sleep(0.1)
-    return segment_at_once(segmenter, frame)
+    return segment_at_once(frame)
+
+
+def run_by(segment, set_attribute=setattr):
+    """Have every segmenter do its steps by a function."""
+    set_attribute(Segmenter, "frame_steps", lambda segmenter, *, noun: CalledSteps(segment, noun))
 
 
 if __name__ == "__main__":
-    Segmenter.__call__ = segment_slowly
+    run_by(segment_slowly)
     progress._FIRST_INTERVAL = 3600.0  # no line for a computer that is slow
     sys.exit(cli.main())

@@ -2,10 +2,11 @@
 
 import math
 from collections.abc import Callable, Generator, Iterable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import closing
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,17 +17,16 @@ from retinagan.runtime.batch.outputs import OutputError, OutputFolder
 from retinagan.runtime.batch.overlay import draw_overlay
 from retinagan.runtime.batch.pictures import KINDS
 from retinagan.runtime.batch.report import DONE, FAILED, Report, Row, Settings, Stamp
-from retinagan.runtime.errors import ImageError, RetinaGanError
+from retinagan.runtime.errors import ImageError
 from retinagan.runtime.faults import FaultPolicy
 from retinagan.runtime.images.reading import read_photograph
 from retinagan.runtime.segmenter import Segmentation
-from retinagan.runtime.steps.timing import StageClock
+from retinagan.runtime.stream.stages import Passing
 from retinagan.runtime.stream.threads import overlapped
 from retinagan.runtime.warnings import ImageWarning
 
-Segment = Callable[[NDArray[Any]], Segmentation]
-
-_IN_FLIGHT = 4  # an image in each of the three stages, and one that waits
+_IN_FLIGHT = 6  # an image in each of the stages, and one that waits
+_WRITERS = 2  # images whose pictures are compressed at once, each kind in a thread of its own
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,27 +67,42 @@ def _stamp(item: Input, settings: Settings) -> Stamp:
         return settings.stamp(None)
 
 
-@dataclass
-class _Passing:
+class Steps(Protocol):
+    """A segmenter's steps, as `FrameSteps` has them; each notes an error of the image as its `error`."""
+
+    def prepare(self, passing: Passing, /) -> None:
+        """Bring the image to the engine's patches."""
+
+    def infer(self, passing: Passing, /) -> None:
+        """Run the engine."""
+
+    def regroup(self, passing: Passing, /) -> None:
+        """Make the patches' probability the image's `segmentation`."""
+
+
+@dataclass(kw_only=True)
+class _Image(Passing):
     """An image on its way through the stages; `error` is what ended it."""
 
     job: Job
     stamp: Stamp
-    clock: StageClock = field(default_factory=StageClock)
-    image: NDArray[Any] | None = None
-    result: Segmentation | None = None
-    error: RetinaGanError | None = None
-    row: Row | None = None
+    written: Future[Row] | None = None
     warnings: tuple[ImageWarning, ...] = ()
+
+
+_UNREAD = np.empty((0, 0), np.uint8)
 
 
 class Batch:
     """Segments images and writes their pictures; a row tells what became of each.
 
+    Reading, each step of the segmenter, and writing overlap, so that the engine always has an image to work
+    on. Pictures are compressed in threads of their own, those of several images at once.
+
     Parameters
     ----------
-    segment : callable
-        A `Segmenter` for RGB frames.
+    steps : Steps
+        `Segmenter.frame_steps` of a segmenter for RGB frames.
     folder : OutputFolder
         Where the pictures go, entered.
     settings : Settings
@@ -96,10 +111,8 @@ class Batch:
         Which pictures to write, of `KINDS`.
     """
 
-    def __init__(
-        self, segment: Segment, folder: OutputFolder, settings: Settings, kinds: Sequence[str]
-    ) -> None:
-        self._segment_frame = segment
+    def __init__(self, steps: Steps, folder: OutputFolder, settings: Settings, kinds: Sequence[str]) -> None:
+        self._steps = steps
         self._folder = folder
         self._settings = settings
         self._kinds = tuple(kinds)
@@ -115,71 +128,100 @@ class Batch:
         OutputError
             If pictures cannot be written any more.
         """
+        images = ThreadPoolExecutor(_WRITERS, thread_name_prefix="retina-run-write")
+        pictures = ThreadPoolExecutor(_WRITERS * len(self._kinds), thread_name_prefix="retina-run-encode")
+
+        def hand_over(image: _Image) -> None:
+            image.written = images.submit(self._write, image, pictures)
+
         stages = [
             ("retina-run-read", self._read),
-            ("retina-run-segment", self._segment),
-            ("retina-run-write", self._write),
+            ("retina-run-prepare", self._prepare),
+            ("retina-run-infer", self._steps.infer),
+            ("retina-run-regroup", self._regroup),
+            ("retina-run-hand-over", hand_over),
         ]
-        arriving = (_Passing(job, _stamp(job.input, self._settings)) for job in jobs)
-        with closing(overlapped(arriving, stages, in_flight=_IN_FLIGHT)) as done:
-            for passing in done:
-                assert passing.row is not None
-                yield passing.row
+        arriving = (_Image(_UNREAD, 0.0, job=job, stamp=_stamp(job.input, self._settings)) for job in jobs)
+        try:
+            with closing(overlapped(arriving, stages, in_flight=_IN_FLIGHT)) as done:
+                for image in done:
+                    assert image.written is not None
+                    yield image.written.result()
+        finally:
+            images.shutdown(cancel_futures=True)
+            pictures.shutdown()
 
-    def _read(self, passing: _Passing) -> None:
-        path = passing.job.input.path
-        with self._faults.noted(passing), passing.clock.stage("read"):
+    def _read(self, image: _Image) -> None:
+        path = image.job.input.path
+        with self._faults.noted(image), image.clock.stage("read"):
             if Path(path).is_dir():
                 raise ImageError("this folder cannot be listed; change its permissions or the user")
-            photograph = read_photograph(path, frame=passing.job.input.frame)
-            passing.warnings = photograph.warnings
-            passing.image = photograph.as_rgb8()
+            photograph = read_photograph(path, frame=image.job.input.frame)
+            image.warnings = photograph.warnings
+            if self._settings.field_of_view is None:  # what the user gives comes before what the file says
+                image.field_of_view = photograph.field_of_view
+            image.frame = photograph.as_rgb8()
 
-    def _segment(self, passing: _Passing) -> None:
-        if passing.image is not None:
-            with self._faults.noted(passing), self._faults.engine_watched(passing):
-                passing.result = self._segment_frame(passing.image)
+    def _prepare(self, image: _Image) -> None:
+        if image.error is None:
+            self._steps.prepare(image)
 
-    def _write(self, passing: _Passing) -> None:
-        result, output = passing.result, passing.job.output
-        if passing.image is not None and result is not None:
-            with self._faults.noted(passing), passing.clock.stage("write"):
-                for kind in self._kinds:
-                    self._folder.write(output, kind, _PICTURES[kind](passing.image, result))
-        stale = set(KINDS) if passing.error else set(KINDS) - set(self._kinds)
-        self._folder.remove(output, stale)
-        passing.row = _row(passing)
-        passing.image = passing.result = None  # nobody needs them while the row waits to be fetched
+    def _regroup(self, image: _Image) -> None:
+        self._steps.regroup(image)
+
+    def _write(self, image: _Image, pool: ThreadPoolExecutor) -> Row:
+        """Write an image's pictures, all at once, and give its row."""
+        result, output = image.segmentation, image.job.output
+        if image.error is None and result is not None:
+            with self._faults.noted(image), image.clock.stage("write"):
+                writing = [pool.submit(self._draw, image.frame, result, output, kind) for kind in self._kinds]
+                wait(writing)
+                for one in writing:
+                    one.result()
+        if image.error is None:
+            self._folder.remove(output, set(KINDS) - set(self._kinds))
+            self._folder.remove_other_formats(output, self._kinds)
+        else:
+            self._folder.remove(output, KINDS)
+        row = _row(image, self._settings)
+        image.frame, image.segmentation = _UNREAD, None  # nobody needs them while the row waits
+        return row
+
+    def _draw(self, frame: NDArray[Any], result: Segmentation, output: str, kind: str) -> None:
+        self._folder.write(output, kind, _PICTURES[kind](frame, result))
 
 
-def _message(passing: _Passing) -> str:
+def _message(image: _Image) -> str:
     """Say on one line what ended an image, and what its file leaves in doubt."""
-    said = [str(passing.error or ""), *map(str, passing.warnings)]
+    said = [str(image.error or ""), *map(str, image.warnings)]
     return " ".join("; ".join(part for part in said if part).split())
 
 
-def _row(passing: _Passing) -> Row:
+def _row(image: _Image, settings: Settings) -> Row:
     row = Row(
-        path=passing.job.input.name,
-        status=FAILED if passing.error else DONE,
-        message=_message(passing),
-        output=passing.job.output,
-        stamp=passing.stamp,
-        seconds=dict(passing.clock.seconds),
+        path=image.job.input.name,
+        status=FAILED if image.error else DONE,
+        message=_message(image),
+        output=image.job.output,
+        stamp=image.stamp,
+        seconds=dict(image.clock.seconds),
     )
-    if passing.image is not None:
-        height, width = passing.image.shape[:2]
+    if image.frame.size:
+        height, width = image.frame.shape[:2]
         row = replace(row, width=width, height=height)
-    if passing.result is None:
+    result = image.segmentation
+    if result is None:
         return row
-    roi, vessels = (np.count_nonzero(mask) for mask in (passing.result.roi, passing.result.vessels))
+    roi, vessels = (np.count_nonzero(mask) for mask in (result.roi, result.vessels))
     return replace(
         row,
-        roi_share=roi / passing.result.roi.size,
+        field_of_view=result.field_of_view,
+        field_of_view_from=settings.angle_from(result.field_of_view, image.field_of_view),
+        working_size=result.working_size,
+        roi_share=roi / result.roi.size,
         vessel_density=vessels / roi if roi else None,
-        confidence=None if math.isnan(passing.result.confidence) else passing.result.confidence,
-        seconds={**row.seconds, **passing.result.seconds},
-    ).doubted(passing.result.warnings)
+        confidence=None if math.isnan(result.confidence) else result.confidence,
+    ).doubted(result.warnings)
 
 
 def _vessels(image: NDArray[Any], result: Segmentation) -> NDArray[np.uint8]:

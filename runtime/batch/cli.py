@@ -16,7 +16,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from retinagan.runtime import __version__
-from retinagan.runtime.batch.pictures import KINDS
+from retinagan.runtime.batch.pictures import KINDS, OVERLAY_FORMATS
 from retinagan.runtime.console.command import DONE, CommandParser, complain, run_command
 from retinagan.runtime.console.wording import say
 from retinagan.runtime.model.bundled import DEFAULT_MODEL, bundled_models
@@ -67,6 +67,12 @@ def _parsed(arguments: Sequence[str]) -> argparse.Namespace:
         metavar="KIND",
         help="what to write beside <name>_vessels.png (0 and 255): probability (16-bit PNG), overlay",
     )
+    add(
+        "--overlay-format",
+        choices=tuple(OVERLAY_FORMATS),
+        default=next(iter(OVERLAY_FORMATS)),
+        help="format of <name>_overlay (default: %(default)s; png is exact and takes 4 times the space)",
+    )
     names = ", ".join(bundled_models())
     add(
         "--model",
@@ -89,6 +95,13 @@ def _parsed(arguments: Sequence[str]) -> argparse.Namespace:
         choices=("first", "all"),
         default="first",
         help="which images of a file that holds several (default: %(default)s, with a warning)",
+    )
+    add(
+        "--field-of-view",
+        type=float,
+        metavar="DEGREES",
+        help="the camera's angle, 10 to 220, by which the working scale is found (default: what the image's "
+        "file says, else what the model assumes)",
     )
     add("--threshold", type=float, metavar="P", help="probability from which on a pixel is a vessel")
     add("--overlap", type=float, metavar="SHARE", help="share of a patch that the next one covers again")
@@ -133,15 +146,21 @@ def _run(options: argparse.Namespace) -> int:
         found = replace(found, inputs=every_frame(found.inputs))
     with (
         _open_segmenter(options) as segmenter,
-        OutputFolder(options.out, overwrite=options.overwrite) as folder,
-        Report(folder, Settings.of(segmenter.spec, segmenter.engine), fresh=options.overwrite) as report,
+        OutputFolder(
+            options.out, overwrite=options.overwrite, overlay_format=options.overlay_format
+        ) as folder,
+        Report(
+            folder,
+            Settings.of(segmenter.spec, segmenter.engine, options.field_of_view),
+            fresh=options.overwrite,
+        ) as report,
         warnings.catch_warnings(),
     ):
         warnings.simplefilter("ignore")  # decoders warn of what they then read all the same
         jobs = jobs_to_do(found.inputs, report, folder, options.kinds, again=options.overwrite)
         tally = Tally(len(found.inputs), kept=len(found.inputs) - len(jobs))
         progress = open_progress(len(jobs), sys.stderr, quiet=options.quiet)
-        batch = Batch(segmenter, folder, report.settings, options.kinds)
+        batch = Batch(segmenter.frame_steps(noun="image"), folder, report.settings, options.kinds)
         try:
             with closing(batch.run(jobs)) as rows:
                 for row in rows:
@@ -171,12 +190,20 @@ def _open_segmenter(options: argparse.Namespace) -> Segmenter:
             threads=options.threads,
             threshold=options.threshold,
             overlap=options.overlap,
+            field_of_view=options.field_of_view,
         )
     if options.threads is not None:
         cv2.setNumThreads(options.threads)
     for warning in caught:
         if issubclass(warning.category, (UserWarning, RuntimeWarning)) and not options.quiet:
             complain(_NAME, f"warning: {warning.message}")
+    fixed = segmenter.spec.preprocessing.working_size
+    if options.field_of_view is not None and fixed is not None and not options.quiet:
+        complain(
+            _NAME,
+            f"warning: --field-of-view has no effect: model {segmenter.spec.name} has a fixed working size "
+            f"of {fixed} pixels",
+        )
     return segmenter
 
 

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from retinagan.runtime.batch.inputs import Input
-from retinagan.runtime.batch.pictures import KINDS, picture_name
+from retinagan.runtime.batch.pictures import KINDS, picture_names
 
 _LONGEST_PART = 200  # bytes; a file name may have 255, and "_probability.png" follows
 
@@ -105,4 +105,4 @@ def _key(stem: str) -> str:
 
 def _replaces_any(stem: str, folder: str | os.PathLike[str], paths: Iterable[str]) -> bool:
     base = os.path.join(os.path.abspath(folder), stem)
-    return any(picture_name(base, kind) in paths for kind in KINDS)
+    return any(name in paths for kind in KINDS for name in picture_names(base, kind))

@@ -6,38 +6,24 @@ import fcntl
 import os
 import shutil
 from collections.abc import Iterable
+from itertools import count
 from pathlib import Path
 
-import cv2
-import numpy as np
-from numpy.typing import NDArray
-
-from retinagan.runtime.batch.pictures import is_own_picture, marked, picture_name
-from retinagan.runtime.errors import ImageError, RetinaGanError
+from retinagan.runtime.batch.encoding import ENCODERS, Picture, PictureError, encode_png
+from retinagan.runtime.batch.pictures import (
+    OVERLAY_FORMATS,
+    is_own_picture,
+    picture_name,
+    picture_names,
+)
+from retinagan.runtime.errors import OptionError, RetinaGanError
 
 _STAGING = ".retina-run"
 _LOST_FOLDER = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.ENOENT, errno.ESTALE}
-_FASTER_THAN_SMALLER = [cv2.IMWRITE_PNG_COMPRESSION, 3]
 
 
 class OutputError(RetinaGanError):
     """The output folder cannot be written to, or no longer; going on with other images makes no sense."""
-
-
-class PictureError(ImageError):
-    """One picture cannot be written; others may."""
-
-
-def encode_png(picture: NDArray[np.uint8] | NDArray[np.uint16]) -> bytes:
-    """Encode a picture as PNG that says by a ``Software`` text that `retina-run` wrote it.
-
-    Parameters
-    ----------
-    picture : (H, W) or (H, W, 3) uint8 array, or (H, W) uint16 array
-        Colours in RGB order.
-    """
-    stored = cv2.cvtColor(picture, cv2.COLOR_RGB2BGR) if picture.ndim == 3 else picture
-    return marked(cv2.imencode(".png", stored, _FASTER_THAN_SMALLER)[1].tobytes())
 
 
 class OutputFolder:
@@ -52,16 +38,28 @@ class OutputFolder:
         The folder; it is made, with its parents, on entering.
     overwrite : bool
         Whether pictures that another program wrote may be replaced.
+    overlay_format : {"jpeg", "webp", "png"}
+        The format of overlays; all other pictures are PNG.
 
     Raises
     ------
+    OptionError
+        If the format is unknown.
     OutputError
         On entering, if the folder cannot be made or written to, or another run is writing to it.
     """
 
-    def __init__(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> None:
+    def __init__(
+        self, path: str | os.PathLike[str], *, overwrite: bool = False, overlay_format: str = "jpeg"
+    ) -> None:
+        if overlay_format not in OVERLAY_FORMATS:
+            raise OptionError(
+                f"overlay format: got {overlay_format!r}; expected one of {', '.join(OVERLAY_FORMATS)}"
+            )
         self.path = Path(path)
         self._overwrite = overwrite
+        self._overlay_format = overlay_format
+        self._numbers = count()
         self._staging = self.path / _STAGING
         self._lock = -1
 
@@ -88,8 +86,11 @@ class OutputFolder:
         self._release()
 
     def replace(self, name: str, content: Iterable[bytes]) -> None:
-        """Write a file whole or not at all; `name` is its path in the folder. Raises OSError."""
-        temporary = self._staging / f"new{Path(name).suffix}"
+        """Write a file whole or not at all; `name` is its path in the folder. Raises OSError.
+
+        Many threads may write at once.
+        """
+        temporary = self._staging / f"{next(self._numbers)}{Path(name).suffix}"
         target = self.path / name
         try:
             with temporary.open("wb") as file:
@@ -101,8 +102,15 @@ class OutputFolder:
             temporary.unlink(missing_ok=True)
             raise
 
-    def write(self, stem: str, kind: str, picture: NDArray[np.uint8] | NDArray[np.uint16]) -> None:
-        """Write a picture, see `encode_png`.
+    def write(self, stem: str, kind: str, picture: Picture) -> None:
+        """Write a picture: an overlay in its format, any other as PNG; from any thread.
+
+        Parameters
+        ----------
+        stem, kind : str
+            They give its name.
+        picture : (H, W) or (H, W, 3) uint8 array, or (H, W) uint16 array
+            Colours in RGB order; an overlay has colours.
 
         Raises
         ------
@@ -112,7 +120,7 @@ class OutputFolder:
         OutputError
             If none can be written any more: the disk is full, the folder is gone.
         """
-        name = picture_name(stem, kind)
+        name = self._name(stem, kind)
         target = self.path / name
         if not self._overwrite and os.path.lexists(target) and not is_own_picture(target):
             raise PictureError(
@@ -120,7 +128,8 @@ class OutputFolder:
                 "move it away, or replace it with --overwrite"
             )
         try:
-            self.replace(name, [encode_png(picture)])
+            encode = ENCODERS[target.suffix] if kind == "overlay" else encode_png
+            self.replace(name, [encode(picture)])
         except OSError as error:
             if error.errno in _LOST_FOLDER:
                 raise OutputError(
@@ -131,17 +140,27 @@ class OutputFolder:
     def has(self, stem: str, kinds: Iterable[str]) -> bool:
         """Whether all these pictures are there; an empty file, as a power cut may leave, is none."""
         try:
-            return all((self.path / picture_name(stem, kind)).stat().st_size > 0 for kind in kinds)
+            return all((self.path / self._name(stem, kind)).stat().st_size > 0 for kind in kinds)
         except OSError:
             return False
 
     def remove(self, stem: str, kinds: Iterable[str]) -> None:
         """Remove an image's pictures of an earlier run, so that its row describes what is there."""
-        for kind in kinds:
-            target = self.path / picture_name(stem, kind)
-            if is_own_picture(target):
+        self._unlink(name for kind in kinds for name in picture_names(stem, kind))
+
+    def remove_other_formats(self, stem: str, kinds: Iterable[str]) -> None:
+        """Remove an image's pictures of these kinds in formats that this run does not write."""
+        names = ((kind, name) for kind in kinds for name in picture_names(stem, kind))
+        self._unlink(name for kind, name in names if name != self._name(stem, kind))
+
+    def _name(self, stem: str, kind: str) -> str:
+        return picture_name(stem, kind, self._overlay_format)
+
+    def _unlink(self, names: Iterable[str]) -> None:
+        for name in names:
+            if is_own_picture(self.path / name):
                 with contextlib.suppress(OSError):
-                    target.unlink()
+                    (self.path / name).unlink()
 
     def _take_lock(self) -> None:
         try:

@@ -1,37 +1,52 @@
 """What the pictures of results are called, and the mark by which they are known as ours."""
 
 import os
-import struct
-import zlib
 from pathlib import Path
 
 KINDS = ("vessels", "probability", "overlay")
-"""The pictures that an image can have: ``<name>_<kind>.png``."""
+"""The pictures that an image can have."""
 
-_MARK = b"Software\0retina-run"  # the content of a tEXt chunk
-_HEAD = 33  # bytes before it: PNG's signature and its IHDR chunk
+OVERLAY_FORMATS = {"jpeg": ".jpg", "webp": ".webp", "png": ".png"}
+"""The formats of overlays with their extensions, the default first; all other pictures are PNG."""
+
+MARK = b"Software\0retina-run"  # a PNG's tEXt chunk, a JPEG's comment
+XMP_MARK = (
+    b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'
+    b'<rdf:Description xmlns:xmp="http://ns.adobe.com/xap/1.0/" xmp:CreatorTool="retina-run"/>'
+    b"</rdf:RDF></x:xmpmeta>"
+)  # the last chunk of a WebP file
+PNG_HEAD = 33  # bytes before the mark: PNG's signature and its IHDR chunk
+JPEG_HEAD = 20  # JPEG's start and its JFIF segment
 
 
-def picture_name(stem: str, kind: str) -> str:
-    """Give a picture's path in the output folder."""
-    return f"{stem}_{kind}.png"
+def picture_name(stem: str, kind: str, overlay_format: str = "jpeg") -> str:
+    """Give a picture's path in the output folder: ``<stem>_vessels.png``, ``<stem>_overlay.jpg``."""
+    suffix = OVERLAY_FORMATS[overlay_format] if kind == "overlay" else ".png"
+    return f"{stem}_{kind}{suffix}"
 
 
-def marked(png: bytes) -> bytes:
-    """Give a PNG file's content with a text in its head that says that `retina-run` wrote it."""
-    text = b"tEXt" + _MARK
-    chunk = struct.pack(">I", len(_MARK)) + text + struct.pack(">I", zlib.crc32(text))
-    return png[:_HEAD] + chunk + png[_HEAD:]
+def picture_names(stem: str, kind: str) -> list[str]:
+    """Give all paths that a picture may have, of which it has one."""
+    return list(dict.fromkeys(picture_name(stem, kind, name) for name in OVERLAY_FORMATS))
+
+
+_ENDINGS = tuple(ending for kind in KINDS for ending in picture_names("", kind))
 
 
 def is_own_picture(path: str | os.PathLike[str]) -> bool:
-    """Whether a file is a picture that `retina-run` wrote, by its name and the mark in its head."""
-    if not os.fspath(path).endswith(tuple(picture_name("", kind) for kind in KINDS)):
+    """Whether a file is a picture that `retina-run` wrote, by its name and the mark in it."""
+    if not os.fspath(path).endswith(_ENDINGS):
         return False
     try:
         if not Path(path).is_file():  # opening a pipe would wait for its other end
             return False
         with Path(path).open("rb") as file:
-            return _MARK in file.read(_HEAD + 8 + len(_MARK))
+            head = file.read(max(PNG_HEAD, JPEG_HEAD) + 8 + len(MARK))
+            if MARK in head:
+                return True
+            if not head.startswith(b"RIFF"):
+                return False
+            file.seek(-len(XMP_MARK) - 1, os.SEEK_END)  # a chunk of an odd length is filled up
+            return XMP_MARK in file.read()
     except OSError:
         return False

@@ -23,6 +23,10 @@ FAILED = "failed"
 STAGES = ("read", "roi", "crop", "equalize", "patches", "infer", "regroup", "write")
 """The steps whose seconds are reported, in the order in which an image passes them."""
 
+ANGLE_FROM = ("given", "file", "assumed", "fixed")
+"""Where an image's angle comes from: the user, the image's file, or the model's assumption; "fixed" where the
+model has one working size, whatever the angle."""
+
 _DIGEST_LENGTH = 16
 _READ_AS_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
@@ -51,12 +55,27 @@ class Settings:
     overlap: float
     version: str
     digest: str
+    field_of_view: float | None = None
 
     @classmethod
-    def of(cls, spec: ModelSpec, engine: str) -> "Settings":
-        """Give the settings of a run by a model with this spec, threshold and overlap as used."""
+    def of(cls, spec: ModelSpec, engine: str, field_of_view: float | None = None) -> "Settings":
+        """Give the settings of a run.
+
+        Parameters
+        ----------
+        spec : ModelSpec
+            Of the model, with threshold and overlap as used.
+        engine : str
+            What runs it.
+        field_of_view : float, optional
+            Degrees that the user gave for all images.
+        """
         decisive = replace(spec, training={}, scores={}, proof={})
-        digest = hashlib.sha256("\0".join([decisive.to_json(), engine, __version__]).encode())
+        if spec.preprocessing.pixels_per_degree is None:
+            field_of_view = None  # no matter to a fixed working size
+        parts = [decisive.to_json(), engine, __version__]
+        parts += [] if field_of_view is None else [f"field of view {field_of_view!r}"]
+        digest = hashlib.sha256("\0".join(parts).encode())
         return cls(
             engine=engine,
             model=spec.name,
@@ -65,7 +84,24 @@ class Settings:
             overlap=spec.tiling.overlap,
             version=__version__,
             digest=digest.hexdigest()[:_DIGEST_LENGTH],
+            field_of_view=field_of_view,
         )
+
+    def angle_from(self, used: float | None, in_file: float | None) -> str:
+        """Tell where the angle comes from by which an image was scaled, one of `ANGLE_FROM`.
+
+        Parameters
+        ----------
+        used : float or None
+            The angle in degrees; None where the model has a fixed working size.
+        in_file : float or None
+            What the image's file says.
+        """
+        if used is None:
+            return "fixed"
+        if self.field_of_view is not None:
+            return "given"
+        return "assumed" if in_file is None else "file"
 
     def stamp(self, status: os.stat_result | None) -> Stamp:
         """Give the stamp of an image file by its `os.stat`, or of one that could not be examined."""
@@ -82,9 +118,11 @@ class Row:
 
     `path` is relative to the folder that all inputs share; `output` is the results' name in the output
     folder without ``_vessels.png``. `status` is "done", "warning" (done, with doubts) or "failed"; `warnings`
-    are the doubts' codes, joined by a space, and `message` has their sentences. `roi_share` is the share of
-    the image that has a map, retina and rim, `vessel_density` the share of that which is vessel, `confidence`
-    the Dice to be expected; these three are None where the image failed.
+    are the doubts' codes, joined by a space, and `message` has their sentences. `field_of_view` is the angle
+    in degrees that the retina's disc was taken for, `field_of_view_from` where it comes from, one of
+    `ANGLE_FROM`, and `working_size` the side in pixels of the square that the network saw. `roi_share` is the
+    share of the image that has a map, retina and rim, `vessel_density` the share of that which is vessel,
+    `confidence` the Dice to be expected. All of these are None or empty where the image failed.
     """
 
     path: str
@@ -94,6 +132,9 @@ class Row:
     stamp: Stamp
     width: int | None = None
     height: int | None = None
+    field_of_view: float | None = None
+    field_of_view_from: str = ""
+    working_size: int | None = None
     roi_share: float | None = None
     vessel_density: float | None = None
     seconds: Mapping[str, float] = field(default_factory=dict)
@@ -129,6 +170,9 @@ COLUMNS = (
     "warnings",
     "width",
     "height",
+    "field_of_view",
+    "field_of_view_from",
+    "working_size",
     "roi_share",
     "vessel_density",
     "confidence",
@@ -279,6 +323,9 @@ def _cells(row: Row, settings: Settings) -> list[str]:
         row.message,
         row.warnings,
         *(str(size) if size is not None else "" for size in (row.width, row.height)),
+        "" if row.field_of_view is None else f"{row.field_of_view:g}",
+        row.field_of_view_from,
+        "" if row.working_size is None else str(row.working_size),
         *(_number(number) for number in (row.roi_share, row.vessel_density, row.confidence, *stages, total)),
         settings.engine,
         settings.model,

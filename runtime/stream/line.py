@@ -146,8 +146,15 @@ class FrameLine:
         )
         self._feeder.start()
 
-    def put(self, frame: NDArray[Any], *, wait: bool = True, arrived: float | None = None) -> int | None:
-        """Bring a frame in and give its number, or None if no more are wanted.
+    def put(
+        self,
+        frame: NDArray[Any],
+        *,
+        field_of_view: float | None = None,
+        wait: bool = True,
+        arrived: float | None = None,
+    ) -> int | None:
+        """Take a frame in and return its number, or None if no more are wanted.
 
         Raises
         ------
@@ -155,7 +162,7 @@ class FrameLine:
             If there is no room, and it shall not `wait`.
         """
         self._check_process()
-        passing = Passing(frame, perf_counter() if arrived is None else arrived)
+        passing = Passing(frame, perf_counter() if arrived is None else arrived, field_of_view)
         with self._entrance:  # one at a time, so that numbers are in the order of arrival
             passing.number = self._threads.received
             return passing.number if self._threads.put(passing, wait=wait) else None

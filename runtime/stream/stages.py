@@ -30,10 +30,15 @@ _STAGES = 3  # each holds one frame at most
 
 @dataclass
 class Passing:
-    """A frame on its way; `arrived` is the time by `time.perf_counter`, `latency` counts from then."""
+    """A frame on its way.
+
+    `arrived` is the time by `time.perf_counter`, from which `latency` counts. `field_of_view` is this frame's
+    own angle in degrees, if it has one.
+    """
 
     frame: NDArray[Any]
     arrived: float
+    field_of_view: float | None = None
     number: int = 0
     clock: StageClock = field(default_factory=StageClock)
     prepared: Prepared | None = None
@@ -58,7 +63,9 @@ class FrameSteps:
     find : callable
         Finds the retina, as `find_retina` does.
     field_of_view : float, optional
-        The camera's angle in degrees; what the spec assumes if left out.
+        The camera's angle in degrees, for frames without one of their own; what the spec assumes if left out.
+    noun : str
+        What a frame is called in errors.
     """
 
     def __init__(
@@ -68,6 +75,7 @@ class FrameSteps:
         color: ColorOrder,
         find: FindRetina,
         field_of_view: float | None = None,
+        noun: str = "frame",
     ) -> None:
         self._adapter = adapter
         self._spec = spec
@@ -80,7 +88,7 @@ class FrameSteps:
             for buffers in [self._pool.take(grid) for _ in range(_STAGES)]:
                 self._pool.give_back(buffers)
         self._depth = SteadyDepth()
-        self._faults = FaultPolicy("frame", check_open=adapter.check_open)
+        self._faults = FaultPolicy(noun, check_open=adapter.check_open)
 
     def prepare(self, passing: Passing) -> None:
         """Find the retina, cut its square, equalize it and cut the patches."""
@@ -92,7 +100,7 @@ class FrameSteps:
                 self._color,
                 passing.clock,
                 self._find,
-                self._field_of_view,
+                self._field_of_view if passing.field_of_view is None else passing.field_of_view,
             )
             buffers = self._pool.take(PatchGrid.of(len(prepared.roi), spec.tiling))
             passing.prepared, passing.buffers = prepared, buffers

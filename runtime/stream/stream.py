@@ -10,6 +10,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from retinagan.runtime.errors import StreamError
+from retinagan.runtime.steps.scale import check_field_of_view
 from retinagan.runtime.stream.line import FrameLine, FrameResult, Policy, StreamOptions
 from retinagan.runtime.stream.stages import FrameSteps
 from retinagan.runtime.stream.statistics import StreamStatistics
@@ -35,8 +36,8 @@ class Stream:
         if source is not None:
             self._line.draw_from(source)
 
-    def put(self, frame: NDArray[Any]) -> int:
-        """Bring a frame in, from any thread, such as a camera's callback.
+    def put(self, frame: NDArray[Any], field_of_view: float | None = None) -> int:
+        """Take a frame in, from any thread, such as a camera's callback.
 
         With the policy "every" this waits while there is no room, so results must be fetched in another
         thread; with "latest" it never waits.
@@ -46,6 +47,9 @@ class Stream:
         frame : (H, W, 3) or (H, W) array
             As for `Segmenter.__call__`. It must not be written to before its result is there: give a copy
             if the camera uses its buffer again.
+        field_of_view : float, optional
+            The camera's angle in degrees for this frame, 10 to 220, as where its zoom changes; the stream's
+            if left out.
 
         Returns
         -------
@@ -56,8 +60,12 @@ class Stream:
         ------
         StreamError
             If the stream has ended.
+        ImageError
+            If the field of view is out of range.
         """
-        number = self._line.put(frame)
+        if field_of_view is not None:
+            check_field_of_view(field_of_view)
+        number = self._line.put(frame, field_of_view=field_of_view)
         if number is None:
             raise StreamError("the stream has ended and takes no more frames; open a new one")
         return number

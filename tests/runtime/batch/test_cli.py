@@ -15,7 +15,7 @@ from tiny_model import tiny_spec, write_tiny_model
 from retinagan.runtime import EngineError, __version__, segmenter
 from retinagan.runtime.batch import progress
 from retinagan.runtime.batch.cli import _parsed, main
-from retinagan.runtime.model.spec import spec_path
+from retinagan.runtime.model.spec import Preprocessing, Tiling, spec_path
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +41,7 @@ def rows(out: str = "out") -> dict[str, dict[str, str]]:
 
 
 def pictures(out: str = "out") -> list[str]:
-    return sorted(str(path.relative_to(out)) for path in Path(out).rglob("*.png"))
+    return sorted(str(path.relative_to(out)) for path in Path(out).rglob("*_*.*"))
 
 
 def png_of_size(width: int, height: int) -> bytes:
@@ -86,7 +86,7 @@ def test_a_folder_gives_vessel_maps_and_a_report(here, model, capsys):
 )
 def test_save_adds_pictures(here, model, arguments):
     assert main([*arguments, "--model", model]) == 0
-    assert pictures() == ["a_overlay.png", "a_probability.png", "a_vessels.png"]
+    assert pictures() == ["a_overlay.jpg", "a_probability.png", "a_vessels.png"]
 
 
 def test_inputs_may_stand_anywhere(here, model):
@@ -184,6 +184,54 @@ def test_options_reach_the_segmenter(here, model):
     main(["in/a.png", "--model", model, "--engine", "onnxruntime", "--device", "cpu", "--overwrite"])
     (row,) = rows().values()
     assert row["engine"].startswith("ONNX Runtime ")
+
+
+@pytest.fixture
+def scaled_model(tmp_path) -> str:
+    """A model of 2 pixels a degree: squares of 96 pixels at 45 degrees."""
+    preprocessing = Preprocessing("none", 5.0, pixels_per_degree=2.0)
+    (tmp_path / "scaled").mkdir()
+    spec = tiny_spec(preprocessing=preprocessing, tiling=Tiling(None))
+    return str(write_tiny_model(tmp_path / "scaled", spec))
+
+
+def angles() -> set[tuple[str, str, str]]:
+    names = ("field_of_view", "field_of_view_from", "working_size")
+    return {tuple(row[name] for name in names) for row in rows().values()}
+
+
+def test_a_row_says_the_angle_and_what_follows_from_it(here, scaled_model, capsys):
+    main(["in", "--model", scaled_model])
+    assert angles() == {("45", "assumed", "96")}
+    main(["in", "--model", scaled_model, "--field-of-view", "60"])
+    assert angles() == {("60", "given", "128")}
+    capsys.readouterr()
+    main(["in", "--model", scaled_model, "--field-of-view", "60"])
+    assert capsys.readouterr().out.startswith("3 images: 0 done, 3 kept from before\n")
+
+
+def test_a_model_of_one_size_says_that_it_takes_no_angle(here, model, capsys):
+    assert main(["in", "--model", model, "--field-of-view", "60"]) == 0
+    assert angles() == {("", "fixed", "128")}
+    assert capsys.readouterr().err == (
+        "retina-run: warning: --field-of-view has no effect: model tiny has a fixed working size of 128 "
+        "pixels\n"
+    )
+    main(["in", "--model", model])
+    assert capsys.readouterr().out.startswith("3 images: 0 done, 3 kept from before\n")
+
+
+def test_an_angle_that_no_camera_has(here, scaled_model, capsys):
+    assert main(["in", "--model", scaled_model, "--field-of-view", "5"]) == 2
+    message = "field of view of 5 degrees; expected the camera's angle, 10 to 220, such as 45"
+    assert message in capsys.readouterr().err
+
+
+def test_overlays_have_the_format_asked_for(here, model, capsys):
+    main(["in/a.png", "--model", model, "--save", "overlay", "--overlay-format", "webp"])
+    assert pictures() == ["a_overlay.webp", "a_vessels.png"]
+    assert main(["in/a.png", "--model", model, "--overlay-format", "gif"]) == 2
+    assert "argument --overlay-format: invalid choice: 'gif'" in capsys.readouterr().err
 
 
 def test_threads_bound_opencv_too(here, model):

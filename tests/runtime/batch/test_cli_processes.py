@@ -14,7 +14,7 @@ from drawn_retina import drawn_retina
 from PIL import Image
 from tiny_model import write_tiny_model
 
-from retinagan.runtime import Segmenter, __version__
+from retinagan.runtime import __version__
 from retinagan.runtime.batch.cli import main
 
 IMAGES = 15
@@ -55,7 +55,7 @@ def started(*arguments: str) -> subprocess.Popen:
 
 @pytest.fixture
 def quick(monkeypatch) -> None:
-    monkeypatch.setattr(Segmenter, "__call__", slow_retina_run.segment_at_once)
+    slow_retina_run.run_by(slow_retina_run.segment_at_once, monkeypatch.setattr)
 
 
 def check_the_next_run_goes_on(model: str, before: list[dict[str, str]]) -> None:

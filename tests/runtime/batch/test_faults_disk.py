@@ -15,7 +15,6 @@ from drawn_retina import drawn_retina
 from PIL import Image
 from tiny_model import write_tiny_model
 
-from retinagan.runtime import Segmenter
 from retinagan.runtime.batch.cli import main
 
 IMAGES = 12
@@ -38,7 +37,7 @@ def here(tmp_path, monkeypatch) -> Path:
     for number in range(IMAGES):
         Image.fromarray(image).save(tmp_path / "in" / f"{number:02}.png")
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(Segmenter, "__call__", slow_retina_run.segment_at_once)
+    slow_retina_run.run_by(slow_retina_run.segment_at_once, monkeypatch.setattr)
     return tmp_path
 
 

@@ -16,10 +16,11 @@ from drawn_retina import drawn_retina
 from PIL import Image
 from tiny_model import tiny_spec, write_tiny_model
 
-from retinagan.runtime import EngineError, ModelError, Segmenter
+from retinagan.runtime import EngineError, ModelError, Segmenter, segmenter
 from retinagan.runtime.batch import cli
 from retinagan.runtime.batch.cli import main
 from retinagan.runtime.model.spec import spec_path
+from retinagan.runtime.retina.find import find_retina
 
 PATIENCE = 60  # seconds after which a forked process that hangs is ended
 
@@ -232,13 +233,12 @@ def test_a_fork_may_load_openvino_where_its_parent_did_not(model):
 
 
 def test_a_library_that_ends_its_thread_costs_one_image(model, tmp_path, monkeypatch, capfd):
-    def segment(segmenter, frame):
+    def find(frame):
         if frame[0, 0, 0] == 1:
             sys.exit(0)
-        return whole(segmenter, frame)
+        return find_retina(frame)
 
-    whole = Segmenter.__call__
-    monkeypatch.setattr(Segmenter, "__call__", segment)
+    monkeypatch.setattr(segmenter, "find_retina", find)
     monkeypatch.chdir(tmp_path)
     Path("in").mkdir()
     for number in range(3):

@@ -4,8 +4,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from retinagan.runtime.batch.encoding import encode_png
 from retinagan.runtime.batch.inputs import InputError, find_inputs
-from retinagan.runtime.batch.outputs import encode_png
 
 
 def touched(folder: Path, *names: str) -> Path:

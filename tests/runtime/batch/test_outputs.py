@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from retinagan.runtime.batch.outputs import OutputError, OutputFolder, PictureError, encode_png
+from retinagan.runtime.batch.encoding import PictureError, encode_png
+from retinagan.runtime.batch.outputs import OutputError, OutputFolder
 from retinagan.runtime.batch.pictures import KINDS
 
 GREY = np.arange(12, dtype=np.uint8).reshape(3, 4)
@@ -95,7 +96,7 @@ def test_an_own_picture_is_replaced_and_another_programs_is_not(tmp_path):
 
 def test_own_pictures_are_removed_and_others_are_not(folder):
     folder.write("a", "vessels", GREY)
-    folder.write("a", "overlay", GREY)
+    folder.write("a", "overlay", np.stack([GREY] * 3, axis=-1))
     (folder.path / "a_probability.png").write_bytes(b"drawn by hand")
     folder.remove("a", ["overlay", "probability"])
     assert files(folder.path) == ["a_probability.png", "a_vessels.png"]

@@ -1,12 +1,19 @@
-import io
 import os
 
 import cv2
 import numpy as np
 import pytest
-from PIL import Image
 
-from retinagan.runtime.batch.pictures import KINDS, is_own_picture, marked, picture_name
+from retinagan.runtime.batch.encoding import ENCODERS, encode_png
+from retinagan.runtime.batch.pictures import (
+    KINDS,
+    OVERLAY_FORMATS,
+    is_own_picture,
+    picture_name,
+    picture_names,
+)
+
+GREY = np.arange(12, dtype=np.uint8).reshape(3, 4)
 
 
 @pytest.fixture
@@ -18,28 +25,37 @@ def test_a_pictures_name():
     assert [picture_name("sub/a", kind) for kind in KINDS] == [
         "sub/a_vessels.png",
         "sub/a_probability.png",
-        "sub/a_overlay.png",
+        "sub/a_overlay.jpg",
     ]
-
-
-def test_the_mark_is_a_text_that_any_reader_shows(png):
-    with Image.open(io.BytesIO(marked(png))) as image:
-        image.load()
-        assert image.text == {"Software": "retina-run"}
-        np.testing.assert_array_equal(image, np.arange(12).reshape(3, 4))
+    assert picture_name("a", "overlay", "webp") == "a_overlay.webp"
+    assert picture_name("a", "vessels", "webp") == "a_vessels.png"
+    assert picture_names("a", "vessels") == ["a_vessels.png"]
+    assert picture_names("a", "overlay") == ["a_overlay.jpg", "a_overlay.webp", "a_overlay.png"]
 
 
 def test_a_picture_is_known_by_name_and_mark(tmp_path, png):
     for name, content, own in [
-        ("a_vessels.png", marked(png), True),
-        ("a_overlay.png", marked(png), True),
+        ("a_vessels.png", encode_png(GREY), True),
+        ("a_overlay.png", encode_png(GREY), True),
         ("a_probability.png", png, False),
-        ("a.png", marked(png), False),
+        ("a.png", encode_png(GREY), False),
         ("b_vessels.png", b"", False),
+        ("b_overlay.webp", b"RIFF", False),
     ]:
         (tmp_path / name).write_bytes(content)
         assert is_own_picture(tmp_path / name) is own
     assert not is_own_picture(tmp_path / "missing_vessels.png")
+
+
+@pytest.mark.parametrize("size", [(3, 4), (16, 17), (37, 51)])
+@pytest.mark.parametrize("suffix", OVERLAY_FORMATS.values())
+def test_an_overlay_is_known_in_every_format(tmp_path, suffix, size):
+    overlay = np.random.default_rng(0).integers(0, 256, (*size, 3), np.uint8)
+    path = tmp_path / f"a_overlay{suffix}"
+    path.write_bytes(ENCODERS[suffix](overlay))
+    assert is_own_picture(path)
+    assert cv2.imwrite(str(path), overlay)
+    assert not is_own_picture(path)
 
 
 def test_what_is_no_file_is_not_opened(tmp_path):

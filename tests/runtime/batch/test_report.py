@@ -1,12 +1,13 @@
 import csv
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from retinagan.runtime.batch.outputs import OutputError, OutputFolder
 from retinagan.runtime.batch.report import COLUMNS, DONE, FAILED, STAGES, Report, Row, Settings, Stamp
-from retinagan.runtime.model.spec import ModelSpec, Tiling
+from retinagan.runtime.model.spec import ModelSpec, Preprocessing, Tiling
 
 SETTINGS = Settings("ONNX Runtime 1, CPU", "tiny", "ab" * 32, 0.4, 0.25, "0.1.0", "0123456789abcdef")
 STAMP = Stamp("1000", "1700000000.000000001", SETTINGS.model_sha256, SETTINGS.digest)
@@ -40,6 +41,9 @@ def test_a_row_tells_all(folder):
         output="sub/a",
         width=565,
         height=584,
+        field_of_view=45.0,
+        field_of_view_from="given",
+        working_size=832,
         roi_share=0.6912345,
         vessel_density=0.125,
         seconds=dict.fromkeys(STAGES, 0.5),
@@ -51,6 +55,9 @@ def test_a_row_tells_all(folder):
         "message": "",
         "width": "565",
         "height": "584",
+        "field_of_view": "45",
+        "field_of_view_from": "given",
+        "working_size": "832",
         "roi_share": "0.69123",
         "vessel_density": "0.12500",
         **{f"seconds_{stage}": "0.50000" for stage in STAGES},
@@ -220,3 +227,27 @@ def test_a_stamp_follows_size_and_time(tmp_path):
 
 def test_the_last_column_has_a_fixed_length():
     assert COLUMNS[-1] == "settings"
+
+
+def test_where_an_angle_comes_from():
+    given = replace(SETTINGS, field_of_view=60.0)
+    assert [SETTINGS.angle_from(*angles) for angles in ((None, None), (45.0, None), (30.0, 30.0))] == [
+        "fixed",
+        "assumed",
+        "file",
+    ]
+    assert [given.angle_from(*angles) for angles in ((None, 30.0), (60.0, None), (60.0, 30.0))] == [
+        "fixed",
+        "given",
+        "given",
+    ]
+
+
+def test_an_angle_changes_the_digest_where_it_matters():
+    fixed = ModelSpec("a", "a.onnx", "fp32", 0.5)
+    scaled = replace(fixed, preprocessing=Preprocessing(pixels_per_degree=18.0))
+    digests = [
+        Settings.of(spec, "CPU", angle).digest for spec in (fixed, scaled) for angle in (None, 45.0, 60.0)
+    ]
+    assert digests[0] == digests[1] == digests[2]
+    assert len(set(digests)) == 4

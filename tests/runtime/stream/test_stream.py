@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from drawn_retina import drawn_retina
 from gated_engine import PATIENCE, GatedEngine, gated_steps, numbered_frame, stream_threads, whole_frame
-from tiny_model import write_tiny_model
+from tiny_model import tiny_spec, write_tiny_model
 
 from retinagan.runtime import (
     EngineError,
@@ -15,6 +15,7 @@ from retinagan.runtime import (
     Segmenter,
     StreamError,
 )
+from retinagan.runtime.model.spec import Preprocessing, Tiling
 from retinagan.runtime.steps import segment as steps
 from retinagan.runtime.stream.stream import Stream, StreamOptions
 
@@ -55,6 +56,42 @@ def test_results_are_those_of_the_segmenter_in_order(segmenter):
         assert result.error is None
         for name in ("probability", "vessels", "roi"):
             np.testing.assert_array_equal(getattr(result.segmentation, name), getattr(alone, name))
+
+
+@pytest.fixture(scope="module")
+def scaled(tmp_path_factory):
+    """A segmenter of 2 pixels a degree."""
+    spec = tiny_spec(preprocessing=Preprocessing("none", 5.0, pixels_per_degree=2.0), tiling=Tiling(None))
+    with Segmenter(write_tiny_model(tmp_path_factory.mktemp("scaled"), spec), threads=1) as segmenter:
+        yield segmenter
+
+
+def test_a_frame_may_have_an_angle_of_its_own(scaled):
+    frame, angles = drawn_retina(240, 260)[0], [None, 30.0, 60.0, None, 45.0]
+    expected = [scaled(frame, angle) for angle in angles]
+    with scaled.open_stream(queue=8) as stream:
+        for angle in angles:
+            stream.put(frame, angle)
+        stream.finish()
+        results = [result.segmentation for result in stream]
+    assert [result.field_of_view for result in results] == [45.0, 30.0, 60.0, 45.0, 45.0]
+    assert [result.working_size for result in results] == [96, 64, 128, 96, 96]
+    for result, alone in zip(results, expected, strict=True):
+        np.testing.assert_array_equal(result.probability, alone.probability)
+
+
+def test_a_stream_may_have_another_angle_than_the_segmenter(scaled):
+    frame = drawn_retina(240, 260)[0]
+    (result,) = scaled.stream([frame], field_of_view=60.0)
+    assert result.segmentation.working_size == 128
+    assert scaled(frame).working_size == 96
+
+
+def test_an_angle_that_no_camera_has(scaled):
+    with pytest.raises(ImageError, match="field of view of 400 degrees"):
+        scaled.stream([], field_of_view=400.0)
+    with scaled.open_stream() as stream, pytest.raises(ImageError, match="field of view of 1 degrees"):
+        stream.put(drawn_retina(120, 130)[0], 1.0)
 
 
 def test_times_by_stage_and_latency(segmenter):
