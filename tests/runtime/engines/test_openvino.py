@@ -214,7 +214,7 @@ def resident_mib():
 
 model = Path(sys.argv[1])
 with OpenVinoAdapter(model, ModelSpec.load(spec_path(model)), 1) as adapter:
-    for number in range(192):
+    for number in range(96):
         if number == 32:  # OpenVINO keeps something small for each size that it has seen
             before = resident_mib()
         side = 32 * (1 + number % 16)
