@@ -1,12 +1,14 @@
 """How fast `retina-run` is on this computer's CPU: images a second, the engine's share, peak memory.
 
     python benchmarks/pipeline.py                       DRIVE's test images, from RETINAGAN_DRIVE
+    python benchmarks/pipeline.py --data HRF --save overlay         an image folder of RETINAGAN_HRF
     python benchmarks/pipeline.py --images scans/ --threads 4
     python benchmarks/pipeline.py --model retina-gan retina-gan-small       both in turn
 
 Each run is a process of its own, begins after one image to warm up, and does with every image what
-`retina-run` does: read, segment, write ``_vessels.png``. The table has the medians of the runs,
-and each model's speed-up over the first.
+`retina-run` does: read, segment, write ``_vessels.png`` and what --save names. The table has the medians of
+the runs, and each model's speed-up over the first. CPU time is that of an image, all threads together: other
+programs on the computer change it little.
 """
 
 import argparse
@@ -24,8 +26,11 @@ from retinagan.runtime.console.wording import counted
 from retinagan.runtime.errors import RetinaGanError
 from retinagan.runtime.model.bundled import DEFAULT_MODEL
 
+DATASETS = {"DRIVE": "test/images", "CHASE_DB1": ".", "HRF": "images", "FIVES": "images"}
+"""Where the images of a dataset lie in the folder that ``RETINAGAN_<name>`` names."""
 
-def measure(images: str, model: str, threads: int) -> dict[str, object]:
+
+def measure(images: str, model: str, options: argparse.Namespace) -> dict[str, object]:
     """Do all images once; give what the table needs."""
     import cv2
 
@@ -35,20 +40,22 @@ def measure(images: str, model: str, threads: int) -> dict[str, object]:
     from retinagan.runtime.batch.report import STAGES, Report, Settings
     from retinagan.runtime.segmenter import Segmenter
 
+    threads = options.threads
     cv2.setNumThreads(threads)
+    kinds = list(dict.fromkeys(["vessels", *options.save]))
     found = find_inputs([images])
     with (
         tempfile.TemporaryDirectory() as out,
-        Segmenter(model, device="cpu", threads=threads) as segmenter,
-        OutputFolder(out) as folder,
-        Report(folder, Settings.of(segmenter.spec, segmenter.engine)) as report,
+        Segmenter(model, device="cpu", threads=threads, field_of_view=options.field_of_view) as segmenter,
+        OutputFolder(out, overlay_format=options.overlay_format) as folder,
+        Report(folder, Settings.of(segmenter.spec, segmenter.engine, options.field_of_view)) as report,
     ):
-        jobs = jobs_to_do(found.inputs, report, folder, ["vessels"])
-        batch = Batch(segmenter, folder, report.settings, ["vessels"])
+        jobs = jobs_to_do(found.inputs, report, folder, kinds)[: options.first]
+        batch = Batch(segmenter.frame_steps(noun="image"), folder, report.settings, kinds)
         list(batch.run(jobs[:1]))
-        start = time.perf_counter()
+        start, start_cpu = time.perf_counter(), time.process_time()
         rows = list(batch.run(jobs))
-        wall = time.perf_counter() - start
+        wall, cpu = time.perf_counter() - start, time.process_time() - start_cpu
     failed = [row.path for row in rows if row.status != "done"]
     if failed:
         raise SystemExit(f"not timed, because these images failed: {', '.join(failed)}")
@@ -57,6 +64,7 @@ def measure(images: str, model: str, threads: int) -> dict[str, object]:
         "images": len(rows),
         "size": " and ".join(sorted({f"{row.width}x{row.height}" for row in rows})),
         "rate": len(rows) / wall,
+        "cpu": cpu / len(rows),
         "engine share": sum(row.seconds["infer"] for row in rows) / wall,
         "memory": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
         "stages": stages,
@@ -82,15 +90,15 @@ def table(runs: list[list[dict]], threads: int) -> str:
         f"{cpu_name()}, {counted(threads, 'thread')}; {counted(first['images'], 'image')} of "
         f"{first['size']}; medians of {counted(len(runs[0]), 'run')}.",
         "",
-        "| model | engine | images/s | speed-up | engine's share of the wall time | peak memory |",
-        "| --- | --- | ---: | ---: | ---: | ---: |",
+        "| model | engine | images/s | speed-up | engine's share of the wall time | CPU time | peak memory |",
+        "| --- | --- | ---: | ---: | ---: | ---: | ---: |",
     ]
     for model_runs, rate in zip(runs, rates, strict=True):
         share = statistics.median(run["engine share"] for run in model_runs)
-        memory = statistics.median(run["memory"] for run in model_runs)
+        memory, cpu = (statistics.median(run[name] for run in model_runs) for name in ("memory", "cpu"))
         lines.append(
             f"| {model_runs[0]['model']} | {model_runs[0]['engine']} | {rate:.2f} | {rate / rates[0]:.2f} | "
-            f"{share:.0%} | {memory:.0f} MiB |"
+            f"{share:.0%} | {cpu:.2f} s | {memory:.0f} MiB |"
         )
     lines += [
         "",
@@ -107,7 +115,17 @@ def table(runs: list[list[dict]], threads: int) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="Time retina-run on the CPU.")
-    parser.add_argument("--images", help="folder (default: the test images in the folder RETINAGAN_DRIVE)")
+    parser.add_argument("--images", help="folder (default: the dataset's)")
+    parser.add_argument(
+        "--data",
+        choices=DATASETS,
+        default="DRIVE",
+        help="images of the folder RETINAGAN_<name> (default: %(default)s, its test images)",
+    )
+    parser.add_argument("--first", type=int, metavar="N", help="the first N images alone")
+    parser.add_argument("--save", nargs="*", default=[], choices=("probability", "overlay"))
+    parser.add_argument("--overlay-format", choices=("jpeg", "webp", "png"), default="jpeg")
+    parser.add_argument("--field-of-view", type=float, metavar="DEGREES")
     parser.add_argument(
         "--model",
         nargs="+",
@@ -122,16 +140,20 @@ def main() -> None:
         parser.error(f"--runs {options.runs}: expected 1 or more")
     if options.single and len(options.model) > 1:
         parser.error("--single: name one model")
-    if not options.images and "RETINAGAN_DRIVE" not in os.environ:
-        parser.error("name a folder by --images, or DRIVE's by the environment variable RETINAGAN_DRIVE")
-    images = options.images or str(Path(os.environ["RETINAGAN_DRIVE"]) / "test" / "images")
+    variable = f"RETINAGAN_{options.data}"
+    if not options.images and variable not in os.environ:
+        parser.error(f"name a folder by --images, or {options.data}'s by the environment variable {variable}")
+    images = options.images or str(Path(os.environ[variable]) / DATASETS[options.data])
     if options.single:
         try:
-            print(json.dumps(measure(images, options.model[0], options.threads)))
+            print(json.dumps(measure(images, options.model[0], options)))
         except RetinaGanError as error:
             sys.exit(str(error))
         return
     command = [sys.executable, __file__, "--single", "--images", images, "--threads", str(options.threads)]
+    command += ["--save", *options.save, "--overlay-format", options.overlay_format]
+    command += ["--first", str(options.first)] if options.first is not None else []
+    command += [] if options.field_of_view is None else ["--field-of-view", str(options.field_of_view)]
     runs: list[list[dict]] = [[] for _ in options.model]
     for _ in range(options.runs):
         for model, of in zip(options.model, runs, strict=True):  # in turn: what slows the computer slows all

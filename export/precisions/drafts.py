@@ -19,6 +19,7 @@ from retinagan.export.proof.images import ImageFolder, ProofImage, synthetic_ima
 from retinagan.export.proof.measure import Measurement, measure, prepared, probability_map, record_of
 from retinagan.export.proof.noise import compare, noise_patches
 from retinagan.export.proof.pack import write_pack
+from retinagan.export.tensorrt.tiling import engine_tiling
 from retinagan.runtime.engines import EngineAdapter, OnnxRuntimeAdapter, OpenVinoAdapter
 from retinagan.runtime.model.spec import METADATA_KEY, ModelSpec, sha256_of
 
@@ -89,14 +90,22 @@ class Prover:
         self._calibration = calibration
         self._verify = verify
         self._log = log
-        self.pack = [
-            replace(image, expected=probability_map(reference, prepared(image, spec), spec))
-            for image in synthetic_images()
-        ]
+        self.pack = self._expected_maps(spec)
 
     def write_pack(self, folder: Path) -> str:
-        """Write the proof pack; return its hash."""
-        return write_pack(folder, self._spec, self.pack, [_expected(image) for image in self.pack])
+        """Write the proof pack; gives its hash.
+
+        Its maps are made of the patches that an engine takes, since it is engines that are held to it.
+        """
+        spec = replace(self._spec, tiling=engine_tiling(self._spec))
+        pack = self.pack if spec == self._spec else self._expected_maps(spec)
+        return write_pack(folder, spec, pack, [_expected(image) for image in pack])
+
+    def _expected_maps(self, spec: ModelSpec) -> list[ProofImage]:
+        return [
+            replace(image, expected=probability_map(self._reference, prepared(image, spec), spec))
+            for image in synthetic_images()
+        ]
 
     def prove(self, drafts: Sequence[Draft], pack_sha256: str) -> list[Draft]:
         """

@@ -18,6 +18,7 @@ from retinagan.export.proof.bounds import bounds_for, faults
 from retinagan.export.proof.measure import measure, record_of
 from retinagan.export.proof.pack import ProofPack, read_pack
 from retinagan.export.tensorrt.builder import EnginePlan, build_engine
+from retinagan.export.tensorrt.tiling import engine_tiling, usual_sizes
 from retinagan.runtime.atomic import written_atomically
 from retinagan.runtime.engines import open_adapter
 from retinagan.runtime.engines.base import PIXELS_PER_RUN
@@ -186,6 +187,7 @@ def _source_spec(source: Path, options: EngineOptions) -> ModelSpec:
             f"{source}: this is INT8 in ONNX Runtime's own form, which TensorRT cannot read; give the "
             "file of --precision int8"
         )
+    spec = replace(spec, tiling=engine_tiling(spec))
     if options.patch not in (None, spec.tiling.patch):
         raise OptionError(
             f"--patch: got {options.patch}; {source.name} and its proof are of patches of "
@@ -222,10 +224,11 @@ def _engine_build(
 
 
 def default_batch(spec: ModelSpec) -> tuple[int, int, int]:
-    """Return the batches that one image needs: from one patch, as patches without retina are skipped."""
-    patches = len(PatchGrid.of(spec.preprocessing.usual_size, spec.tiling))
-    most = min(patches, max(1, PIXELS_PER_RUN // spec.usual_patch**2))
-    return (1, most, most)
+    """Give the batches that one image makes: patches without retina are left out, so from one patch on."""
+    at_once = max(1, PIXELS_PER_RUN // spec.usual_patch**2)
+    usual = min(len(PatchGrid.of(spec.preprocessing.usual_size, spec.tiling)), at_once)
+    largest = max(len(PatchGrid.of(size, spec.tiling)) for size in usual_sizes(spec.preprocessing))
+    return (1, usual, max(usual, min(largest, at_once)))
 
 
 def _proven(engine_file: Path, spec: ModelSpec, pack: ProofPack, options: EngineOptions) -> ModelSpec:

@@ -3,77 +3,41 @@
 from __future__ import annotations
 
 import argparse
-import sys
-from collections.abc import Iterable, Iterator
 from contextlib import nullcontext
-from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
-
-from tqdm import tqdm
 
 from retinagan.runtime import __version__
 from retinagan.runtime.console.command import CommandParser, run_command
 from retinagan.runtime.errors import OptionError
-from retinagan.train.data.files import (
-    ALL,
-    SPLITS,
-    TEST,
-    TRAINING,
-    Dataset,
-    Sample,
-    find_dataset,
-    find_samples,
-    folder_name,
-    print_notes,
-)
-from retinagan.train.data.images import LabelledImage, load_labelled
+from retinagan.train.data.files import ALL, SPLITS, TEST, TRAINING, find_dataset, folder_name, print_notes
 from retinagan.train.scores.bootstrap import LEVEL, RESAMPLES, SEED
-from retinagan.train.scores.comparison import Difference, differences
-from retinagan.train.scores.evaluation import Measured, inside_fov, measure, score
-from retinagan.train.scores.files import as_entry, difference_table, table, write_csv, write_json
-from retinagan.train.scores.prediction import Predict, Predictor, open_predictor
+from retinagan.train.scores.dataset import (
+    ASSUMED,
+    KNOWN,
+    Evaluation,
+    Task,
+    Threshold,
+    evaluate_dataset,
+    threshold_from_training,
+)
+from retinagan.train.scores.evaluation import FOV, MODEL, POOLED, Row
+from retinagan.train.scores.files import (
+    difference_table,
+    summary_table,
+    table,
+    write_csv,
+    write_datasets_csv,
+    write_facts,
+)
+from retinagan.train.scores.prediction import Predictor, open_predictor
 
-DEFAULT_THRESHOLD = 0.5
+BOTH = "both"
 
 EPILOG = """\
 Three kinds of figures, always all: inside the field of view at native size; the whole image at native size,
 whose black surround counts as right; and the whole image squeezed to 512x512. Compare like with like only.
 """
-
-
-@dataclass(frozen=True)
-class Threshold:
-    """Probability from which on a pixel is a vessel, and where it is from, for people."""
-
-    value: float
-    origin: str
-
-    @classmethod
-    def of(cls, predictor: Predictor) -> Threshold:
-        """Give a model's own threshold, or the default of one that has none."""
-        if predictor.threshold is None:
-            return cls(DEFAULT_THRESHOLD, "the default; --threshold training chooses on training images")
-        return cls(predictor.threshold, "the model's own, from its training images")
-
-
-@dataclass(frozen=True)
-class Above:
-    """How much the model is above another on the same images."""
-
-    other: Predictor
-    threshold: Threshold
-    differences: list[Difference]
-
-    def facts(self) -> dict[str, Any]:
-        """Give plain types for JSON."""
-        return {
-            "predictor": self.other.description,
-            "threshold": self.threshold.value,
-            "threshold_from": self.threshold.origin,
-            "differences": [as_entry(one) for one in self.differences],
-        }
 
 
 def build_parser() -> CommandParser:
@@ -83,17 +47,21 @@ def build_parser() -> CommandParser:
     add = parser.add_argument
     add("source", metavar="MODEL_OR_MAPS", help="an ONNX file, a bundled model's name, a checkpoint (.pt), "
         "or a folder of maps as retina-run --save probability writes them")  # fmt: skip
-    add("--data", required=True, metavar="DIR",
-        help="dataset folder: DRIVE, CHASE_DB1, STARE, HRF, or images/ with labels/")  # fmt: skip
+    add("--data", required=True, nargs="+", metavar="DIR",
+        help="dataset folder: DRIVE, CHASE_DB1, STARE, HRF, or images/ with labels/; several give a table "
+        "with one row each")  # fmt: skip
+    add("--field-of-view", choices=(KNOWN, ASSUMED, BOTH), default=KNOWN,
+        help="tell the model each camera's angle, where the dataset has it; have it assume one as for an "
+        "unknown camera; or score both ways (default: %(default)s)")  # fmt: skip
     add("--split", choices=SPLITS, default=TEST, help="images to score (default: %(default)s)")
     add(
         "--threshold",
         metavar="P",
-        help="probability from which on a pixel is a vessel, or the word training: choose it on the "
+        help="pixels at or above this probability count as vessel; or the word training: choose it on each "
         "dataset's training images (default: the model's own, else 0.5)",
     )
     add("--against", metavar="MODEL_OR_MAPS", help="score this too, at its own threshold, and print "
-        "how much the first is above it, with intervals over the images")  # fmt: skip
+        "the first one's scores less its own, with intervals over the images")  # fmt: skip
     add("--out", metavar="DIR", help="write scores.csv and scores.json there, with a row for each image")
     add("--figures", action="store_true", help="draw ROC curves, lines for each image, and panels into --out")
     add("--each", action="store_true", help="print each image's scores too")
@@ -106,83 +74,139 @@ def build_parser() -> CommandParser:
 def evaluate(arguments: argparse.Namespace) -> int:
     """Evaluate as parsed arguments say; the exit code."""
     folder = _output_folder(arguments)
-    dataset = find_dataset(arguments.data, arguments.split)
-    print_notes("retina-eval", dataset)
-    samples = dataset.samples
+    datasets = {data: find_dataset(data, arguments.split) for data in arguments.data}
+    for dataset in datasets.values():
+        print_notes("retina-eval", dataset)
+    names = [folder_name(data) for data in datasets]
+    if len(datasets) < len(arguments.data) or len(set(names)) < len(names):
+        raise OptionError(f"--data {' '.join(arguments.data)}: two folders have one name; expected different")
     predictor = open_predictor(arguments.source, arguments.threads)
     other = None if arguments.against is None else open_predictor(arguments.against, arguments.threads)
+    done = []
     with predictor.resources, nullcontext() if other is None else other.resources:
-        threshold = _threshold(arguments, predictor, samples)
-        predict = predictor.predict
-        if arguments.figures:
-            predict = _drawing_panels(predict, threshold.value, folder / "panels")
-        measured = list(measure(predict, _loaded(samples, arguments.quiet), threshold.value))
-        above = None if other is None else _above(other, measured, _loaded(samples, arguments.quiet))
-    rows = score(measured)
-    kind = "" if arguments.split == ALL else f"{arguments.split} "
-    print(f"{predictor.description}; {len(samples)} {kind}images of {arguments.data}")
-    print(f"scored: {dataset.description}{_known_images(predictor, arguments.data, samples)}")
-    print(f"threshold {threshold.value:.4g}: {threshold.origin}")
-    print(table(rows, arguments.each))
-    if above is not None:
-        print(f"\nabove {above.other.description}{_known_images(above.other, arguments.data, samples)}")
-        print(f"threshold {above.threshold.value:.4g}: {above.threshold.origin}")
-        print(difference_table(above.differences))
+        for data, dataset in datasets.items():
+            for angle in _angles(arguments.field_of_view, predictor, other):
+                task = Task(data, dataset, arguments.split, angle, arguments.quiet)
+                threshold = _threshold(arguments.threshold, task, predictor)
+                panels = None
+                if arguments.figures:
+                    panels = _figures_folder(folder, task, arguments) / "panels"
+                    panels.mkdir(parents=True, exist_ok=True)
+                done.append(evaluate_dataset(task, predictor, threshold, other=other, panels=panels))
+    if len(done) == 1:
+        _print_one(done[0], arguments)
+    else:
+        _print_several(done, arguments)
     if arguments.out:
-        write_csv(rows, folder / "scores.csv")
-        facts = _facts(arguments, predictor, dataset, threshold)
-        if above is not None:
-            facts["above"] = {"source": str(arguments.against), **above.facts()}
-        write_json(rows, facts, folder / "scores.json")
-        if arguments.figures:
-            from retinagan.train.scores.evaluation_figures import draw_evaluation
-
-            draw_evaluation(measured, rows, folder)
-        print(f"written: {', '.join(str(path) for path in sorted(folder.iterdir()))}")
+        _write(done, folder, arguments)
     return 0
 
 
-def _above(other: Predictor, measured: list[Measured], images: Iterable[LabelledImage]) -> Above:
-    """Score another model on the same images, at its own threshold."""
-    threshold = Threshold.of(other)
-    theirs = list(measure(other.predict, images, threshold.value))
-    return Above(other, threshold, differences(measured, theirs))
+def _angles(asked: str, predictor: Predictor, other: Predictor | None) -> tuple[str, ...]:
+    """Give by which angles to score; once where no map depends on it."""
+    if not any(one.takes_angle for one in (predictor, other) if one is not None):
+        return (KNOWN,)
+    return (KNOWN, ASSUMED) if asked == BOTH else (asked,)
+
+
+def _print_one(evaluation: Evaluation, arguments: argparse.Namespace) -> None:
+    task, threshold, comparison = evaluation.task, evaluation.threshold, evaluation.comparison
+    predictor = evaluation.predictor
+    kind = "" if arguments.split == ALL else f"{arguments.split} "
+    print(f"{predictor.description}; {len(task.dataset.samples)} {kind}images of {task.data}")
+    print(f"scored: {task.dataset.description}{evaluation.known_images(predictor)}")
+    if angle := task.angle_told(predictor):
+        print(f"field of view: {angle}")
+    print(f"threshold {threshold.value:.4g}: {threshold.origin}")
+    print(table(evaluation.rows, arguments.each))
+    if comparison is not None:
+        other = comparison.other
+        print(f"\nless the scores of {other.description}{evaluation.known_images(other)}")
+        print(f"threshold {comparison.threshold.value:.4g}: {comparison.threshold.origin}")
+        print(difference_table(comparison.differences))
+
+
+def _print_several(done: list[Evaluation], arguments: argparse.Namespace) -> None:
+    print(f"{done[0].predictor.description}; inside the FOV at native size, all pixels of a dataset")
+    for evaluation in done:
+        task, threshold = evaluation.task, evaluation.threshold
+        known = evaluation.known_images(evaluation.predictor)
+        if task.angle == done[0].task.angle:
+            images = f"{len(task.dataset.samples)} images, {task.dataset.description}{known}"
+            print(f"{evaluation.data}: {images}; threshold {threshold.value:.4g}, {threshold.origin}")
+    print(summary_table([(one.data, _angle(one), _pooled_inside(one)) for one in done]))
+    if arguments.each:
+        for one in done:
+            print(f"\n{one.data}\n{table(one.rows, True)}")
+    if done[0].comparison is not None:
+        print(f"\nless the scores of {done[0].comparison.other.description}, each at its own threshold")
+        for one in done:
+            assert one.comparison is not None
+            known = one.known_images(one.comparison.other)
+            print(f"{one.data}, {_angle(one)}{known}\n{difference_table(one.comparison.differences[:1])}")
+
+
+def _angle(evaluation: Evaluation) -> str:
+    told = evaluation.task.angle_told(evaluation.predictor)
+    return told.replace(" of the dataset", "").replace(" by the model", "") or "one working size"
+
+
+def _pooled_inside(evaluation: Evaluation) -> Row:
+    """Give the model's scores of all pixels inside the FOV."""
+    return next(row for row in evaluation.rows if (row.map, row.region, row.image) == (MODEL, FOV, POOLED))
+
+
+def _write(done: list[Evaluation], folder: Path, arguments: argparse.Namespace) -> None:
+    common = {
+        "source": str(arguments.source),
+        "predictor": done[0].predictor.description,
+        "software": f"retinagan {__version__}",
+        "split": arguments.split,
+        "intervals": {"over": "images", "resamples": RESAMPLES, "seed": SEED, "level": LEVEL},
+    }
+    facts = [evaluation.facts() for evaluation in done]
+    for one in facts:
+        if "against" in one:
+            one["against"] = {"source": str(arguments.against), **one["against"]}
+    if len(done) == 1:
+        write_csv(done[0].rows, folder / "scores.csv")
+        write_facts({**common, **facts[0]}, folder / "scores.json")
+    else:
+        entries = [(one.data, one.task.angle_told(one.predictor), one.rows) for one in done]
+        write_datasets_csv(entries, folder / "scores.csv")
+        write_facts({**common, "datasets": facts}, folder / "scores.json")
+    if arguments.figures:
+        from retinagan.train.scores.evaluation_figures import draw_evaluation
+
+        for evaluation in done:
+            place = _figures_folder(folder, evaluation.task, arguments)
+            draw_evaluation(evaluation.measured, evaluation.rows, place)
+    print(f"written: {', '.join(str(path) for path in sorted(folder.iterdir()))}")
 
 
 def _output_folder(arguments: argparse.Namespace) -> Path:
     if arguments.figures and not arguments.out:
-        raise OptionError("--figures: where to? Name a folder with --out DIR")
+        raise OptionError("--figures needs a folder to write to; name one with --out DIR")
     if arguments.figures and find_spec("matplotlib") is None:
         raise OptionError('--figures: matplotlib is not installed; type  pip install "retinagan[train]"')
     folder = Path(arguments.out or ".")
     if arguments.out:
         folder.mkdir(parents=True, exist_ok=True)
-    if arguments.figures:
-        (folder / "panels").mkdir(exist_ok=True)
     return folder
 
 
-def _known_images(predictor: Predictor, data: str, scored: list[Sample]) -> str:
-    """Say how many of the images the model was trained with, held-out ones too; mostly nothing."""
-    known = sum(predictor.trained_on(folder_name(data), sample.name) for sample in scored)
-    return f"; {known} of these trained the model or chose its threshold" if known else ""
+def _figures_folder(folder: Path, task: Task, arguments: argparse.Namespace) -> Path:
+    """Give the folder for figures of a dataset: the output folder, or one in it where there are several."""
+    if len(arguments.data) > 1:
+        folder = folder / folder_name(task.data)
+    return folder / task.angle if arguments.field_of_view == BOTH else folder
 
 
-def _threshold(arguments: argparse.Namespace, predictor: Predictor, scored: list[Sample]) -> Threshold:
-    """Find the threshold to score at; never by looking at test images."""
-    if arguments.threshold == TRAINING:
-        samples = find_samples(arguments.data, TRAINING)
-        if arguments.split != TRAINING and {one.image for one in samples} & {one.image for one in scored}:
-            raise OptionError(
-                f"--threshold training: images to score are training images of {arguments.data}, so they "
-                "would choose their own threshold; give a number, or leave it out for the model's own"
-            )
-        histogram = inside_fov(predictor.predict, _loaded(samples, arguments.quiet))
-        where = f"on {len(samples)} training images of {folder_name(arguments.data)}"
-        return Threshold(histogram.best_threshold(), f"the largest Dice inside the FOV {where}")
-    if arguments.threshold is not None:
-        return Threshold(_number(arguments.threshold), "as --threshold says")
-    return Threshold.of(predictor)
+def _threshold(text: str | None, task: Task, predictor: Predictor) -> Threshold:
+    """Find the threshold to score at; never by looking at the images to score."""
+    if text == TRAINING:
+        return threshold_from_training(task, predictor)
+    return Threshold.of(predictor) if text is None else Threshold(_number(text), "as --threshold says")
 
 
 def _number(text: str) -> float:
@@ -193,40 +217,6 @@ def _number(text: str) -> float:
     if not 0.0 <= value <= 1.0:
         raise OptionError(f"--threshold {text}: expected 0 to 1, or the word training")
     return value
-
-
-def _drawing_panels(predict: Predict, threshold: float, folder: Path) -> Predict:
-    """Give a predictor that also draws each image's panel, so that no map need be kept."""
-    from retinagan.train.scores.figures import draw_panel  # imports matplotlib, which is wanted here alone
-
-    def predict_and_draw(image: LabelledImage) -> Any:
-        probability = predict(image)
-        draw_panel(image.image, image.truth, probability, threshold, folder / f"{image.name}.png")
-        return probability
-
-    return predict_and_draw
-
-
-def _facts(
-    arguments: argparse.Namespace, predictor: Predictor, dataset: Dataset, threshold: Threshold
-) -> dict[str, Any]:
-    return {
-        "source": str(arguments.source),
-        "predictor": predictor.description,
-        "software": f"retinagan {__version__}",
-        "data": folder_name(arguments.data),
-        "split": arguments.split,
-        "scored": dataset.description,
-        "images": len(dataset.samples),
-        "threshold": threshold.value,
-        "threshold_from": threshold.origin,
-        "intervals": {"over": "images", "resamples": RESAMPLES, "seed": SEED, "level": LEVEL},
-    }
-
-
-def _loaded(samples: Iterable[Sample], quiet: bool) -> Iterator[LabelledImage]:
-    for sample in tqdm(samples, unit="image", disable=quiet or not sys.stderr.isatty()):
-        yield load_labelled(sample)
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import dataclasses
 import json
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -36,7 +37,7 @@ def table(rows: list[Row], each_image: bool = False) -> str:
 
 
 def difference_table(differences: list[Difference]) -> str:
-    """Lay out how much one model's scores are above another's, as text for a terminal."""
+    """Lay out one model's scores less another's, as text for a terminal."""
     lines: list[Cells] = [("", "", TITLES)]
     for one in differences:
         figures = tuple(signed(value) for value in dataclasses.astuple(one.scores))
@@ -67,27 +68,67 @@ def _figure(value: float, digits: int) -> str:
     return f"{value:.{digits}f}" if value == value else "-"
 
 
-def write_csv(rows: list[Row], path: Path) -> None:
-    """Write all rows, whole or not at all; what has no value is empty."""
+def summary_table(entries: Sequence[tuple[str, str, Row]]) -> str:
+    """Lay out one row for each dataset, with its interval, as text for a terminal.
+
+    Parameters
+    ----------
+    entries : sequence of (str, str, Row)
+        The dataset, by which angle it was scaled, and its pooled scores.
+    """
+    lines: list[Cells] = [("", "", TITLES)]
+    for data, angle, row in entries:
+        lines.append((data, angle, tuple(_figure(value, 4) for value in dataclasses.astuple(row.scores))))
+        if row.interval is not None:
+            lines.append(("", f"{LEVEL:.0%} of resamples", _spans(row.interval)))
+    return _laid_out(lines)
+
+
+def write_csv(rows: Sequence[Row], path: Path) -> None:
+    """Write the rows of one dataset, whole or not at all; what has no value is empty."""
+    _write_table([[]], [rows], (), path)
+
+
+def write_datasets_csv(entries: Sequence[tuple[str, str, Sequence[Row]]], path: Path) -> None:
+    """Write the rows of several datasets, each row with its dataset and the angle it was scaled by."""
+    labels = [[data, angle] for data, angle, _ in entries]
+    _write_table(labels, [rows for _, _, rows in entries], ("data", "angle"), path)
+
+
+def _write_table(
+    labels: Sequence[Sequence[str]], tables: Sequence[Sequence[Row]], titles: Sequence[str], path: Path
+) -> None:
     with written_atomically(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         ends = [f"{name}_{end}" for name in NAMES for end in ("low", "high")]
-        writer.writerow(["map", "region", "image", *NAMES, *ends])
-        for row in rows:
-            spread: list[float] = []
-            if row.interval is not None:
-                low, high = (dataclasses.astuple(end) for end in row.interval)
-                spread = [value for pair in zip(low, high, strict=True) for value in pair]
-            values = [*dataclasses.astuple(row.scores), *spread]
-            cells = [f"{value:.6f}" if value == value else "" for value in values]
-            writer.writerow([row.map, row.region, row.image, *cells, *[""] * (len(ends) - len(spread))])
+        writer.writerow([*titles, "map", "region", "image", *NAMES, *ends])
+        for label, rows in zip(labels, tables, strict=True):
+            for row in rows:
+                spread: list[float] = []
+                if row.interval is not None:
+                    low, high = (dataclasses.astuple(end) for end in row.interval)
+                    spread = [value for pair in zip(low, high, strict=True) for value in pair]
+                values = [*dataclasses.astuple(row.scores), *spread]
+                cells = [f"{value:.6f}" if value == value else "" for value in values]
+                cells += [""] * (len(ends) - len(spread))
+                writer.writerow([*label, row.map, row.region, row.image, *cells])
 
 
-def write_json(rows: list[Row], facts: dict[str, Any], path: Path) -> None:
+def write_json(rows: Sequence[Row], facts: Mapping[str, Any], path: Path) -> None:
     """Write all rows with facts about the evaluation (model, data, threshold), whole or not at all."""
-    text = json.dumps({**facts, "rows": [_entry(row) for row in rows]}, indent=2, allow_nan=False) + "\n"
+    write_facts({**facts, "rows": row_entries(rows)}, path)
+
+
+def write_facts(facts: Mapping[str, Any], path: Path) -> None:
+    """Write facts about an evaluation as JSON, whole or not at all."""
+    text = json.dumps(facts, indent=2, allow_nan=False) + "\n"
     with written_atomically(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
+
+
+def row_entries(rows: Sequence[Row]) -> list[dict[str, Any]]:
+    """Give rows as plain types for JSON; what has no value is None."""
+    return [_entry(row) for row in rows]
 
 
 def _entry(row: Row) -> dict[str, Any]:

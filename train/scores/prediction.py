@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from retinagan.runtime.errors import ImageError, ModelError, OptionError
 from retinagan.runtime.images.reading import SUFFIXES, read_image
+from retinagan.runtime.model.spec import Preprocessing
 from retinagan.runtime.segmenter import Segmenter
 from retinagan.runtime.steps.prepare import prepare
 from retinagan.runtime.steps.segment import Network, segment_square
@@ -23,7 +24,7 @@ from retinagan.train.data.labels import map_values
 from retinagan.train.nets.checkpoint import Checkpoint, load_checkpoint
 
 MAP_SUFFIXES = ("_probability", "_vessels", "")
-"""Endings of a map's stem after its image's, in order of preference; the first two are `retina-run`'s."""
+"""What follows the image's name in a map's, in order of preference; the first two are `retina-run`'s."""
 
 Predict = Callable[[LabelledImage], NDArray[np.float32]]
 """From an image to its probability map (H, W), in [0, 1]."""
@@ -45,6 +46,8 @@ class Predictor:
         Frees what the source holds.
     record : mapping
         What the source says of its training, if anything.
+    preprocessing : Preprocessing or None
+        How the source prepares images; None for maps that are there already.
     """
 
     predict: Predict
@@ -52,6 +55,17 @@ class Predictor:
     description: str
     resources: AbstractContextManager[object]
     record: Mapping[str, Any] = field(default_factory=dict)
+    preprocessing: Preprocessing | None = None
+
+    @property
+    def takes_angle(self) -> bool:
+        """Whether the maps depend on the camera's angle."""
+        return self.preprocessing is not None and self.preprocessing.pixels_per_degree is not None
+
+    @property
+    def assumed_angle(self) -> float:
+        """The angle in degrees that is assumed where the camera's is not known."""
+        return (self.preprocessing or Preprocessing()).field_of_view
 
     def trained_on(self, data: str, name: str) -> bool:
         """Whether the source says that an image of a dataset, each by its name, was among its training's."""
@@ -90,6 +104,7 @@ def open_predictor(source: str | Path, threads: int | None = None) -> Predictor:
         f"{source}, {segmenter.engine}",
         segmenter,
         segmenter.spec.training,
+        segmenter.spec.preprocessing,
     )
 
 
@@ -116,6 +131,7 @@ def checkpoint_predictor(checkpoint: Checkpoint, name: str, threads: int | None 
         f"{name}, torch {torch.__version__}",
         nullcontext(),
         checkpoint.record,
+        checkpoint.preprocessing,
     )
 
 

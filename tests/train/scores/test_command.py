@@ -1,3 +1,4 @@
+import csv
 import json
 import shutil
 import sys
@@ -9,8 +10,9 @@ import pytest
 import torch
 from small_checkpoint import small_generator, write_checkpoint
 from small_dataset import write_dataset
-from tiny_model import write_tiny_model
+from tiny_model import tiny_spec, write_tiny_model
 
+from retinagan.runtime.model.spec import Preprocessing, Tiling
 from retinagan.train.data.files import find_samples
 from retinagan.train.data.images import load_labelled
 from retinagan.train.nets.checkpoint import load_checkpoint
@@ -49,16 +51,99 @@ def test_perfect_maps_score_one(data, tmp_path, capsys):
     assert sorted(path.name for path in out.iterdir()) == ["scores.csv", "scores.json"]
 
 
+@pytest.fixture
+def scaled_model(tmp_path):
+    """A model of 2 pixels a degree, which assumes 45 degrees."""
+    (tmp_path / "scaled").mkdir()
+    preprocessing = Preprocessing("none", 5.0, pixels_per_degree=2.0)
+    return write_tiny_model(tmp_path / "scaled", tiny_spec(preprocessing=preprocessing, tiling=Tiling(None)))
+
+
+@pytest.fixture
+def wide(data, tmp_path):
+    """The same images, said to be of a camera of 60 degrees."""
+    shutil.copytree(data, tmp_path / "wide")
+    (tmp_path / "wide" / "dataset.json").write_text(json.dumps({"field_of_view": 60}))
+    return tmp_path / "wide"
+
+
+def test_several_datasets_give_one_table(data, wide, scaled_model, tmp_path, capsys):
+    out = tmp_path / "out"
+    command = [str(scaled_model), "--data", str(data), str(wide), "--field-of-view", "both", "--threads", "1"]
+    assert main([*command, "--out", str(out), "--figures"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].endswith("; inside the FOV at native size, all pixels of a dataset")
+    assert lines[1].startswith(
+        "drawn: 2 images, 24_test to 25_test (DRIVE layout, folder test); threshold 0.5,"
+    )
+    table = [line.split() for line in lines if "degrees" in line]
+    assert [row[:3] for row in table] == [
+        ["drawn", "45", "degrees,"],
+        ["drawn", "45", "degrees,"],
+        ["wide", "60", "degrees,"],
+        ["wide", "45", "degrees,"],
+    ]
+    assert [row[3] for row in table] == ["known", "assumed"] * 2
+    assert table[0][4:] == table[1][4:] == table[3][4:]
+    stored = json.loads((out / "scores.json").read_text())
+    assert [one["angle"] for one in stored["datasets"]] == [
+        "45 degrees, known of the dataset",
+        "45 degrees, assumed by the model",
+        "60 degrees, known of the dataset",
+        "45 degrees, assumed by the model",
+    ]
+    assert all(len(one["rows"]) == 9 for one in stored["datasets"])
+    with (out / "scores.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["data"] for row in rows] == ["drawn"] * 18 + ["wide"] * 18
+    assert (out / "wide" / "known" / "panels" / "24_test.png").is_file()
+    assert (out / "drawn" / "assumed" / "roc.png").is_file()
+
+
+def test_a_model_of_one_size_is_scored_once_whatever_the_angle(data, wide, tmp_path, capsys):
+    source = write_checkpoint(tmp_path / "a.pt", small_generator())
+    assert main([str(source), "--data", str(data), str(wide), "--field-of-view", "both"]) == 0
+    table = [line for line in capsys.readouterr().out.splitlines() if "one working size" in line]
+    assert [line.split()[0] for line in table] == ["drawn", "wide"]
+
+
+def test_several_datasets_are_compared_one_by_one(data, wide, scaled_model, capsys):
+    command = [str(scaled_model), "--data", str(data), str(wide), "--against", str(scaled_model), "--each"]
+    assert main([*command, "--threads", "1"]) == 0
+    printed = capsys.readouterr().out
+    compared = printed.partition("\nless the scores of ")[2]
+    assert "drawn, 45 degrees, known\n" in compared
+    assert "wide, 60 degrees, known\n" in compared
+    assert compared.count("+0.0000  ") >= 12
+    assert "24_test" in printed
+
+
+def test_the_angle_is_said_of_one_dataset_too(wide, scaled_model, capsys):
+    for asked, told in (("known", "60 degrees, known of the dataset"), ("assumed", "45 degrees, assumed by")):
+        assert main([str(scaled_model), "--data", str(wide), "--field-of-view", asked]) == 0
+        assert f"\nfield of view: {told}" in capsys.readouterr().out
+
+
+def test_two_folders_of_one_name_are_refused(data, tmp_path, capsys):
+    shutil.copytree(data, tmp_path / "other" / "drawn")
+    folders = [str(data), str(tmp_path / "other" / "drawn")]
+    assert main(["retina-gan", "--data", *folders]) == 2
+    assert (
+        f"--data {' '.join(folders)}: two folders have one name; expected different"
+        in capsys.readouterr().err
+    )
+
+
 def test_another_model_is_compared_on_the_same_images(data, tmp_path, capsys):
     source, other = (write_checkpoint(tmp_path / f"{name}.pt", small_generator()) for name in "ab")
     command = ["--data", str(data), "--out", str(tmp_path), "--against"]
     assert main([str(source), *command, str(other)]) == 0
-    lines = capsys.readouterr().out.partition(f"\nabove {other}, torch")[2].splitlines()
+    lines = capsys.readouterr().out.partition(f"\nless the scores of {other}, torch")[2].splitlines()
     assert lines[1] == "threshold 0.4: the model's own, from its training images"
     inside, spread = (line.split() for line in lines[3:5])
     assert inside[-7:] == ["+0.0000"] * 7, "the same weights"
     assert spread[3:] == ["+0.0000", "to", "+0.0000"] * 7
-    above = json.loads((tmp_path / "scores.json").read_text())["above"]
+    above = json.loads((tmp_path / "scores.json").read_text())["against"]
     assert (above["source"], above["threshold"]) == (str(other), 0.4)
     assert [one["region"] for one in above["differences"]] == list(REGIONS)
     assert above["differences"][0]["interval"]["auc"] == [0.0, 0.0]
@@ -168,7 +253,7 @@ def test_no_threads_at_all_is_one_line(data, tmp_path, capsys, kind):
         ("none.pt", [], "no such checkpoint"),
         (".", ["--threshold", "2"], "--threshold 2: expected 0 to 1, or the word training"),
         (".", ["--threshold", "half"], "--threshold half: expected 0 to 1, or the word training"),
-        (".", ["--figures"], "--figures: where to? Name a folder with --out DIR"),
+        (".", ["--figures"], "--figures needs a folder to write to; name one with --out DIR"),
         (".", ["--data", "nowhere"], "nowhere is no folder"),
         (".", [], "no map of 24_test"),
     ],

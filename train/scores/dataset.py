@@ -1,0 +1,228 @@
+"""One dataset scored: a model's maps against the experts', and the same of another model."""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+from retinagan.train.data.files import TEST, TRAINING, Dataset, find_samples, folder_name
+from retinagan.train.data.images import LabelledImage, load_labelled
+from retinagan.train.scores.comparison import Difference, differences
+from retinagan.train.scores.evaluation import Measured, Row, inside_fov, measure, score
+from retinagan.train.scores.files import as_entry, row_entries
+from retinagan.train.scores.prediction import Predict, Predictor
+
+DEFAULT_THRESHOLD = 0.5
+
+KNOWN, ASSUMED = "known", "assumed"
+"""Whether a model is told the camera's angle, where the dataset has it, or scales by its own assumption."""
+
+
+@dataclass(frozen=True)
+class Threshold:
+    """Pixels at or above this probability count as vessel, and where the number is from, for people."""
+
+    value: float
+    origin: str
+
+    @classmethod
+    def of(cls, predictor: Predictor) -> Threshold:
+        """Give a model's own threshold, or the default for one that has none."""
+        if predictor.threshold is None:
+            return cls(DEFAULT_THRESHOLD, "the default; --threshold training chooses on training images")
+        return cls(predictor.threshold, "the model's own, from its training images")
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A model's scores less another's on the same images.
+
+    Attributes
+    ----------
+    other : Predictor
+        The other model.
+    threshold : Threshold
+        The other model's.
+    differences : list of Difference
+        One for each region.
+    """
+
+    other: Predictor
+    threshold: Threshold
+    differences: list[Difference]
+
+    def facts(self) -> dict[str, Any]:
+        """Give plain types for JSON."""
+        return {
+            "predictor": self.other.description,
+            "threshold": self.threshold.value,
+            "threshold_from": self.threshold.origin,
+            "differences": [as_entry(one) for one in self.differences],
+        }
+
+
+@dataclass(frozen=True)
+class Task:
+    """What to score: images of a dataset, at its camera's angle or at what the model assumes.
+
+    Attributes
+    ----------
+    data : str
+        The dataset's folder.
+    dataset : Dataset
+        What was found there.
+    split : {"training", "test", "all"}
+        Which of its images they are.
+    angle : {"known", "assumed"}
+    quiet : bool
+        No progress bar.
+    """
+
+    data: str
+    dataset: Dataset
+    split: str = TEST
+    angle: str = KNOWN
+    quiet: bool = False
+
+    def for_training(self) -> Task:
+        """Give the task of the dataset's training images.
+
+        Raises
+        ------
+        OptionError
+            If images to score are among them, unless training images are asked for.
+        """
+        samples = find_samples(self.data, TRAINING)
+        scored = {one.image for one in self.dataset.samples}
+        if self.split != TRAINING and {one.image for one in samples} & scored:
+            raise OptionError(
+                f"--threshold training: images to score are training images of {self.data}, so they "
+                "would choose their own threshold; give a number, or leave it out for the model's own"
+            )
+        return dataclasses.replace(self, dataset=dataclasses.replace(self.dataset, samples=samples))
+
+    def images(self) -> Iterator[LabelledImage]:
+        """Read the images one by one, so that memory holds one alone."""
+        for sample in tqdm(self.dataset.samples, unit="image", disable=self.quiet or not sys.stderr.isatty()):
+            image = load_labelled(sample)
+            yield dataclasses.replace(image, field_of_view=None) if self.angle == ASSUMED else image
+
+    def angle_told(self, predictor: Predictor) -> str:
+        """Say by which angle the images were scaled; empty where the model has one size for all."""
+        if not predictor.takes_angle:
+            return ""
+        known = {sample.field_of_view for sample in self.dataset.samples}
+        if self.angle == ASSUMED or known == {None}:
+            return f"{predictor.assumed_angle:g} degrees, assumed by the model"
+        degrees = ", ".join(f"{angle:g}" for angle in sorted(angle for angle in known if angle is not None))
+        unknown = f"; {predictor.assumed_angle:g} where it is not known" if None in known else ""
+        return f"{degrees} degrees, known of the dataset{unknown}"
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What scoring one dataset came to.
+
+    Attributes
+    ----------
+    task : Task
+    predictor : Predictor
+    threshold : Threshold
+    measured : list of Measured
+        What was counted, by image.
+    rows : list of Row
+        The scores.
+    comparison : Comparison or None
+        With another model.
+    """
+
+    task: Task
+    predictor: Predictor
+    threshold: Threshold
+    measured: list[Measured]
+    rows: list[Row]
+    comparison: Comparison | None = None
+
+    @property
+    def data(self) -> str:
+        """The dataset's name: its folder's."""
+        return folder_name(self.task.data)
+
+    def known_images(self, predictor: Predictor) -> str:
+        """Say how many of the images a model was trained with, held-out ones too; mostly nothing."""
+        known = sum(predictor.trained_on(self.data, sample.name) for sample in self.task.dataset.samples)
+        return f"; {known} of these trained the model or chose its threshold" if known else ""
+
+    def facts(self) -> dict[str, Any]:
+        """Give plain types for JSON, with all rows."""
+        facts: dict[str, Any] = {
+            "data": self.data,
+            "scored": self.task.dataset.description,
+            "images": len(self.task.dataset.samples),
+            "angle": self.task.angle_told(self.predictor),
+            "threshold": self.threshold.value,
+            "threshold_from": self.threshold.origin,
+        }
+        if self.comparison is not None:
+            facts["against"] = self.comparison.facts()
+        return {**facts, "rows": row_entries(self.rows)}
+
+
+def evaluate_dataset(
+    task: Task,
+    predictor: Predictor,
+    threshold: Threshold,
+    *,
+    other: Predictor | None = None,
+    panels: Path | None = None,
+) -> Evaluation:
+    """Score a model on a dataset.
+
+    Parameters
+    ----------
+    task : Task
+    predictor : Predictor
+        The model.
+    threshold : Threshold
+        To cut its maps at.
+    other : Predictor, optional
+        Another model to compare it with, at its own threshold.
+    panels : Path, optional
+        An existing folder to draw a panel of each image into.
+    """
+    predict = predictor.predict
+    if panels is not None:
+        predict = _drawing_panels(predict, threshold.value, panels)
+    measured = list(measure(predict, task.images(), threshold.value))
+    comparison = None
+    if other is not None:
+        theirs = Threshold.of(other)
+        counted = list(measure(other.predict, task.images(), theirs.value))
+        comparison = Comparison(other, theirs, differences(measured, counted))
+    return Evaluation(task, predictor, threshold, measured, score(measured), comparison)
+
+
+def threshold_from_training(task: Task, predictor: Predictor) -> Threshold:
+    """Choose the threshold of the largest Dice inside the FOV on a dataset's training images."""
+    training = task.for_training()
+    histogram = inside_fov(predictor.predict, training.images())
+    where = f"on {len(training.dataset.samples)} training images of {folder_name(task.data)}"
+    return Threshold(histogram.best_threshold(), f"the largest Dice inside the FOV {where}")
+
+
+def _drawing_panels(predict: Predict, threshold: float, folder: Path) -> Predict:
+    """Give a predictor that also draws each image's panel, so that no map need be kept."""
+    from retinagan.train.scores.figures import draw_panel  # imports matplotlib, which only figures need
+
+    def predict_and_draw(image: LabelledImage) -> Any:
+        probability = predict(image)
+        draw_panel(image.image, image.truth, probability, threshold, folder / f"{image.name}.png")
+        return probability
+
+    return predict_and_draw
