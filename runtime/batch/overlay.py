@@ -39,8 +39,11 @@ def draw_overlay(
 
 
 def _tint(image: NDArray[np.uint8], where: NDArray[np.bool_], color: tuple[int, ...], opacity: float) -> None:
-    pixels = image[where] * np.float32(1 - opacity) + np.array(color, np.float32) * np.float32(opacity)
-    image[where] = np.rint(pixels).astype(np.uint8)
+    """Blend a colour into part of an image: a table of 256 levels for each channel, in place."""
+    levels = np.arange(256, dtype=np.float32)[:, None] * np.float32(1 - opacity)
+    blended = levels + np.array(color, np.float32) * np.float32(opacity)
+    table = np.rint(blended).astype(np.uint8)[None]
+    cv2.copyTo(cv2.LUT(image, table), where.view(np.uint8), image)
 
 
 def _border(region: NDArray[np.bool_], width: int) -> NDArray[np.bool_]:

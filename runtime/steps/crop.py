@@ -73,7 +73,9 @@ class SquareCrop:
 
     def cut_mask(self, mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
         """Return the square of a (height, width) bool mask at working size: pixels at least half covered."""
-        return self.cut(mask.astype(np.uint8) * np.uint8(255)) >= 128
+        grey = np.zeros((self.height, self.width), np.uint8)
+        np.multiply(mask[self.in_image], np.uint8(255), out=grey[self.in_image])
+        return self.cut(grey) >= 128
 
     def restore(self, probability: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return a map of the square in its place in the whole image.
