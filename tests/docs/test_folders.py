@@ -8,6 +8,7 @@ import pytest
 from retinagan.runtime.batch import cli
 from retinagan.runtime.batch.report import COLUMNS, STAGES
 from retinagan.runtime.images.reading import MAX_PIXELS, SUFFIXES
+from retinagan.runtime.warnings import SENTENCES
 
 
 @pytest.fixture(scope="module")
@@ -20,7 +21,7 @@ def test_every_column_of_the_report_is_explained(page):
     cells = [line.split("|")[1] for line in table.splitlines() if line.startswith("| `")]
     named = {name for cell in cells for name in re.findall(r"`(\w+)`", cell)}
     steps = {f"seconds_{stage}" for stage in STAGES[1:-1]}  # the row gives the first and the last
-    assert named == set(COLUMNS) - steps
+    assert set(COLUMNS) - steps - named == set()
     assert ", ".join(STAGES) in table
 
 
@@ -35,3 +36,9 @@ def test_the_exit_codes_are_those_of_the_command(page):
     table = page.partition("| exit code |")[2].partition("\n\n")[0]
     listed = re.findall(r"^\| ([\d, ]+) \|", table, re.MULTILINE)
     assert ", ".join(listed).split(", ") == re.findall(r"\b\d+\b", epilog)
+
+
+def test_every_warning_is_listed_with_its_sentence(page):
+    table = page.partition("## Warnings")[2].partition("\n## ")[0]
+    listed = dict(re.findall(r"^\| `([\w-]+)` \| (.+?)(?: \(`--.*)? \|$", table, re.MULTILINE))
+    assert listed == SENTENCES
