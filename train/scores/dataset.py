@@ -11,6 +11,7 @@ from typing import Any
 
 from tqdm import tqdm
 
+from retinagan.runtime.errors import OptionError
 from retinagan.train.data.files import TEST, TRAINING, Dataset, find_samples, folder_name
 from retinagan.train.data.images import LabelledImage, load_labelled
 from retinagan.train.scores.comparison import Difference, differences

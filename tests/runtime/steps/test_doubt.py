@@ -90,7 +90,7 @@ def test_low_confidence_is_said_below_the_bound_alone(prepared):
 
 
 def test_a_negative_is_named_where_few_vessels_were_found():
-    image, lines = drawn_retina(400, 440)
+    image, _ = drawn_retina(400, 440)
     bright = np.where((image.max(axis=2) > 0)[..., None], 230 - image, 0).astype(np.uint8)
     negative = prepare(bright, Preprocessing("none", 5.0, 304))
     assert [warning.code for warning in judged(negative, 0.03).warnings] == ["negative"]
