@@ -246,16 +246,18 @@ def hard_images(side: int = 96) -> dict[str, NDArray[np.uint8]]:
         "checkerboard": (x // 4 + y // 4) % 2 * 200 + 20,
         "few bright pixels": np.where(noise == 7, 255, 30),
         "one bright pixel": np.where((x == 30) & (y == 40), 255, 40 + noise % 8),
-        "retina": np.where(np.hypot(y - 48, x - 48) < 46, retina.clip(5, 255), noise % 3),
+        "retina": np.where(
+            np.hypot(y - side / 2, x - side / 2) < side / 2 - 2, retina.clip(5, 255), noise % 3
+        ),
     }
     return {name: image.astype(np.uint8) for name, image in images.items()}
 
 
-def levels_apart(alphas: dict[float, int], choice: Choice) -> tuple[float, float]:
+def levels_apart(alphas: dict[float, int], choice: Choice, side: int = 96) -> tuple[float, float]:
     """Return the largest and the mean error in grey levels over the hard images; alphas to groups."""
     found = []
     for alpha, groups in alphas.items():
-        for image in hard_images().values():
+        for image in hard_images(side).values():
             reference = stretched(exact(image, alpha))
             found.append(np.abs(stretched(expanded(image, alpha, groups, choice)) - reference))
     return max(float(error.max()) for error in found), float(np.mean(found))
