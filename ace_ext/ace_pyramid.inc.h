@@ -88,7 +88,8 @@ static void FOR_VARIANT(normalize)(const float *restrict sums, size_t count, con
 {
     const float round_off = 12582912.0f;  /* 1.5 * 2^23, where floats are 1 apart: adding it rounds */
     for (size_t x = 0; x < count; x++) {
-        const float scale = 1.0f / sums[x * LANES];
+        const float weight = sums[x * LANES];
+        const float scale = weight != 0.0f ? 1.0f / weight : 0.0f;  /* with one grey level all lanes are unused */
         for (int k = 0; k < LANES; k++)
             coefficients[x * LANES + k] = (int16_t)(sums[x * LANES + k] * (unit[k] * scale) + round_off - round_off);
     }
