@@ -69,7 +69,7 @@ def test_more_layers_stay_in_float_until_the_bounds_are_kept(
     assert found.facts["layers_in_float"] == kept
     assert found.spec.proof["pack_sha256"] == "1" * 64
     lines = said.getvalue().splitlines()
-    assert lines[0] == "tiny-int8.onnx misses its bounds: looking for the layers that cost it"
+    assert lines[0] == "tiny-int8.onnx exceeds its bounds: searching for the layers that cause it"
     assert lines[1].startswith("rank layers by cost ... most costly d; ")
     assert lines[-1] == f"int8 with {len(kept)} of 5 layers in float"
 

@@ -21,7 +21,7 @@ def test_pycuda_is_found(gpu):
 def test_without_pycuda(monkeypatch):
     monkeypatch.setitem(sys.modules, "pycuda.driver", None)
     with pytest.raises(
-        EngineError, match=r"pycuda cannot be imported \(.*\): pip install pycuda, which builds"
+        EngineError, match=r"pycuda cannot be imported \(.*\): pip install pycuda, which needs"
     ):
         import_pycuda()
 
