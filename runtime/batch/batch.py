@@ -1,4 +1,4 @@
-"""Many images through one segmenter: reading, segmenting and writing overlap, and no image stops the rest."""
+"""Many images through one segmenter: reading, segmenting and writing overlap; no image stops the others."""
 
 import math
 from collections.abc import Callable, Generator, Iterable, Sequence
@@ -31,7 +31,7 @@ _WRITERS = 2  # images whose pictures are compressed at once, each kind in a thr
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """An image to do; `output` is its results' name in the output folder without ``_vessels.png``."""
+    """An image to segment; `output` is its results' path in the output folder without ``_vessels.png``."""
 
     input: Input
     output: str
@@ -45,7 +45,7 @@ def jobs_to_do(
     *,
     again: bool = False,
 ) -> list[Job]:
-    """Name the results of all images, and give those that are still to do.
+    """Name the results of all images, and return the images that are still to do.
 
     An image is left out if the report says that it is done, from the same file and by the same model and
     options, and its pictures are there. With `again` none is left out.
@@ -82,7 +82,7 @@ class Steps(Protocol):
 
 @dataclass(kw_only=True)
 class _Image(Passing):
-    """An image on its way through the stages; `error` is what ended it."""
+    """An image on its way through the stages; `error` is what stopped it."""
 
     job: Job
     stamp: Stamp
@@ -94,7 +94,7 @@ _UNREAD = np.empty((0, 0), np.uint8)
 
 
 class Batch:
-    """Segments images and writes their pictures; a row tells what became of each.
+    """Segments images and writes their pictures; a row records the result of each.
 
     Reading, each step of the segmenter, and writing overlap, so that the engine always has an image to work
     on. Pictures are compressed in threads of their own, those of several images at once.
@@ -104,9 +104,9 @@ class Batch:
     steps : Steps
         `Segmenter.frame_steps` of a segmenter for RGB frames.
     folder : OutputFolder
-        Where the pictures go, entered.
+        The output folder, entered.
     settings : Settings
-        What all rows share.
+        What all rows have in common.
     kinds : sequence of str
         Which pictures to write, of `KINDS`.
     """
@@ -119,7 +119,7 @@ class Batch:
         self._faults = FaultPolicy("image", ends_run=(OutputError,))
 
     def run(self, jobs: Iterable[Job]) -> Generator[Row, None, None]:
-        """Give a row for each job, in their order, when its pictures are written.
+        """Yield a row for each job, in order, when its pictures are written.
 
         Raises
         ------

@@ -1,7 +1,7 @@
 """`retina-run`: fundus images in, vessel maps and a report out.
 
-What is heavy (OpenCV, the engine) is imported after the arguments are understood, so that ``--help`` and
-``--version`` answer at once.
+Heavy imports (OpenCV, the engine) come after the arguments are parsed, so that ``--help`` and ``--version``
+answer at once.
 """
 
 from __future__ import annotations
@@ -34,22 +34,23 @@ examples:
   retina-run scans/ --out maps --save overlay   all images in scans/ and below
   retina-run 'scans/**/left*.png' --threads 4   a glob, in quotes
 
-Results lie in the output folder as the images lie below the folder that all of
-them share. run.csv there has a row for each image. The same command given again
-goes on where a run was stopped, and tries again what failed; another model or
-option does all images anew.
+The output folder mirrors the folders of the images, from the folder that they
+have in common. run.csv there has a row for each image. The same command resumes
+a run that was stopped and retries images that failed; with another model or
+option, all images are segmented again.
 
-A status in run.csv is done, warning (done, with doubts: see the columns
-"warnings" and "message") or failed.
+The status in run.csv is done, warning (done, but see the columns "warnings" and
+"message") or failed.
 
-exit code: 0 all images done, with or without warnings; 1 some failed, or with
---strict some have warnings, see run.csv; 2 the run could not start or go on;
-70 a defect of this program; 130, 143, 129 stopped by Ctrl-C, SIGTERM, SIGHUP.
+exit code: 0 all images done, with or without warnings; 1 some failed, or some
+have warnings and --strict is given: see run.csv; 2 the run could not start or
+continue; 70 a defect of this program; 130, 143, 129 stopped by Ctrl-C, SIGTERM,
+SIGHUP.
 """
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run `retina-run` with these arguments, or the process's; return its exit code."""
+    """Run `retina-run` with the given arguments, by default the process's; return its exit code."""
     given = sys.argv[1:] if arguments is None else arguments
     return run_command(_NAME, lambda: _run(_parsed(given)))
 
@@ -57,7 +58,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parsed(arguments: Sequence[str]) -> argparse.Namespace:
     parser = CommandParser(_NAME, _DESCRIPTION, _EPILOG)
     add = parser.add_argument
-    add("inputs", nargs="*", metavar="INPUT", help="image, folder (with all below it) or quoted glob")
+    add("inputs", nargs="*", metavar="INPUT", help="image, folder (with its subfolders) or quoted glob")
     add("--out", default="out", metavar="DIR", help="output folder (default: %(default)s)")
     add(
         "--save",
@@ -65,7 +66,7 @@ def _parsed(arguments: Sequence[str]) -> argparse.Namespace:
         action="extend",
         default=[],
         metavar="KIND",
-        help="what to write beside <name>_vessels.png (0 and 255): probability (16-bit PNG), overlay",
+        help="what to write besides <name>_vessels.png (0 and 255): probability (16-bit PNG), overlay",
     )
     add(
         "--overlay-format",
@@ -83,12 +84,12 @@ def _parsed(arguments: Sequence[str]) -> argparse.Namespace:
         "--device",
         default="auto",
         help="where to run: cpu, cuda, or cuda:1 for the second GPU (default: %(default)s, "
-        "the best there is)",
+        "the best available)",
     )
     add(
         "--engine",
         default="auto",
-        help="what runs it: onnxruntime, openvino or tensorrt (default: %(default)s, the fastest there is)",
+        help="onnxruntime, openvino or tensorrt (default: %(default)s, the fastest available)",
     )
     add(
         "--frames",
@@ -103,12 +104,16 @@ def _parsed(arguments: Sequence[str]) -> argparse.Namespace:
         help="the camera's angle, 10 to 220, by which the working scale is found (default: what the image's "
         "file says, else what the model assumes)",
     )
-    add("--threshold", type=float, metavar="P", help="probability from which on a pixel is a vessel")
-    add("--overlap", type=float, metavar="SHARE", help="share of a patch that the next one covers again")
+    add("--threshold", type=float, metavar="P", help="pixels at or above this probability count as vessel")
+    add("--overlap", type=float, metavar="SHARE", help="share of a patch that the next one overlaps")
     add("--threads", type=int, metavar="N", help="CPU threads (default: all cores)")
-    add("--overwrite", action="store_true", help="do all images anew, and replace files of other programs")
-    add("--strict", action="store_true", help="exit with 1 also if any image has a warning")
-    add("--quiet", action="store_true", help="say nothing but why the run stopped")
+    add(
+        "--overwrite",
+        action="store_true",
+        help="segment all images again, and replace files of other programs",
+    )
+    add("--strict", action="store_true", help="also exit with 1 if any image has a warning")
+    add("--quiet", action="store_true", help="print only fatal errors")
     add("--version", action="version", version=f"%(prog)s {__version__}")
     end = list(arguments).index("--") if "--" in arguments else len(arguments)
     options = parser.parse_intermixed_args(arguments[:end])
@@ -120,7 +125,7 @@ def _parsed(arguments: Sequence[str]) -> argparse.Namespace:
 
 
 def _kinds(values: Sequence[str], parser: argparse.ArgumentParser) -> tuple[tuple[str, ...], list[str]]:
-    """Tell the kinds of picture after ``--save`` from inputs that follow them."""
+    """Separate the kinds of picture after ``--save`` from inputs that follow them."""
     kinds, inputs = {"vessels"}, []
     for value in values:
         if set(value.split(",")) <= set(KINDS):
@@ -133,7 +138,7 @@ def _kinds(values: Sequence[str], parser: argparse.ArgumentParser) -> tuple[tupl
 
 
 def _run(options: argparse.Namespace) -> int:
-    os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")  # what is wrong with an image stands in its row
+    os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")  # errors of an image are in its row
     from retinagan.runtime.batch.batch import Batch, jobs_to_do
     from retinagan.runtime.batch.inputs import every_frame, find_inputs
     from retinagan.runtime.batch.outputs import OutputFolder
@@ -156,7 +161,7 @@ def _run(options: argparse.Namespace) -> int:
         ) as report,
         warnings.catch_warnings(),
     ):
-        warnings.simplefilter("ignore")  # decoders warn of what they then read all the same
+        warnings.simplefilter("ignore")  # decoders warn about files that they can read
         jobs = jobs_to_do(found.inputs, report, folder, options.kinds, again=options.overwrite)
         tally = Tally(len(found.inputs), kept=len(found.inputs) - len(jobs))
         progress = open_progress(len(jobs), sys.stderr, quiet=options.quiet)
@@ -176,7 +181,7 @@ def _run(options: argparse.Namespace) -> int:
 
 
 def _open_segmenter(options: argparse.Namespace) -> Segmenter:
-    """Open the model, and say in a line each what it warns of."""
+    """Open the model, and print each of its warnings in one line."""
     import cv2
 
     from retinagan.runtime.segmenter import Segmenter

@@ -1,4 +1,4 @@
-"""Which images the command line's arguments mean: files, folders and globs, found without decoding one."""
+"""Find the images that the arguments name: files, folders and globs, without decoding any."""
 
 # Paths are text here: there may be 100,000, and no link in them may be resolved.
 # ruff: noqa: PTH100, PTH112, PTH113, PTH119, PTH120, PTH122
@@ -17,7 +17,7 @@ _EXAMPLES = 3
 
 
 class InputError(RetinaGanError):
-    """An argument names no image: a path that is not there, a folder without images, a glob without match."""
+    """An argument names no image: a missing path, a folder without images, or a glob without a match."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ class Input:
 
 @dataclass(frozen=True)
 class Found:
-    """The images, sorted by name, and what was passed over.
+    """The images, sorted by name, and what was skipped.
 
     `others` counts files in folders that are not images, and `examples` names some; `own` counts pictures
     that an earlier run wrote; `empty` lists folders without an image. Hidden files are not counted.
@@ -50,7 +50,7 @@ class Found:
 
 
 def find_inputs(arguments: Sequence[str]) -> Found:
-    """Find the images that the arguments mean.
+    """Find the images that the arguments name.
 
     A file is taken whatever its extension. A folder gives all images in it and below it, by extension, or by
     content where a name has none; a folder that is reached twice, as by a symbolic link, is read once. An
@@ -92,7 +92,7 @@ def every_frame(inputs: Sequence[Input]) -> tuple[Input, ...]:
 
 @dataclass
 class _Search:
-    """What was found so far; `paths` by absolute path, so that an image named twice counts once."""
+    """What has been found; `paths` by absolute path, so that an image named twice counts once."""
 
     paths: dict[str, str] = field(default_factory=dict)
     others: int = 0
@@ -101,7 +101,7 @@ class _Search:
     examples: list[str] = field(default_factory=list)
 
     def add(self, argument: str) -> str:
-        """Add what an argument means; return the absolute path of the folder that its names start from."""
+        """Add what an argument names; return the absolute path of the folder where its names start."""
         if os.path.isdir(argument):
             return self._add_folder(argument)
         if os.path.isfile(argument):
@@ -156,7 +156,7 @@ class _Search:
 
 
 def _files_below(folder: str) -> Iterator[str]:
-    """Give the files in a folder and below it, and any folder that cannot be listed.
+    """Yield the files in a folder and below it, and any folder that cannot be listed.
 
     Each real folder is read once, so that links cannot lead in a circle; links to folders come last.
     """
@@ -186,14 +186,14 @@ def _has_magic(text: str) -> bool:
 
 
 def _split_pattern(pattern: str) -> tuple[Path, tuple[str, ...]]:
-    """Split a glob into its fixed folder and its parts from the first wildcard on."""
+    """Split a glob into its fixed folder and the parts from the first wildcard on."""
     parts = Path(pattern).parts
     fixed = next(index for index, part in enumerate(parts) if _has_magic(part))
     return Path(*parts[:fixed]), parts[fixed:]
 
 
 def _is_hidden(path: Path, pattern: Sequence[str]) -> bool:
-    """Whether a match is hidden and the pattern did not ask for hidden names."""
+    """Whether a match is hidden and the pattern does not name hidden files."""
     if any(part.startswith(".") for part in pattern):
         return False
     return any(part.startswith(".") for part in path.parts)

@@ -1,4 +1,4 @@
-"""What the results of each image are called, so that no two images write to one name."""
+"""Name the results of each image, so that no two images write to the same file."""
 
 # Paths are text, as in inputs.py.
 # ruff: noqa: PTH100, PTH118, PTH122
@@ -58,7 +58,7 @@ def assign_stems(
 
 
 def _still_valid(inputs: Sequence[Input], owned: Mapping[str, str]) -> dict[str, str]:
-    """Give the stems of earlier runs that this module could have given; a report may have been edited."""
+    """Return the stems of earlier runs that this module could have made; a report may have been edited."""
     counts = Counter(_key(stem) for stem in owned.values())
     kept = {}
     for item in inputs:
@@ -86,7 +86,7 @@ _CHOICES: tuple[Callable[[str], str], ...] = (_without_suffix, _with_suffix, _wi
 
 
 def _shortened(stem: str, name: str) -> str:
-    """Cut the last part of a stem where no file could be called so, and add the hash of the name."""
+    """Shorten the last part of a stem that is too long for a file name, and add the hash of the name."""
     parent, _, last = stem.rpartition("/")
     encoded = os.fsencode(last)
     if len(encoded) > _LONGEST_PART:
@@ -99,7 +99,7 @@ def _hash(name: str) -> str:
 
 
 def _key(stem: str) -> str:
-    """Give what a file system that ignores case and composition would compare."""
+    """Return a name as a file system compares it that ignores case and composition."""
     return unicodedata.normalize("NFC", stem).casefold()
 
 

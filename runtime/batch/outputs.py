@@ -1,4 +1,4 @@
-"""The output folder: pictures that appear whole or not at all, and one run at a time."""
+"""The output folder: complete pictures or none, and one run at a time."""
 
 import contextlib
 import errno
@@ -23,11 +23,11 @@ _LOST_FOLDER = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.ENOENT
 
 
 class OutputError(RetinaGanError):
-    """The output folder cannot be written to, or no longer; going on with other images makes no sense."""
+    """The output folder cannot be written to, so that other images cannot be written either."""
 
 
 class OutputFolder:
-    """A folder that one run at a time may write to; a context manager.
+    """An output folder for one run at a time; a context manager.
 
     Files are written under a temporary name in a hidden folder inside it and renamed when whole. What a
     killed run left there is removed at the next start.
@@ -35,9 +35,9 @@ class OutputFolder:
     Parameters
     ----------
     path : str or path
-        The folder; it is made, with its parents, on entering.
+        The folder; created on entering, with its parents.
     overwrite : bool
-        Whether pictures that another program wrote may be replaced.
+        Whether pictures of other programs may be replaced.
     overlay_format : {"jpeg", "webp", "png"}
         The format of overlays; all other pictures are PNG.
 
@@ -46,7 +46,7 @@ class OutputFolder:
     OptionError
         If the format is unknown.
     OutputError
-        On entering, if the folder cannot be made or written to, or another run is writing to it.
+        On entering, if the folder cannot be created or written to, or another run is writing to it.
     """
 
     def __init__(
@@ -124,7 +124,7 @@ class OutputFolder:
         target = self.path / name
         if not self._overwrite and os.path.lexists(target) and not is_own_picture(target):
             raise PictureError(
-                f"{name!r} is in the output folder already and not from retina-run; "
+                f"{name!r} exists in the output folder and is not from retina-run; "
                 "move it away, or replace it with --overwrite"
             )
         try:
@@ -138,14 +138,14 @@ class OutputFolder:
             raise PictureError(f"cannot write {name!r} ({error.strerror})") from None
 
     def has(self, stem: str, kinds: Iterable[str]) -> bool:
-        """Whether all these pictures are there; an empty file, as a power cut may leave, is none."""
+        """Whether all these pictures exist; an empty file, as a power cut may leave, does not count."""
         try:
             return all((self.path / self._name(stem, kind)).stat().st_size > 0 for kind in kinds)
         except OSError:
             return False
 
     def remove(self, stem: str, kinds: Iterable[str]) -> None:
-        """Remove an image's pictures of an earlier run, so that its row describes what is there."""
+        """Remove an image's pictures of an earlier run, so that its row describes all that exist."""
         self._unlink(name for kind in kinds for name in picture_names(stem, kind))
 
     def remove_other_formats(self, stem: str, kinds: Iterable[str]) -> None:
@@ -170,7 +170,7 @@ class OutputFolder:
                 f"another retina-run is writing to {str(self.path)!r}; wait for it, or choose another --out"
             ) from None
         except OSError:
-            pass  # a network file system without locks: the folder still serves, unguarded
+            pass  # a network file system without locks: go on without one
 
     def _release(self) -> None:
         if self._lock >= 0:

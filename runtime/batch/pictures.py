@@ -1,4 +1,4 @@
-"""What the pictures of results are called, and the mark by which they are known as ours."""
+"""Names of the result pictures, and the mark that identifies them as ours."""
 
 import os
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""How far a run is: a bar on a terminal, plain lines elsewhere, nothing where it shall be quiet."""
+"""Show progress: a bar on a terminal, plain lines elsewhere, nothing if quiet."""
 
 import time
 from collections.abc import Callable
@@ -13,13 +13,13 @@ _FIRST_INTERVAL, _LONGEST_INTERVAL = 10.0, 300.0  # seconds between plain lines
 
 
 class Progress(Protocol):
-    """What a run tells of itself while it runs."""
+    """Shows how far a run is."""
 
     def advance(self, row: Row) -> None:
         """Count an image, and show it if it failed."""
 
     def close(self) -> None:
-        """Leave the stream in order."""
+        """Finish the output."""
 
 
 def open_progress(total: int, stream: TextIO | None, *, quiet: bool = False) -> Progress:
@@ -35,7 +35,7 @@ def open_progress(total: int, stream: TextIO | None, *, quiet: bool = False) -> 
 
 
 class Lines:
-    """A plain line now and then, the more seldom the longer it takes; and one for each early failure.
+    """Prints a line at growing intervals, and one for each of the first failures.
 
     `clock` gives the time in seconds.
     """
@@ -66,11 +66,11 @@ class Lines:
             )
 
     def close(self) -> None:
-        """Do nothing: every line is whole."""
+        """Do nothing: every line is complete."""
 
 
 class _Bar:
-    """A bar with rate and time left."""
+    """A bar with rate and remaining time."""
 
     def __init__(self, total: int, stream: TextIO) -> None:
         from tqdm import tqdm
@@ -81,7 +81,7 @@ class _Bar:
 
     def advance(self, row: Row) -> None:
         self._failures.show(row)
-        with suppress(OSError):  # the terminal may be closed at any time; the run goes on
+        with suppress(OSError):  # the terminal may be closed at any time; the run continues
             if self._failures.count:
                 self._bar.set_postfix_str(f"{self._failures.count} failed", refresh=False)
             self._bar.update()
@@ -106,7 +106,7 @@ class _Silent:
 
 
 class _Failures:
-    """Counts failed images, and writes the first ones' messages."""
+    """Counts failed images, and prints the messages of the first ones."""
 
     def __init__(self, write: Callable[[str], None]) -> None:
         self.count = 0
@@ -119,4 +119,4 @@ class _Failures:
         if self.count <= _FAILURES_SHOWN:
             self._write(f"{row.path}: {row.message}")
         elif self.count == _FAILURES_SHOWN + 1:
-            self._write(f"more images failed; {FILE_NAME} has them all")
+            self._write(f"more images failed; see {FILE_NAME}")

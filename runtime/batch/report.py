@@ -1,4 +1,4 @@
-"""run.csv: a row for each image, written as it is done, and read again to go on where a run stopped."""
+"""run.csv: a row for each image, written when the image is done, and read again to resume a run."""
 
 import contextlib
 import csv
@@ -21,7 +21,7 @@ DONE = "done"
 WARNING = "warning"
 FAILED = "failed"
 STAGES = ("read", "roi", "crop", "equalize", "patches", "infer", "regroup", "write")
-"""The steps whose seconds are reported, in the order in which an image passes them."""
+"""The steps that are timed, in order."""
 
 ANGLE_FROM = ("given", "file", "assumed", "fixed")
 """Where an image's angle comes from: the user, the image's file, or the model's assumption; "fixed" where the
@@ -32,7 +32,7 @@ _READ_AS_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 class Stamp(NamedTuple):
-    """What a result depends on: if it is the same as before, the result is.
+    """What a result depends on: while this stays the same, so does the result.
 
     `size` and `modified` are those of the image file, in bytes and in seconds since 1970. `settings` is a
     digest of the model's spec, the options, the engine and the program's version.
@@ -104,7 +104,7 @@ class Settings:
         return "assumed" if in_file is None else "file"
 
     def stamp(self, status: os.stat_result | None) -> Stamp:
-        """Give the stamp of an image file by its `os.stat`, or of one that could not be examined."""
+        """Return the stamp of an image file from its `os.stat`, or None if that failed."""
         size = modified = ""
         if status is not None:
             seconds, fraction = divmod(status.st_mtime_ns, 10**9)
@@ -114,7 +114,7 @@ class Settings:
 
 @dataclass(frozen=True)
 class Row:
-    """What became of one image.
+    """The result of one image.
 
     `path` is relative to the folder that all inputs share; `output` is the results' name in the output
     folder without ``_vessels.png``. `status` is "done", "warning" (done, with doubts) or "failed"; `warnings`
@@ -156,7 +156,7 @@ class Row:
 
 
 class Recorded(NamedTuple):
-    """What an earlier run left of an image's row."""
+    """What is kept of an image's row from an earlier run."""
 
     status: str
     output: str
@@ -189,7 +189,7 @@ COLUMNS = (
     "input_modified",
     "settings",
 )
-"""The columns of run.csv. The last has a fixed length, so that a row cut short is known."""
+"""The columns of run.csv. The last has a fixed length, so that a truncated row is recognised."""
 
 
 class Report:
@@ -236,7 +236,7 @@ class Report:
 
     def __exit__(self, *exception: object) -> None:
         try:
-            os.close(self._file)  # a network file system may find only now that it is full
+            os.close(self._file)  # a network file system may report only now that it is full
         except OSError as error:
             raise self._cannot_write(error) from None
         if self._superseded:
@@ -244,7 +244,7 @@ class Report:
                 self._rewrite()
 
     def append(self, row: Row) -> None:
-        """Write a row at the end of the file; it is there when this returns."""
+        """Append a row to the file, and flush it."""
         cells = _cells(row, self.settings)
         rest = _encoded(cells)
         try:
@@ -256,7 +256,7 @@ class Report:
         self._remember(cells)
 
     def is_done(self, path: str, output: str, stamp: Stamp) -> bool:
-        """Whether an earlier row says that this image is done, under this name and with this stamp.
+        """Whether an earlier row records this image as done, under this name and with this stamp.
 
         One with warnings is done, too.
         """
@@ -292,7 +292,7 @@ class Report:
         self._folder.replace(FILE_NAME, [])
 
     def _rows(self) -> Iterator[list[str]]:
-        """Give the whole rows of the file, without the header."""
+        """Yield the complete rows of the file, without the header."""
         if not self.path.exists():
             return
         with self.path.open(encoding="utf-8", errors="surrogateescape", newline="") as file:
@@ -306,7 +306,7 @@ class Report:
                 return  # what a power cut left at the end is no text
 
     def _rewrite(self) -> None:
-        """Write the file anew with each image's last row."""
+        """Rewrite the file with each image's last row."""
         last = {cells[0]: number for number, cells in enumerate(self._rows())}
         kept = (_encoded(cells) for number, cells in enumerate(self._rows()) if last[cells[0]] == number)
         self._folder.replace(FILE_NAME, chain([_encoded(list(COLUMNS))], kept))
@@ -314,7 +314,7 @@ class Report:
 
 
 def _cells(row: Row, settings: Settings) -> list[str]:
-    """Give a row's cells in the order of `COLUMNS`."""
+    """Return a row's cells in the order of `COLUMNS`."""
     stages = [row.seconds.get(stage) for stage in STAGES]
     total = sum(row.seconds.values()) if row.seconds else None
     return [
@@ -345,7 +345,7 @@ def _number(value: float | None) -> str:
 
 
 def _to_cell(path: str) -> str:
-    """Write a relative path so that no spreadsheet takes it for a formula."""
+    """Change a relative path so that no spreadsheet reads it as a formula."""
     return f"./{path}" if path.startswith(_READ_AS_FORMULA) else path
 
 
@@ -354,7 +354,7 @@ def _from_cell(cell: str) -> str:
 
 
 def _encoded(cells: list[str]) -> bytes:
-    """Give a line of the file; names that are no text keep their bytes."""
+    """Return a line of the file; names that are not valid text keep their bytes."""
     line = io.StringIO()
     csv.writer(line, lineterminator="\n").writerow(cells)
     return line.getvalue().encode("utf-8", errors="surrogateescape")

@@ -33,7 +33,7 @@ class Tally:
         self.start = self.clock()
 
     def count(self, row: Row) -> None:
-        """Count an image that this run did."""
+        """Count an image of this run."""
         self.codes.update(row.warnings.split())
         if row.status == FAILED:
             self.failed += 1
@@ -44,13 +44,13 @@ class Tally:
 
 
 def summary(tally: Tally, found: Found, report: Report) -> Iterator[str]:
-    """Give the lines that end a run."""
+    """Yield the last lines of a run."""
     missing = tally.total - tally.kept - tally.done - tally.warned - tally.failed
     counts = [f"{tally.done} done"]
     counts += [f"{tally.warned} with warnings"] if tally.warned else []
     counts += [f"{tally.kept} kept from before"] if tally.kept else []
     counts += [f"{tally.failed} failed"] if tally.failed else []
-    counts += [f"{missing} not reached: the same command goes on from here"] if missing else []
+    counts += [f"{missing} not reached; run the same command again to continue"] if missing else []
     yield f"{counted(tally.total, 'image')}: {', '.join(counts)}"
     if tally.codes:
         codes = sorted(tally.codes.items(), key=lambda item: (-item[1], item[0]))

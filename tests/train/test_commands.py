@@ -1,8 +1,11 @@
+import signal
 import subprocess
 import sys
 
 import pytest
 
+from retinagan.runtime.console.signals import Stopped
+from retinagan.runtime.errors import OptionError
 from retinagan.train import commands
 
 COMMANDS = {
@@ -26,6 +29,42 @@ def test_missing_packages_are_one_line(command, capsys, monkeypatch):
 def test_with_all_packages_the_command_runs(command, capsys):
     assert COMMANDS[command](["--version"]) == 0
     assert capsys.readouterr().out.startswith(f"{command} ")
+
+
+@pytest.mark.parametrize(
+    ("command", "module", "work"),
+    [
+        ("retina-train", "loop", "train"),
+        ("retina-eval", "scores", "evaluate"),
+        ("retina-reproduce", "paper", "reproduce"),
+    ],
+)
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (OptionError("--seed -1: expected 0 or more"), 2),
+        (ValueError("operands could not be broadcast together"), 70),
+        (OSError("libcudart.so cannot be loaded"), 70),
+        (Stopped(signal.SIGTERM), 143),
+    ],
+)
+def test_what_users_got_wrong_is_one_line_and_a_defect_is_not(
+    command, module, work, error, code, capsys, monkeypatch
+):
+    def fails(*arguments):
+        raise error
+
+    monkeypatch.setattr(f"retinagan.train.{module}.command.{work}", fails)
+    words = {"retina-eval": ["maps", "--data", "there"]}.get(command, ["--data", "there"])
+    assert COMMANDS[command](words) == code
+    err = capsys.readouterr().err
+    if code == 2:
+        assert err == f"{command}: {error}\n"
+    elif code == 70:
+        assert err.startswith("Traceback (most recent call last):\n")
+        assert f"{command}: unexpected {type(error).__name__}: {error} (test_commands.py, line " in err
+    else:
+        assert "Traceback" not in err
 
 
 def test_only_the_tables_cannot_do_without_figures(capsys, monkeypatch):

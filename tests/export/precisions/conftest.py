@@ -11,7 +11,7 @@ from retinagan.export.options import MEANT_FOR
 from retinagan.export.precisions import drafts
 from retinagan.export.precisions.drafts import Prover, write_draft
 from retinagan.export.precisions.making import Maker
-from retinagan.export.progress import Steps
+from retinagan.export.progress import StepLog
 from retinagan.export.proof.images import ImageFolder, synthetic_images
 from retinagan.runtime.engines import OnnxRuntimeAdapter
 from retinagan.runtime.model.spec import ModelSpec, spec_path
@@ -25,7 +25,7 @@ def said():
 
 @pytest.fixture
 def steps(said):
-    return Steps(said)
+    return StepLog(said)
 
 
 @pytest.fixture(scope="session")
@@ -35,7 +35,7 @@ def calibration(tiny, dataset):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_CACHE_HOME", str(tiny.parent / "cache"))
         return calibrate(
-            named_nodes(onnx.load(tiny)), spec, ImageFolder(dataset, "training"), Steps(io.StringIO())
+            named_nodes(onnx.load(tiny)), spec, ImageFolder(dataset, "training"), StepLog(io.StringIO())
         )
 
 

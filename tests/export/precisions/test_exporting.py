@@ -8,7 +8,7 @@ import pytest
 from retinagan.export.options import Changes, ExportOptions
 from retinagan.export.precisions import exporting
 from retinagan.export.precisions.exporting import Artefact, export_models
-from retinagan.export.progress import Steps
+from retinagan.export.progress import StepLog
 from retinagan.export.proof import bounds
 from retinagan.export.proof.agreement import ParityError
 from retinagan.export.proof.bounds import Bounds
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.usefixtures("short_pack")
 
 
 def export(tiny, out, *precisions, **options):
-    return export_models(tiny, out, ExportOptions(precisions or ("fp32",), **options), Steps(io.StringIO()))
+    return export_models(tiny, out, ExportOptions(precisions or ("fp32",), **options), StepLog(io.StringIO()))
 
 
 def contents(folder):

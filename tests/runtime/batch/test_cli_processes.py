@@ -80,7 +80,9 @@ def test_a_signal_stops_it_and_the_next_run_goes_on(here, model, quick, sent, co
     assert process.returncode == code
     assert err == ""
     found = rows()
-    assert out.startswith(f"{IMAGES} images: {len(found)} done, {IMAGES - len(found)} not reached: the same")
+    assert out.startswith(
+        f"{IMAGES} images: {len(found)} done, {IMAGES - len(found)} not reached; run the same"
+    )
     assert not [path for path in Path("out").iterdir() if path.name.startswith(".")]
     check_the_next_run_goes_on(model, found)
 

@@ -85,7 +85,7 @@ def test_an_own_picture_is_replaced_and_another_programs_is_not(tmp_path):
     with OutputFolder(tmp_path) as folder:
         folder.write("a", "vessels", GREY)
         folder.write("a", "vessels", GREY + 1)
-        message = re.escape("'b_vessels.png' is in the output folder already and not from retina-run; move")
+        message = re.escape("'b_vessels.png' exists in the output folder and is not from retina-run; move")
         with pytest.raises(PictureError, match=message):
             folder.write("b", "vessels", GREY)
     assert (tmp_path / "b_vessels.png").read_bytes() == b"drawn by hand"
@@ -121,7 +121,7 @@ def test_a_folder_that_cannot_be_written_to(tmp_path, monkeypatch):
 
 def test_a_name_that_is_taken_by_a_folder_concerns_one_picture_alone(folder):
     (folder.path / "a_vessels.png").mkdir()
-    with pytest.raises(PictureError, match=r"'a_vessels.png' is in the output folder already"):
+    with pytest.raises(PictureError, match=r"'a_vessels.png' exists in the output folder"):
         folder.write("a", "vessels", GREY)
     (folder.path / "sub").touch()
     with pytest.raises(PictureError, match=r"cannot write 'sub/a_vessels.png' \(Not a directory\)"):

@@ -56,7 +56,7 @@ def test_the_first_failures_are_shown_and_all_are_counted():
     advanced(Lines(100, stream, Clock(0.25)), 100, FAILED)
     lines = stream.getvalue().splitlines()
     assert lines[:2] == ["0.png: empty", "1.png: empty"]
-    assert lines[20] == "more images failed; run.csv has them all"
+    assert lines[20] == "more images failed; see run.csv"
     assert lines[21] == "40 of 100 images, 40 failed, 4.00 images/s, 15 s left"
     assert len(lines) < 25
 
