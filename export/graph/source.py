@@ -159,7 +159,9 @@ def read_onnx(path: Path) -> onnx.ModelProto:
     except Exception as error:  # protobuf's errors have no public base class
         raise ModelError(f"{path}: not an ONNX file, or truncated ({first_line(error)})") from None
     if not model.graph.node:
-        raise ModelError(f"{path}: an ONNX file without a model; copy it again from where it was exported")
+        raise ModelError(
+            f"{path}: not an ONNX file, or one without a model; copy it again from where it was exported"
+        )
     folder = path.parent.resolve()
     for tensor in model.graph.initializer:
         location = next((entry.value for entry in tensor.external_data if entry.key == "location"), None)

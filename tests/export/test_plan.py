@@ -62,7 +62,7 @@ def test_an_engine_from_an_onnx_file_needs_no_torch_onnx_or_onnxruntime(tiny, tm
 def test_a_folder_without_images_is_found(tiny, tmp_path, capsys):
     command = [str(tiny), "--out", "out", "--precision", "int8", "--calibrate", str(tmp_path), "--plan"]
     assert main(command) == 2
-    assert "no images in " in capsys.readouterr().err
+    assert "no images found in " in capsys.readouterr().err
 
 
 def test_vessel_maps_need_scikit_learn(tiny, tmp_path, dataset, capsys, monkeypatch):

@@ -122,7 +122,7 @@ def test_weights_outside_the_folder_are_not_read(outside, location):
 
 
 def test_weights_in_a_short_file(outside):
-    refused(outside("weights.bin"), "its weights in other files cannot be read|checker refuses")
+    refused(outside("weights.bin"), "its weights in other files cannot be read|checker rejects")
 
 
 def test_weights_in_another_file(tmp_path, tiny):

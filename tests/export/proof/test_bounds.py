@@ -21,7 +21,7 @@ def test_what_is_kept():
 
 def test_without_truth_the_maps_agreement_decides():
     (fault,) = faults({"verify": measured(map_dice=0.9612)}, BOUND)
-    assert fault == "its vessel map agrees with FP32's to Dice 0.9612; the limit is 0.97"
+    assert fault == "Dice of its vessel map with FP32's is 0.9612; the limit is 0.97"
 
 
 def test_with_truth_the_drop_decides():

@@ -63,7 +63,7 @@ def test_the_hash_is_of_the_contents(dataset, tmp_path):
 
 
 def test_folders_that_cannot_serve(tmp_path):
-    with pytest.raises(InputError, match="no images in "):
+    with pytest.raises(InputError, match="no images found in "):
         ImageFolder(tmp_path, "test").find_paths()
     with pytest.raises(InputError, match="no such file or folder"):
         ImageFolder(tmp_path / "gone", "test").find_paths()
