@@ -126,7 +126,7 @@ def test_the_times_are_kept_by_device_and_version(device, source, tmp_path):
     [
         ("fp32", 1e-3, r"differ by up to 0\.001; the limit is 0\.0001.* Nothing was written; try another"),
         ("fp32", np.nan, "returns NaN or infinity"),
-        ("int8", 0.4, r"vessel map agrees with FP32's to Dice 0\.\d+, needed .* with --accept-drop"),
+        ("int8", 0.4, r"vessel map with FP32's is 0\.\d+; the limit .* with --accept-drop"),
     ],
 )
 def test_an_engine_that_misses_its_bounds_is_not_written(source, device, precision, shift, message, tmp_path):
@@ -142,7 +142,7 @@ def test_a_drop_may_be_accepted_but_not_of_fp32(source, device, tmp_path):
     options = EngineOptions(accept_drop=True)
     path = export_engine(lone_copy(source, tmp_path, precision="int8"), tmp_path / "out", options, StepLog())
     (accepted,) = ModelSpec.load(spec_path(path)).proof["accepted"]
-    assert accepted.startswith("its vessel map agrees with FP32's to Dice")
+    assert accepted.startswith("Dice of its vessel map with FP32's is")
     with pytest.raises(ParityError):
         export_engine(device.source, tmp_path / "out", options, StepLog())
 
