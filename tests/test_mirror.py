@@ -13,7 +13,6 @@ ELSEWHERE = {
     "benchmarks/camera.py": "benchmarks/test_help.py",
     "benchmarks/engines.py": "benchmarks/test_help.py",
     "benchmarks/overhead.py": "benchmarks/test_help.py",
-    "runtime/images/decoding.py": "runtime/images/test_reading.py",
     "train/loop/adversarial_step.py": "train/loop/test_trainer.py",
     "train/loop/pixel_step.py": "train/loop/test_trainer.py",
     "train/loop/release.py": "train/loop/test_command.py",
@@ -21,7 +20,6 @@ ELSEWHERE = {
 """Modules that are tested in a file of another name, and why.
 
 benchmarks: they measure for minutes, so that the tests only start them.
-decoding: reading an image file is decoding its content.
 adversarial_step, pixel_step: seen in what the trainer learns.
 release: seen in the checkpoint that a run leaves.
 """

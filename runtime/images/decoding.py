@@ -88,7 +88,7 @@ def frames_of(data: bytes, plugin: Plugin) -> int:
 
 def _select(data: bytes, plugin: Plugin, frame: int | None, max_pixels: int | None) -> _Selected:
     """Find the image that is wanted; check that its data are whole unless `max_pixels` is None."""
-    number = frame or 1
+    number = 1 if frame is None else frame
     if plugin is TiffImageFile:
         tiff = Tiff(data)
         pages = tiff.photographs()

@@ -72,6 +72,16 @@ def test_vessel_maps_need_scikit_learn(tiny, tmp_path, dataset, capsys, monkeypa
     assert 'sklearn; type pip install "retinagan[export]"' in " ".join(capsys.readouterr().err.split())
 
 
+def test_an_engine_that_cannot_be_built_here_names_the_way_without_it(tiny, tmp_path, capsys, monkeypatch):
+    monkeypatch.setitem(sys.modules, "tensorrt", None)
+    command = [str(tiny), "--out", str(tmp_path / "out"), "--precision", "fp16", "--engine", "tensorrt"]
+    assert main(command) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("retina-export: --engine tensorrt cannot be built here: TensorRT cannot be ")
+    assert error.endswith(". For the ONNX files alone give --engine none\n")
+    assert not (tmp_path / "out").exists()
+
+
 @pytest.mark.parametrize("more", [[], ["--engine", "none"]])
 def test_no_engine_is_built_unless_asked_for(tiny, tmp_path, capsys, monkeypatch, more):
     monkeypatch.setattr(plan, "import_tensorrt", lambda name: SimpleNamespace(__version__="10.3.0"))

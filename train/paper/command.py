@@ -1,4 +1,4 @@
-"""What `retina-reproduce` does."""
+"""The command `retina-reproduce`: train the paper's systems, score them and write the results page."""
 
 from __future__ import annotations
 
@@ -32,41 +32,44 @@ from retinagan.train.scores.files import write_csv
 _NAME = "retina-reproduce"
 ITERATIONS = 2000
 SHOWN = 2
-"""Images that figure 8 shows."""
+"""Number of images in figure 8."""
 
 EPILOG = """\
-Every other option is retina-train's and holds for all systems, such as --seed, --widths, --threads. Each
-system has a folder in --out, such as gan-ace; one that is trained is not trained again, one that was
-interrupted goes on. Figures 7 and 8 show images, and a dataset's may not be given away: those of --data go to
-panels/ in --out, those of --synthetic onto the page (examples/synthetic_fundus.py --count 2 --out DIR).
+All other options, such as --seed, --widths and --threads, are passed to retina-train for every system. Each
+system has a folder in --out, such as gan-ace. A trained system is not trained again; an interrupted training
+continues. Figures 7 and 8 show images, and a dataset's images may not be redistributable: those of --data are
+written to panels/ in --out, those of --synthetic to the page. To draw some:
+examples/synthetic_fundus.py --count 2 --out DIR
 """
 
 
 def build_parser() -> CommandParser:
-    """Build the command's parser; what it does not know is for `retina-train`."""
+    """Return the command's parser; unknown options are passed to `retina-train`."""
     parser = CommandParser(
         _NAME,
-        "Train the systems of the paper's tables under one budget, and set the paper's figures "
-        "beside theirs.",
+        "Train the systems of the paper's tables under one budget and compare their scores with the paper's.",
         EPILOG,
         wrap=True,
     )
     add = parser.add_argument
-    add("--data", required=True, metavar="DIR", help="DRIVE, or another dataset with training/ and test/")
     add(
-        "--out", default="runs/reproduction", metavar="DIR", help="where it is trained (default: %(default)s)"
+        "--data",
+        required=True,
+        metavar="DIR",
+        help="DRIVE, or another dataset with folders training/ and test/",
     )
-    add("--page", metavar="DIR", help="where results.md and its images/ go (default: --out)")
+    add("--out", default="runs/reproduction", metavar="DIR", help="folder of the runs (default: %(default)s)")
+    add("--page", metavar="DIR", help="folder for results.md and its images/ (default: --out)")
     add("--iterations", type=int, default=ITERATIONS, metavar="N",
-        help="budget of each system, in steps of one whole image (default: %(default)s)")  # fmt: skip
-    add("--synthetic", metavar="DIR", help="dataset of drawn images to show in figures 7 and 8 of the page")
-    add("--no-training", action="store_true", help="score what is trained, leave out what is not")
+        help="training budget of each system, in steps of one image (default: %(default)s)")  # fmt: skip
+    add("--synthetic", metavar="DIR", help="dataset of synthetic images for figures 7 and 8 of the page")
+    add("--no-training", action="store_true", help="score the trained systems and leave out the others")
     add("--version", action="version", version=f"%(prog)s {__version__}")
     return parser
 
 
 def reproduce(arguments: argparse.Namespace, more: list[str]) -> int:
-    """Train what is missing, score all, write the page; the exit code, that of a training that stopped."""
+    """Train the missing systems, score all and write the page; return 0 or a stopped training's exit code."""
     _check(arguments, more)
     out = Path(arguments.out)
     samples = find_samples(arguments.data, "test")
@@ -76,7 +79,7 @@ def reproduce(arguments: argparse.Namespace, more: list[str]) -> int:
     }
     for plan in plans.values():
         _check_plan(plan)
-        train_parser.options_of(plan)  # refuses what cannot work now, not after the first system
+        train_parser.options_of(plan)  # reports wrong options now, not after the first system
     for number, (system, plan) in enumerate(plans.items(), 1):
         if arguments.no_training or is_trained(plan):
             continue
@@ -91,26 +94,26 @@ def reproduce(arguments: argparse.Namespace, more: list[str]) -> int:
             results.append(measure_system(system, out / system.name, samples))
             write_csv(results[-1].rows, out / system.name / "scores.csv")
     if not results:
-        raise OptionError(f"{out}: no system of this budget is trained; leave --no-training out")
+        raise OptionError(f"{out}: no system is trained with this budget; leave out --no-training")
     _write(arguments, more, results, samples)
     return 0
 
 
 def _check(arguments: argparse.Namespace, more: list[str]) -> None:
     if arguments.iterations < 1:
-        raise OptionError(f"--iterations {arguments.iterations}: expected 1 or more")
+        raise OptionError(f"--iterations: got {arguments.iterations}; expected a whole number from 1")
     ours = ("--model", "--preprocess", "--adversarial-iterations", "--adversarial-weight", "--snapshots")
     for word in more:
         if word.split("=")[0] in ours:
-            raise OptionError(f"{word}: every system of the paper has its own; leave it out")
+            raise OptionError(f"{word}: each system of the paper sets its own; leave it out")
     if not all((Path(arguments.data) / split).is_dir() for split in ("training", "test")):
         raise OptionError(
-            f"{arguments.data}: expected a dataset with folders training and test, as DRIVE has, so that "
-            "no image is on both sides"
+            f"{arguments.data}: expected a dataset with folders training and test, like DRIVE, so that no "
+            "image is in both"
         )
     if arguments.synthetic and not Path(arguments.synthetic).is_dir():
         raise OptionError(
-            f"--synthetic {arguments.synthetic}: no such folder; examples/synthetic_fundus.py draws one"
+            f"--synthetic {arguments.synthetic}: no such folder; create one with examples/synthetic_fundus.py"
         )
     if arguments.synthetic:
         find_samples(arguments.synthetic, ALL)
@@ -124,18 +127,20 @@ def _check(arguments: argparse.Namespace, more: list[str]) -> None:
 
 
 def _check_plan(plan: argparse.Namespace) -> None:
-    """Refuse what would make the systems' scores no comparison, however the option was written."""
+    """Refuse options that would make the comparison unfair, however they were written."""
     if plan.split != TRAINING:
-        raise OptionError(f"--split {plan.split}: the test images score the systems; leave --split out")
+        raise OptionError(f"--split {plan.split}: the test images are for scoring; leave out --split")
     if plan.init:
-        raise OptionError(f"--init {plan.init}: no checkpoint fits all of the paper's systems; leave it out")
+        raise OptionError(
+            f"--init {plan.init}: no checkpoint fits all of the paper's systems; leave out --init"
+        )
 
 
 def _write(
     arguments: argparse.Namespace, more: list[str], results: list[Result], samples: list[Sample]
 ) -> None:
     """Draw the figures and write the page."""
-    from retinagan.train.paper.figures import draw_line_figures  # imports matplotlib, wanted here alone
+    from retinagan.train.paper.figures import draw_line_figures  # imports matplotlib, which is slow
 
     out, page = Path(arguments.out), Path(arguments.page or arguments.out)
     (page / "images").mkdir(parents=True, exist_ok=True)
@@ -154,7 +159,7 @@ def _write(
 
 
 def _draw_panels(samples: list[Sample], arguments: argparse.Namespace, folder: Path) -> None:
-    """Draw figures 7 and 8 from a dataset's first images."""
+    """Draw figures 7 and 8 with the first images of a dataset."""
     from retinagan.train.paper.figures import draw_comparison, draw_progress
 
     out = Path(arguments.out)
@@ -171,7 +176,9 @@ def _facts(
     training = train_parser.build_parser(_NAME).parse_args(["--data", arguments.data, *more])
     precisions = {result.precision for result in results}
     if len(precisions) == 1:
-        (training.precision,) = precisions  # what they were trained in, whatever this machine would choose
+        (training.precision,) = (
+            precisions  # the precision they were trained in, not the one this machine would choose
+        )
     options = train_parser.options_of(training)
     words = ["retina-reproduce", "--data", folder_name(arguments.data)]
     words += ["--iterations", str(arguments.iterations), *train_parser.deciding(training, options)]
@@ -192,7 +199,7 @@ def _facts(
 
 
 def _place(out: Path, page: Path) -> str:
-    """Link the runs' folder where it lies beneath the page's, else name the option alone."""
+    """Link the runs' folder if it is below the page's; otherwise name the option."""
     if out != page and out.resolve().is_relative_to(page.resolve()):
         name = out.resolve().relative_to(page.resolve()).as_posix()
         return f"[{name}]({name})"
@@ -205,13 +212,13 @@ def main(argv: list[str] | None = None) -> int:
     Returns
     -------
     int
-        The exit code: 0 done, 2 invalid options or data, 70 a defect, 128 + the signal's number if a signal
-        stopped it.
+        Exit code: 0 for success, 2 for invalid options or data, 70 for a defect, 128 + the signal's number if
+        a signal stopped it.
     """
     return run_command(
         _NAME,
         lambda: reproduce(*_parsed(argv)),
-        interrupted="interrupted; the same command continues it",
+        interrupted="interrupted; run the same command to continue",
     )
 
 
@@ -222,5 +229,5 @@ def _parsed(argv: list[str] | None) -> tuple[argparse.Namespace, list[str]]:
     training = train_parser.build_parser(parser.prog)
     unknown = training.parse_known_args(["--data", arguments.data, *more])[1]
     if unknown:
-        parser.error(f"neither this command nor retina-train knows: {' '.join(unknown)}")
+        parser.error(f"unknown to this command and to retina-train: {' '.join(unknown)}")
     return arguments, more

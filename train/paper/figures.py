@@ -1,4 +1,4 @@
-"""The paper's figures 7 to 11, drawn from the systems that were trained here."""
+"""The paper's figures 7 to 11, drawn for the systems trained here."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from retinagan.train.scores.figures import Picture, draw_grid, draw_lines
 from retinagan.train.scores.prediction import probability_map
 
 _DETAIL = 3
-"""A detail's side is this part of the image's."""
+"""The image's side divided by the detail's."""
 
 
 def draw_line_figures(results: Sequence[Result], names: Sequence[str], folder: Path) -> None:
-    """Draw figures 9 to 11: a rate of each test image, a line for each system of table 1."""
+    """Draw figures 9 to 11: one rate for each test image, one line for each system of table 1."""
     shown = [result for result in results if result.system in TABLE_1]
     for number, score in LINE_FIGURES.items():
         lines = {MODELS[result.system.model]: result.each(SQUARE, score) for result in shown}
@@ -30,15 +30,16 @@ def draw_line_figures(results: Sequence[Result], names: Sequence[str], folder: P
 
 
 def draw_progress(image: LabelledImage, models: Mapping[int, Path], path: Path) -> None:
-    """Draw figure 7: a detail, the expert's vessels, and Retina-GAN's map on the way.
+    """Draw figure 7: a detail of an image, the expert's vessels, and Retina-GAN's maps during training.
 
     Parameters
     ----------
     image : LabelledImage
+        The image with the expert's map.
     models : mapping of int to Path
-        As `progress_models` gives them.
+        Checkpoints by iteration, from `progress_models`.
     path : Path
-        The PNG file.
+        PNG file to write.
     """
     window = _richest_window(image)
     row: dict[str, Picture] = {"image": image.image[window], "expert": image.truth[window]}
@@ -62,7 +63,7 @@ def draw_comparison(images: Sequence[LabelledImage], runs: Path, path: Path) -> 
 
 
 def _richest_window(image: LabelledImage) -> tuple[slice, slice]:
-    """Find the square with the most vessels."""
+    """Return the square with the most vessel pixels."""
     side = min(image.truth.shape) // _DETAIL
     sums = cv2.boxFilter(image.truth.astype(np.float32), -1, (side, side), anchor=(0, 0), normalize=False)
     valid = sums[: image.truth.shape[0] - side + 1, : image.truth.shape[1] - side + 1]

@@ -1,4 +1,4 @@
-"""What a training's `log.csv` comes to: the means of each stage's first and last iterations."""
+"""Summarise a training's `log.csv`: means over the first and last iterations of each stage."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ MEASURES = ("pixel", "adversarial", "discriminator", "d_expert", "d_generated")
 
 @dataclass(frozen=True)
 class LogPart:
-    """Means of some iterations of one training.
+    """Means over consecutive iterations of one training.
 
     Attributes
     ----------
     stage : str
         "patches", "adversarial" or "images".
     first, last : int
-        The iterations, the last one exclusive.
+        First iteration, and one past the last.
     means : mapping of str to float
-        Of `MEASURES`; NaN where the training has no such figure.
+        Means of `MEASURES`; NaN where the training does not record one.
     """
 
     stage: str
@@ -35,17 +35,24 @@ class LogPart:
 
 
 def summarize_log(path: Path, share: float = 0.1) -> list[LogPart]:
-    """Give the means of the first and of the last iterations of each stage, each that share of the stage.
+    """Return the means over the first and the last iterations of each stage.
+
+    Parameters
+    ----------
+    path : Path
+        The log.
+    share : float
+        Share of a stage's iterations in each mean.
 
     Returns
     -------
     list of LogPart
-        Two of each stage; one where it is too short for two; none at all where there is no log.
+        Two for each stage, or one if the stage is too short for two; empty if the file does not exist.
 
     Raises
     ------
     DataError
-        If it is not a training's log.
+        If the file is not a training log.
     """
     if not path.is_file():
         return []
@@ -55,10 +62,10 @@ def summarize_log(path: Path, share: float = 0.1) -> list[LogPart]:
             names = reader.fieldnames or ()
             rows = [row for row in reader if None not in row.values()]  # the last line may be half-written
     except (UnicodeDecodeError, csv.Error) as error:
-        raise DataError(f"{path}: expected a training's log.csv, but {error}") from error
+        raise DataError(f"{path}: expected the log.csv of a training, but {error}") from error
     missing = [name for name in ("iteration", "stage", *MEASURES) if name not in names]
     if missing:
-        raise DataError(f"{path}: expected the columns of a training's log, missing {', '.join(missing)}")
+        raise DataError(f"{path}: not the log of a training; missing columns: {', '.join(missing)}")
     parts = []
     for stage, group in groupby(rows, key=lambda row: row["stage"]):
         of_stage = list(group)

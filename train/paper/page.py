@@ -1,4 +1,4 @@
-"""The page that sets the paper's tables beside what its systems came to here, in Markdown."""
+"""The results page in Markdown: the paper's tables beside the scores of the systems trained here."""
 
 from __future__ import annotations
 
@@ -22,30 +22,30 @@ _MISSING = "not trained"
 
 @dataclass(frozen=True)
 class Facts:
-    """What the page says of how its figures came about.
+    """How the figures on the page were produced.
 
     Attributes
     ----------
     command : str
-        That made them.
+        The command that produced them.
     data : str
         The dataset's name.
     images : int
-        How many were scored.
+        Number of test images scored.
     iterations : int
-        The budget of each system.
+        Training budget of each system.
     batch : int
-        Whole images in each iteration.
+        Number of whole images in each iteration.
     patches : int
-        That each image is cut into.
+        Number of patches that each image is cut into.
     models : str
-        Where the models lie, as the page is to say it.
+        Where the models are, as Markdown.
     machine : str
-        What scored them.
+        Software and CPU that scored them.
     progress : tuple of int
-        The iterations after which figure 7 shows a map.
+        Iterations after which figure 7 shows a map.
     synthetic : bool
-        Whether figures 7 and 8 were drawn from synthetic images.
+        Whether figures 7 and 8 show synthetic images.
     """
 
     command: str
@@ -61,20 +61,21 @@ class Facts:
 
 
 def results_page(results: Sequence[Result], facts: Facts) -> str:
-    """Write the page.
+    """Return the page as Markdown.
 
     Parameters
     ----------
     results : sequence of Result
-        Of the systems that are trained, at least one.
+        One for each trained system; at least one.
     facts : Facts
+        How they were produced.
     """
     found = {result.system: result for result in results}
     sections = [
         _opening(facts),
-        "## Table 1: systems\n\nEach cell: the paper / here, whole image at 512x512.\n\n"
+        "## Table 1: systems\n\nEach cell: paper / here, whole image at 512x512.\n\n"
         + _beside(TABLE_1, found),
-        "## Table 2: preprocessing\n\nEach cell: the paper / here, whole image at 512x512. The paper has no "
+        "## Table 2: preprocessing\n\nEach cell: paper / here, whole image at 512x512. The paper has no "
         "column without equalization.\n\n" + _beside(TABLE_2, found),
         _inconsistency(results[0]),
         _claims(found),
@@ -95,15 +96,15 @@ def _opening(facts: Facts) -> str:
 
     {facts.command}
 
-trains what is missing of the paper's systems and writes this page. All systems have one budget:
-{budget} of {batch} cut into {cut} and regrouped, the same images in the
-same order; U-Net and RU-Net without a discriminator, whose own step comes on top of each of the others'
-iterations. The split is by image: none of the {facts.images} test
-images of {facts.data} was trained on, and each threshold was chosen on training images. Scored with
+trains those of the paper's systems that are missing and writes this page. All systems have the same budget:
+{budget} of {batch} cut into {cut} and regrouped, on the same images in the
+same order. U-Net and RU-Net have no discriminator; for the others, the discriminator's step comes on top of
+each iteration. The split is by image: none of the {facts.images} test
+images of {facts.data} was used for training, and each threshold was chosen on training images. Scored with
 {facts.machine}.
 
-The paper does not say over which pixels its rates are. The whole image at 512x512 is the nearest to it, not
-an equal; this page has the other kinds too, each labelled. "GAN" is taken as U-Net against the
+The paper does not say which pixels its rates cover. The whole image at 512x512 is the closest match, but not
+the same; this page reports the other regions too, each labelled. "GAN" is read as U-Net trained against the
 discriminator."""
 
 
@@ -131,21 +132,21 @@ def _inconsistency(result: Result) -> str:
     twice = _printed_twice()
     share = result.shares[WHOLE]
     implied = share * last.sensitivity + (1 - share) * last.specificity
-    return f"""## The paper's figures do not all agree
+    return f"""## Inconsistencies in the paper's figures
 
-Accuracy is the mean of sensitivity and specificity, weighted by the shares of vessel and other pixels, so it
-lies between them. Two columns of the paper's second table break that: {broken}. The shares of vessel pixels
-that the columns of its first table imply are {shares}; the test images here have {share:.1%} over the whole
-image and {result.shares[FOV]:.1%} inside the FOV. With the former, Retina-GAN's Sen and Spe make Acc
-{implied:.4f}, not {last.accuracy}. Both tables have {twice}. So the
-paper's figures stand here as printed, and systems are ranked below by what no threshold moves."""
+Accuracy is the mean of sensitivity and specificity, weighted by the shares of vessel and background pixels,
+so it lies between the two. Two columns of the paper's second table violate this: {broken}. The columns of its
+first table imply vessel shares of {shares}; the test images here have {share:.1%} over the whole
+image and {result.shares[FOV]:.1%} inside the FOV. At the former share, Retina-GAN's Sen and Spe give an Acc
+of {implied:.4f}, not {last.accuracy}. The two tables disagree on {twice}. This page
+therefore quotes the paper's figures as printed, and ranks the systems by scores that no threshold changes."""
 
 
 def _printed_twice() -> str:
-    """Say which figures of a system both tables print, and differently."""
+    """Name the figures that the two tables print differently for the same system."""
     pairs = [(system, row, TABLE_2.get(system)) for system, row in TABLE_1.items()]
     return "; ".join(
-        f"{system.title}, with {name} {getattr(row, score)} in one and {getattr(other, score)} in the other"
+        f"{system.title}: {name} is {getattr(row, score)} in one and {getattr(other, score)} in the other"
         for system, row, other in pairs
         if row is not None and other is not None
         for name, score in RATES.items()
@@ -169,22 +170,22 @@ def _claims(found: Mapping[System, Result]) -> str:
             verdicts[cells[1]].append(f"{claim.text} ({claim.better.title} over {claim.worse.title})")
         text = claim.text if claim.of_the_paper else f"{claim.text}?"
         lines.append([text, claim.better.title, claim.worse.title, *cells])
-    return f"""## How the paper's claims fare on these images
+    return f"""## The paper's claims, tested on these images
 
-What the paper concludes from its tables, and with a question mark what it leaves open. Each figure: how much
-the first system's score is above the second's, {FOV}, all pixels pooled; in brackets, {LEVEL:.0%} of
-{RESAMPLES:,} resamples of the test images, the same ones for both systems. Where they reach 0 at four
-decimals, these images do not tell the two apart. None is corrected for their number: of
-{2 * len(CLAIMS)} intervals one may well miss 0 by chance. They say nothing of other seeds: each system was
-trained once.
+The claims are what the paper concludes from its tables; those with a question mark it leaves open. Each
+figure is the first system's score minus the second's, {FOV}, all pixels pooled; in brackets, {LEVEL:.0%} of
+{RESAMPLES:,} resamples of the test images, the same ones for both systems. Where the interval reaches 0 at
+four decimals, these images do not tell the two systems apart. The intervals are not corrected for
+multiple comparisons: of {2 * len(CLAIMS)}, one may well exclude 0 by chance. They do not cover other seeds:
+each system was trained once.
 
 {_markdown(lines)}
 
-By AUC these images bear out: {_listed(verdicts["above"])}.
+By AUC, these images support: {_listed(verdicts["above"])}.
 
-They say the contrary of: {_listed(verdicts["below"])}.
+They contradict: {_listed(verdicts["below"])}.
 
-They do not decide: {_listed(verdicts["not told apart"])}."""
+They leave undecided: {_listed(verdicts["not told apart"])}."""
 
 
 def _listed(claims: list[str]) -> str:
@@ -194,9 +195,9 @@ def _listed(claims: list[str]) -> str:
 def _ranking(results: list[Result]) -> str:
     parts = [
         f"## Ranks\n\nBy AUC, and by sensitivity at a specificity of 0.98. In brackets, {LEVEL:.0%} of "
-        f"{RESAMPLES:,} resamples of the test images, the same ones for all systems: each system's "
-        "rank by itself; the table above compares pairs. One training each: another seed may move a system "
-        "too."
+        f"{RESAMPLES:,} resamples of the test images, the same ones for all systems. These are ranks of "
+        "single systems; the table above compares pairs. Each system was trained once: another seed may "
+        "change its rank too."
     ]
     for region in (FOV, SQUARE):
         lines = [["system", "AUC", "rank", "Sen at Spe 0.98", "rank"]]
@@ -245,7 +246,7 @@ def _figures(facts: Facts) -> str:
     parts = ["## Figures"]
     if facts.synthetic:
         parts += [
-            "Figures 7 and 8 of the paper, on a drawn eye instead of a patient's (`examples/`):",
+            "Figures 7 and 8 of the paper, with a synthetic eye (`examples/`) instead of a patient's:",
             f"![A detail beside Retina-GAN's map after {', '.join(f'{one:,}' for one in facts.progress)} "
             "iterations](images/figure-7.png)",
             "![Image, truth, RU-Net and Retina-GAN](images/figure-8.png)",
@@ -265,9 +266,9 @@ def _training(results: Sequence[Result], models: str) -> str:
             lines.append([result.system.title, f"{part.first:,}-{part.last:,}", *figures])
     return f"""## The trainings
 
-Means of the first and of the last tenth of each `log.csv`. D(x) and D(G(z)): the discriminator's answers to
-an expert's map and to the generator's, 1 an expert's, 0 generated. The logs and models lie in {models}; each
-model's record has the command and all options.
+Means over the first and the last tenth of each `log.csv`. D(x) and D(G(z)) are the discriminator's outputs
+for an expert's map and for the generator's: 1 means an expert's, 0 a generated one. The logs and models are
+in {models}; each model's record holds the command and all options.
 
 {_markdown(lines)}"""
 

@@ -1,4 +1,4 @@
-"""The figures that the paper prints, and the systems that they are of.
+"""The paper's printed figures, and the systems they belong to.
 
 Hou Songchen, Zhang Junhu, "Vessel Segmentation in Retinal Image Based on Retina-GAN", Computer Systems &
 Applications 31(7):372-378, 2022.
@@ -14,19 +14,19 @@ PREPROCESSING = {"ace": "ACE", "clahe": "CLAHE", "none": "none"}
 
 @dataclass(frozen=True)
 class System:
-    """A system of the paper: what is trained on which images."""
+    """A system of the paper: a model, and the equalization of its images."""
 
     model: str
     preprocess: str
 
     @property
     def name(self) -> str:
-        """Its name in paths, such as "gan-ace"."""
+        """Name in paths, such as "gan-ace"."""
         return f"{self.model}-{self.preprocess}"
 
     @property
     def title(self) -> str:
-        """Its name before people."""
+        """Name for readers, such as "GAN, ACE"."""
         return f"{MODELS[self.model]}, {PREPROCESSING[self.preprocess]}"
 
 
@@ -40,12 +40,12 @@ class Printed:
 
     @property
     def vessel_share(self) -> float:
-        """Share of vessel pixels that these rates imply: Acc = share Sen + (1 - share) Spe."""
+        """Share of vessel pixels implied by these rates: Acc = share Sen + (1 - share) Spe."""
         return (self.specificity - self.accuracy) / (self.specificity - self.sensitivity)
 
     @property
     def possible(self) -> bool:
-        """Whether any share of vessel pixels makes the three rates agree."""
+        """Whether some share of vessel pixels makes the three rates consistent."""
         rates = sorted((self.sensitivity, self.specificity))
         return rates[0] <= self.accuracy <= rates[1]
 
@@ -64,22 +64,23 @@ TABLE_2: dict[System, Printed | None] = {
     System("retina-gan", "clahe"): Printed(0.946, 0.755, 0.923),
     System("retina-gan", "none"): None,
 }
-"""None: not in the paper, but what the gain of equalization is to be measured against."""
+"""None: not in the paper; the baseline against which equalization is measured."""
 
 SYSTEMS = tuple(dict.fromkeys((*TABLE_1, *TABLE_2)))
 
 
 @dataclass(frozen=True)
 class Claim:
-    """One system above another.
+    """A claim that one system scores higher than another.
 
     Attributes
     ----------
     text : str
-        What would follow from it.
+        The claim.
     better, worse : System
+        The systems to compare.
     of_the_paper : bool
-        Whether the paper concludes it from its tables; if not, they leave it open.
+        Whether the paper draws this conclusion from its tables; otherwise they leave it open.
     """
 
     text: str
@@ -119,4 +120,4 @@ CLAIMS = (
         of_the_paper=False,
     ),
 )
-"""What the results page holds against what was found."""
+"""The claims tested on the results page."""

@@ -1,4 +1,4 @@
-"""The paper's systems trained under one budget and scored: a run's folder for each, trained where missing."""
+"""Train the paper's systems under one budget and score them; each system has a run folder of its own."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ from retinagan.train.scores.prediction import checkpoint_predictor
 
 MODEL_FILE = "model.pt"
 PROGRESS_OF = System("retina-gan", "ace")
-"""The system that figure 7 shows on its way."""
+"""The system whose training figure 7 shows."""
 
 _DISCRIMINATED = ("gan", "retina-gan")
 
 
 @dataclass(frozen=True)
 class Result:
-    """What a system came to.
+    """Scores of one trained system.
 
     Attributes
     ----------
@@ -43,17 +43,17 @@ class Result:
     threshold : float
         Chosen on training images.
     parameters : int
-        Of the generator.
+        Number of the generator's parameters.
     precision : str
-        Number format that it was trained in.
+        Number format it was trained in.
     rows : list of Row
-        Scores; the second observer's too.
+        Scores, the second observer's included.
     draws : mapping of str to mapping of str to (resamples,) float64
-        Scores of resampled images, the same ones for each system, by region and score.
+        Scores of resampled images by region and score; the resamples are the same for every system.
     shares : mapping of str to float
-        Share of vessel pixels of the images, by region.
+        Share of vessel pixels in the images, by region, 0 to 1.
     log : list of LogPart
-        What its training's log comes to; empty if it is not there.
+        Summary of its training log; empty if there is no log.
     """
 
     system: System
@@ -66,15 +66,15 @@ class Result:
     log: list[LogPart] = field(default_factory=list)
 
     def pooled(self, region: str) -> Scores:
-        """Give the scores of all pixels in a region."""
+        """Return the scores of all pixels in a region."""
         return self._row(region, POOLED).scores
 
     def interval(self, region: str) -> tuple[Scores, Scores] | None:
-        """Give the ends of the pooled scores' intervals; None of a single image."""
+        """Return the ends of the pooled scores' intervals; None for a single image."""
         return self._row(region, POOLED).interval
 
     def each(self, region: str, score: str) -> list[float]:
-        """Give one score of each image."""
+        """Return one score for each image."""
         rows = (row for row in self.rows if (row.map, row.region) == (MODEL, region) and row.image != POOLED)
         return [float(getattr(row.scores, score)) for row in rows]
 
@@ -85,22 +85,22 @@ class Result:
 def training_arguments(
     system: System, iterations: int, data: str, folder: Path, more: list[str]
 ) -> argparse.Namespace:
-    """Give what `retina-train` is told for one system.
+    """Return the arguments of `retina-train` for one system.
 
-    All systems take `iterations` steps on the same whole images in the same order, cut into patches; those
-    without a discriminator by the pixel loss alone.
+    All systems take `iterations` steps on the same whole images in the same order, cut into patches. Those
+    without a discriminator learn by the pixel loss alone.
 
     Parameters
     ----------
     system : System
     iterations : int
-        The budget.
+        Training budget.
     data : str
-        The dataset's folder.
+        Folder of the dataset.
     folder : Path
-        The run's folder.
+        Folder of the run.
     more : list of str
-        Further options of `retina-train`, the same for all systems.
+        Further options of `retina-train`, the same for every system.
     """
     words = ["--data", data, "--out", str(folder), "--model", system.model, "--preprocess", system.preprocess]
     words += ["--iterations", "0", "--adversarial-iterations", str(iterations)]
@@ -112,31 +112,31 @@ def training_arguments(
 
 
 def snapshot_step(iterations: int) -> int:
-    """Give the iterations between two models of figure 7: a quarter of the budget, as in the paper."""
+    """Return the iterations between two models of figure 7: a quarter of the budget, as in the paper."""
     return max(iterations // 4, 1)
 
 
 def progress_models(run: Path, iterations: int) -> dict[int, Path]:
-    """Find Retina-GAN's models on the way, by iteration: a quarter, half and all of the budget where kept."""
+    """Find Retina-GAN's models by iteration: after a quarter, half and all of the budget, where kept."""
     step = snapshot_step(iterations)
     kept = {number: run / snapshot_name(number) for number in (step, 2 * step) if number < iterations}
     return {number: path for number, path in kept.items() if path.is_file()} | {iterations: run / MODEL_FILE}
 
 
 def is_trained(arguments: argparse.Namespace) -> bool:
-    """Whether a run's folder holds the finished model of these options, in whatever number format.
+    """Return whether a run folder holds the finished model of these options, in any number format.
 
     Raises
     ------
     OptionError
-        If it holds one that was trained on other images, or that does not say how it was trained.
+        If the folder holds a model trained on other images, or one without a record of its training.
     """
     path = Path(arguments.out) / MODEL_FILE
     if not path.is_file():
         return False
     record, options = load_checkpoint(path).record, train_parser.options_of(arguments)
     if not {"options", "iterations", "training_images", "held_out_images", "data"} <= record.keys():
-        raise OptionError(f"{path} has no record of its training: choose another --out")
+        raise OptionError(f"{path} has no record of its training; choose another --out")
     theirs = {**record["options"], "precision": options.precision}  # each machine chooses its own
     if theirs != options.to_plain() or record["iterations"] != options.iterations:
         return False
@@ -146,13 +146,13 @@ def is_trained(arguments: argparse.Namespace) -> bool:
     if seen != expected:
         raise OptionError(
             f"{path} was trained on {len(seen)} images of {record['data']}, expected the "
-            f"{len(expected)} training images of {data}: choose another --out"
+            f"{len(expected)} training images of {data}; choose another --out"
         )
     return True
 
 
 def measure_system(system: System, folder: Path, samples: list[Sample]) -> Result:
-    """Score a trained system on images, at the threshold that its training images chose."""
+    """Score a trained system on images, at the threshold chosen on its training images."""
     checkpoint = load_checkpoint(folder / MODEL_FILE)
     predictor = checkpoint_predictor(checkpoint, system.name)
     threshold = 0.5 if checkpoint.threshold is None else checkpoint.threshold
@@ -180,13 +180,13 @@ def _vessel_share(images: list[MapCounts]) -> float:
 
 
 def ranks(results: list[Result], region: str, score: str) -> list[tuple[int, int, int]]:
-    """Rank systems by a score, 1 the best.
+    """Rank systems by a score; 1 is the best.
 
     Returns
     -------
     list of (int, int, int)
-        For each system its rank on all images, and the lowest and highest of 95 % of the resamples, which
-        say nothing of a single image.
+        For each system its rank on all images, and its lowest and highest rank in 95 % of the resamples.
+        With a single image the latter two carry no information.
     """
     values = np.array([getattr(result.pooled(region), score) for result in results])[:, None]
     draws = np.stack([result.draws[region][score] for result in results])  # (systems, resamples)
@@ -195,7 +195,7 @@ def ranks(results: list[Result], region: str, score: str) -> list[tuple[int, int
 
 
 def gain(first: Result, second: Result, region: str, score: str) -> Gain:
-    """Give how much the first system's score is above the second's, over the same resamples of images."""
+    """Return the first system's score minus the second's, with its interval over the same resamples."""
     value = getattr(first.pooled(region), score) - getattr(second.pooled(region), score)
     single = first.interval(region) is None
     spread = None if single else ends(first.draws[region][score] - second.draws[region][score])
@@ -203,6 +203,6 @@ def gain(first: Result, second: Result, region: str, score: str) -> Gain:
 
 
 def _ranked(values: NDArray[np.float64]) -> NDArray[np.intp]:
-    """Give 1 + how many systems do better, along the first axis."""
+    """Return 1 + the number of better systems, along the first axis."""
     better: NDArray[np.intp] = 1 + (values[None, :] > values[:, None]).sum(axis=1)
     return better

@@ -1,3 +1,4 @@
+import copy
 import io
 import json
 import shutil
@@ -18,7 +19,7 @@ from retinagan.export.graph.calibration import (
 )
 from retinagan.export.progress import StepLog
 from retinagan.export.proof.images import ImageFolder
-from retinagan.runtime.errors import ImageError, OptionError
+from retinagan.runtime.errors import ImageError, ModelError, OptionError
 from retinagan.runtime.model.spec import ModelSpec, Tiling, spec_path
 
 LOG = StepLog(io.StringIO())
@@ -135,3 +136,12 @@ def test_a_small_working_square_gives_at_least_a_patch(model, spec, folder):
         spec, preprocessing=replace(spec.preprocessing, working_size=32), tiling=Tiling(32), sha256="e" * 64
     )
     assert calibrate(model, small, folder, LOG).patches == 4 * PATCHES_PER_IMAGE
+
+
+def test_a_model_whose_activations_overflow_cannot_be_calibrated(model, spec, folder):
+    broken = copy.deepcopy(model)
+    (bias,) = [tensor for tensor in broken.graph.initializer if tensor.name == "first_bias"]
+    bias.CopyFrom(onnx.numpy_helper.from_array(np.full(4, np.nan, np.float32), bias.name))
+    with pytest.raises(ModelError) as caught:
+        calibrate(broken, spec, folder, LOG)
+    assert str(caught.value) == "tiny: activations are NaN or infinite on the calibration images"

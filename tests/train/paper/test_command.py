@@ -98,7 +98,7 @@ def table_of(page, title):
 
 
 def lines_of_claims(page):
-    return table_of(page, "How the paper's claims")
+    return table_of(page, "The paper's claims")
 
 
 def test_the_page_has_what_the_logs_come_to(folder):
@@ -219,7 +219,7 @@ def test_the_page_says_where_the_models_lie_and_what_they_were_trained_in(folder
 def test_an_unknown_option_is_said_by_this_command(folder, capsys):
     assert main([*arguments(folder), "--magic"]) == 2
     assert capsys.readouterr().err == (
-        "retina-reproduce: neither this command nor retina-train knows: --magic; "
+        "retina-reproduce: unknown to this command and to retina-train: --magic; "
         "see retina-reproduce --help\n"
     )
 
@@ -234,16 +234,16 @@ def test_a_stopped_training_ends_the_command(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("more", "message"),
     [
-        (["--iterations", "0"], "--iterations 0: expected 1 or more"),
-        (["--model", "unet"], "--model: every system of the paper has its own; leave it out"),
-        (["--preprocess=none"], "--preprocess=none: every system of the paper has its own"),
+        (["--iterations", "0"], "--iterations: got 0; expected a whole number from 1"),
+        (["--model", "unet"], "--model: each system of the paper sets its own; leave it out"),
+        (["--preprocess=none"], "--preprocess=none: each system of the paper sets its own"),
         (["--data", "nowhere"], "nowhere: expected a dataset with folders training and test"),
         (["--patch", "100"], "patches that divide the working size of 256 pixels, such as --patch 128"),
-        (["--split", "all"], "--split all: the test images score the systems; leave --split out"),
+        (["--split", "all"], "--split all: the test images are for scoring; leave out --split"),
         (["--init", "retina-gan"], "--init retina-gan: no checkpoint fits all of the paper's systems"),
-        (["--synthetic", "nowhere"], "--synthetic nowhere: no such folder; examples"),
+        (["--synthetic", "nowhere"], "--synthetic nowhere: no such folder; create one with examples"),
         (["--page", "file/sub"], "--page file/sub: expected a folder to write to (Not a directory)"),
-        (["--no-training"], "no system of this budget is trained; leave --no-training out"),
+        (["--no-training"], "no system is trained with this budget; leave out --no-training"),
     ],
 )
 def test_wrong_use_is_one_line(tmp_path, capsys, monkeypatch, more, message):

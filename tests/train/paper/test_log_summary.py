@@ -29,7 +29,9 @@ def test_a_short_log_has_fewer_parts(tmp_path, count, parts):
 
 def test_another_table_is_explained(tmp_path):
     (tmp_path / "log.csv").write_text("iteration,stage,pixel,adversarial,discriminator\n0,patches,1,,\n")
-    with pytest.raises(ValueError, match=r"log\.csv: expected the columns .* missing d_expert, d_generated"):
+    with pytest.raises(
+        ValueError, match=r"log\.csv: not the log of a training; missing columns: d_expert, d_generated"
+    ):
         summarize_log(tmp_path / "log.csv")
 
 
@@ -46,7 +48,7 @@ def test_a_half_written_last_line_is_left_out(tmp_path):
 
 def test_what_is_no_text_is_explained(tmp_path):
     (tmp_path / "log.csv").write_bytes(b"\x80\x81")
-    with pytest.raises(ValueError, match=r"log\.csv: expected a training's log\.csv, but "):
+    with pytest.raises(ValueError, match=r"log\.csv: expected the log\.csv of a training, but "):
         summarize_log(tmp_path / "log.csv")
 
 

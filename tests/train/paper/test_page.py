@@ -57,16 +57,20 @@ def test_ranks_have_intervals_where_there_are_images_to_draw_from():
         (
             0.002,
             "[+0.0020 to +0.0020] | above |",
-            "bear out: recurrent residual blocks help (RU-Net, ACE over",
+            "images support: recurrent residual blocks help (RU-Net, ACE over",
         ),
-        (-0.002, "[-0.0020 to -0.0020] | below |", "contrary of: recurrent residual blocks help"),
-        (0.00002, "[+0.0000 to +0.0000] | not told apart |", "do not decide: recurrent residual blocks help"),
-        (math.nan, "[- to -] | not told apart |", "do not decide: recurrent residual blocks help"),
+        (-0.002, "[-0.0020 to -0.0020] | below |", "contradict: recurrent residual blocks help"),
+        (
+            0.00002,
+            "[+0.0000 to +0.0000] | not told apart |",
+            "leave undecided: recurrent residual blocks help",
+        ),
+        (math.nan, "[- to -] | not told apart |", "leave undecided: recurrent residual blocks help"),
     ],
 )
 def test_each_claim_is_judged(step, cells, said):
     page = results_page(pair((0.9, [0.9, 0.9]), (0.91, [0.9 + step] * 2)), FACTS)
-    claims = page.partition("## How the paper's claims fare")[2]
+    claims = page.partition("## The paper's claims, tested")[2]
     assert cells in claims
     assert said in claims
     assert claims.count(": none.") == 2, "the other two verdicts"
@@ -74,7 +78,7 @@ def test_each_claim_is_judged(step, cells, said):
 
 def test_what_the_paper_prints_twice_and_differently_is_named():
     page = results_page(pair((0.9, [0.9]), (0.9, [0.9])), FACTS).replace("\n", " ")
-    assert "Both tables have Retina-GAN, ACE, with Spe 0.98 in one and 0.979 in the other." in page
+    assert "The two tables disagree on Retina-GAN, ACE: Spe is 0.98 in one and 0.979 in the other." in page
 
 
 def test_the_budget_is_said_as_it_was():
