@@ -1,4 +1,4 @@
-"""A GPU of the tests' own: the fake driver, the part of pycuda over it, and a fake TensorRT."""
+"""The tiny model, and a GPU of the tests' own: the fake driver, pycuda's part over it, a fake TensorRT."""
 
 import os
 import sys
@@ -7,10 +7,23 @@ from pathlib import Path
 import pytest
 from fake_gpu import REAL_PYCUDA, FakeDriver, compile_driver, fake_pycuda
 from fake_tensorrt import Behaviour, fake_tensorrt
+from tiny_model import write_tiny_model
 
 from retinagan.runtime.engines.cuda import driver as cuda_driver
+from retinagan.runtime.model.spec import ModelSpec, spec_path
 
 SWITCHES = ("device_count", "minor", "allocations_left", "refuses_recording", "synchronize_error")
+
+
+@pytest.fixture
+def model(tmp_path) -> Path:
+    """The tiny model's ONNX file, with its spec beside it."""
+    return write_tiny_model(tmp_path)
+
+
+@pytest.fixture
+def spec(model) -> ModelSpec:
+    return ModelSpec.load(spec_path(model))
 
 
 @pytest.fixture(scope="session")

@@ -46,16 +46,6 @@ class TestOnnxRuntimeOnAGpu(AdapterContract):
         return OnnxRuntimeAdapter(model, spec, "cuda")
 
 
-@pytest.fixture
-def model(tmp_path) -> Path:
-    return write_tiny_model(tmp_path)
-
-
-@pytest.fixture
-def spec(model) -> ModelSpec:
-    return ModelSpec.load(spec_path(model))
-
-
 def test_it_says_what_runs(model, spec):
     with OnnxRuntimeAdapter(model, spec, threads=2) as adapter:
         assert adapter.description == f"ONNX Runtime {onnxruntime.__version__}, CPUExecutionProvider"

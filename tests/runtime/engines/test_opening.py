@@ -1,7 +1,6 @@
 import logging
 import sys
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 from adapter_contract import patches
@@ -13,16 +12,6 @@ from retinagan.runtime.errors import EngineError, ModelError, OptionError
 from retinagan.runtime.model.spec import EngineBuild, ModelSpec, UnverifiedModelWarning, spec_path
 
 ENGINE = EngineBuild("tensorrt", "10.3.0", "Orin", "8.7", "linux-aarch64", (1, 4, 8), "tiny.onnx")
-
-
-@pytest.fixture
-def model(tmp_path) -> Path:
-    return write_tiny_model(tmp_path)
-
-
-@pytest.fixture
-def spec(model) -> ModelSpec:
-    return ModelSpec.load(spec_path(model))
 
 
 class NamedAdapter(EngineAdapter):

@@ -2,7 +2,6 @@ import os
 import subprocess
 import sys
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -28,16 +27,6 @@ openvino = pytest.importorskip("openvino", reason='needs OpenVINO: pip install "
 class TestOpenVino(AdapterContract):
     def open(self, model, spec):
         return OpenVinoAdapter(model, spec, threads=1)
-
-
-@pytest.fixture
-def model(tmp_path) -> Path:
-    return write_tiny_model(tmp_path)
-
-
-@pytest.fixture
-def spec(model) -> ModelSpec:
-    return ModelSpec.load(spec_path(model))
 
 
 def has_bf16() -> bool:

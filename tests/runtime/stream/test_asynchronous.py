@@ -6,25 +6,11 @@ import threading
 import numpy as np
 import pytest
 from drawn_retina import drawn_retina
-from gated_engine import PATIENCE, GatedEngine, gated_steps, numbered_frame, stream_threads
-from tiny_model import write_tiny_model
+from gated_engine import PATIENCE, gated_steps, numbered_frame, stream_threads
 
-from retinagan.runtime import EngineError, ImageError, Segmenter, StreamError
+from retinagan.runtime import EngineError, ImageError, StreamError
 from retinagan.runtime.stream.asynchronous import AsyncStream
 from retinagan.runtime.stream.stream import StreamOptions
-
-
-@pytest.fixture(scope="module")
-def segmenter(tmp_path_factory):
-    with Segmenter(write_tiny_model(tmp_path_factory.mktemp("model")), threads=1) as segmenter:
-        yield segmenter
-
-
-@pytest.fixture
-def engine():
-    with GatedEngine() as engine:
-        yield engine
-        engine.open()
 
 
 @pytest.fixture(autouse=True)

@@ -5,17 +5,10 @@ from contextlib import suppress
 from time import perf_counter
 
 import pytest
-from gated_engine import PATIENCE, GatedEngine, gated_steps, numbered_frame, stream_threads
+from gated_engine import PATIENCE, gated_steps, numbered_frame, stream_threads
 
 from retinagan.runtime.errors import EngineError, StreamError
 from retinagan.runtime.stream.line import FrameLine, StreamOptions
-
-
-@pytest.fixture
-def engine():
-    with GatedEngine() as engine:
-        yield engine
-        engine.open()
 
 
 @pytest.fixture

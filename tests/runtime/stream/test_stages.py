@@ -7,18 +7,12 @@ import sys
 import numpy as np
 import pytest
 from drawn_retina import drawn_retina
-from gated_engine import GatedEngine, gated_steps, numbered_frame
+from gated_engine import gated_steps, numbered_frame
 
 from retinagan.runtime.errors import EngineError, ImageError, NoRetinaError, RetinaGanError
 from retinagan.runtime.retina.find import find_retina
 from retinagan.runtime.steps import segment
 from retinagan.runtime.stream.stages import Passing
-
-
-@pytest.fixture
-def engine():
-    with GatedEngine() as engine:
-        yield engine
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import threading
 import numpy as np
 import pytest
 from drawn_retina import drawn_retina
-from gated_engine import PATIENCE, GatedEngine, gated_steps, numbered_frame, stream_threads, whole_frame
+from gated_engine import PATIENCE, gated_steps, numbered_frame, stream_threads, whole_frame
 from tiny_model import tiny_spec, write_tiny_model
 
 from retinagan.runtime import (
@@ -18,19 +18,6 @@ from retinagan.runtime import (
 from retinagan.runtime.model.spec import Preprocessing, Tiling
 from retinagan.runtime.steps import segment as steps
 from retinagan.runtime.stream.stream import Stream, StreamOptions
-
-
-@pytest.fixture(scope="module")
-def segmenter(tmp_path_factory):
-    with Segmenter(write_tiny_model(tmp_path_factory.mktemp("model")), threads=1) as segmenter:
-        yield segmenter
-
-
-@pytest.fixture
-def engine():
-    with GatedEngine() as engine:
-        yield engine
-        engine.open()
 
 
 @pytest.fixture(autouse=True)

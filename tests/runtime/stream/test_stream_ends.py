@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from drawn_retina import drawn_retina
-from gated_engine import PATIENCE, GatedEngine, gated_steps, numbered_frame, stream_threads
+from gated_engine import PATIENCE, gated_steps, numbered_frame, stream_threads
 from tiny_model import write_tiny_model
 
 from retinagan.runtime import EngineError, Segmenter
@@ -19,13 +19,6 @@ from retinagan.runtime.stream.stream import Stream, StreamOptions
 from retinagan.runtime.stream.threads import StageThreads
 
 TESTS = Path(__file__).parents[2]
-
-
-@pytest.fixture
-def engine():
-    with GatedEngine() as engine:
-        yield engine
-        engine.open()
 
 
 @pytest.fixture(scope="module", autouse=True)
