@@ -1,10 +1,10 @@
-"""How near a camera of 30 frames a second is: rate, latency and what is in the way.
+"""Measure rate, latency and time per stage of a stream from a camera of 30 frames a second.
 
     python benchmarks/camera.py                                  30 frames/s for 20 s, the bundled model, CPU
     python benchmarks/camera.py --engine openvino --cores 2
     python benchmarks/camera.py --rate 10 --policy every
 
-The frames are those of a still camera: one synthetic picture, with noise and light that change.
+The frames imitate a still camera: one synthetic image with varying noise and brightness.
 """
 
 import argparse
@@ -21,7 +21,7 @@ PICTURE = Path(__file__).parent.parent / "examples" / "images" / "right_eye.jpg"
 
 
 def camera(rate: float, seconds: float) -> Iterator[np.ndarray]:
-    """Give a picture at each tick of the clock, (584, 565, 3) uint8 RGB; missed ticks are not made up."""
+    """Yield an image at each tick of the clock, (584, 565, 3) uint8 RGB; missed ticks are skipped."""
     from retinagan.runtime.images.reading import read_image
 
     picture = read_image(PICTURE)
@@ -43,8 +43,8 @@ def camera(rate: float, seconds: float) -> Iterator[np.ndarray]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="Run a camera's stream and tell how near real time it is.")
-    parser.add_argument("--rate", type=float, default=30.0, help="the camera's frames a second")
+    parser = argparse.ArgumentParser(description="Measure how close a camera's stream is to real time.")
+    parser.add_argument("--rate", type=float, default=30.0, help="frames a second of the camera")
     parser.add_argument("--seconds", type=float, default=20.0)
     parser.add_argument("--policy", choices=("every", "latest"), default="latest")
     parser.add_argument("--queue", type=int, default=1)

@@ -1,13 +1,13 @@
-"""Images a second by each engine that is installed, in each precision of an exported folder.
+"""Measure images a second for every installed engine and every precision in an exported folder.
 
     retina-export MODEL --out exported --precision fp32 fp16 bf16 int8 int8-onnxruntime --calibrate IMAGES
     python benchmarks/engines.py exported
     python benchmarks/engines.py exported --threads 4 --patch 128      the paper's sixteen patches
 
-Each engine gets the patches of one synthetic picture, first some times to warm up, then in turn with the
-others, as often as ``--rounds`` says; the medians count. The engine's own run is timed, and the whole way
-from a frame to its vessels. Beside each stands how many times ONNX Runtime's FP32 of the same round it is,
-what it should be, and how its vessel map agrees with FP32's (Dice).
+Each engine runs the patches of one synthetic image: first to warm up, then in turn with the others for
+``--rounds`` rounds. The table shows medians of the engine's own run and of the whole way from a frame to its
+vessels, the speed relative to ONNX Runtime's FP32 in the same round, the expected ratio, and the agreement of
+its vessel map with FP32's (Dice).
 """
 
 import argparse

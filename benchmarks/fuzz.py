@@ -1,11 +1,11 @@
-"""The tests of whatever may come in, for as long as one likes, each with inputs that nobody has tried.
+"""Run the fuzz tests for as long as you like, each with new random inputs.
 
     python benchmarks/fuzz.py --seconds 60              a minute for each test
     python benchmarks/fuzz.py --only file --seed 7      only tests with "file" in their names
-    python benchmarks/fuzz.py --only file --replay HEX  one input again, as a failure names it
+    python benchmarks/fuzz.py --only file --replay HEX  one input again, as printed with a failure
 
-Inputs are drawn from random bytes, the same for the same seed. A failure is shown with its bytes, and the
-exit code is 1. Needs the development packages (hypothesis, pytest, onnx).
+Inputs are derived from random bytes; the same seed gives the same inputs. A failure is printed with its
+bytes, and the exit code is then 1. Needs the development packages (hypothesis, pytest, onnx).
 """
 
 import argparse

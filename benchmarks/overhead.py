@@ -1,11 +1,11 @@
-"""What a frame costs beyond the engine's own run, by stage, on one core; time to start, and memory.
+"""Measure what a frame costs besides the engine, by stage, on one core; also start-up time and memory.
 
     python benchmarks/overhead.py                        DRIVE's test images, from RETINAGAN_DRIVE
     python benchmarks/overhead.py --images examples/images --model model.onnx
 
-Stages are timed by the CPU time of the thread they run in: on one idle core that is the wall's time, and on
-a busy computer it still tells what they cost. "alone" is `Segmenter.__call__`, "stream" a still camera's
-stream, which keeps the retina's mask while the margin is unchanged. Medians over all images and rounds.
+Stages are timed by the CPU time of their thread: on an idle core it equals wall time, and on a busy computer
+it still shows their cost. "alone" is `Segmenter.__call__`; "stream" is the stream of a still camera, which
+reuses the retina's mask while the margin is unchanged. Values are medians over all images and rounds.
 """
 
 import argparse
@@ -167,7 +167,7 @@ def report(options: argparse.Namespace) -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="Measure what the runtime costs beside the engine.")
+    parser = argparse.ArgumentParser(description="Measure what the runtime costs besides the engine.")
     parser.add_argument("--images", help="folder (default: the test images in the folder RETINAGAN_DRIVE)")
     parser.add_argument("--model", help="bundled model or ONNX file")
     parser.add_argument("--rounds", type=int, default=5)
@@ -175,7 +175,7 @@ def main() -> None:
     options = parser.parse_args()
     if options.images is None:
         if "RETINAGAN_DRIVE" not in os.environ:
-            parser.error("name a folder by --images, or DRIVE's by the environment variable RETINAGAN_DRIVE")
+            parser.error("give a folder with --images, or set the environment variable RETINAGAN_DRIVE")
         options.images = str(Path(os.environ["RETINAGAN_DRIVE"]) / "test" / "images")
     if options.only is None:
         print(report(options))

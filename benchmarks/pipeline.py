@@ -1,14 +1,14 @@
-"""How fast `retina-run` is on this computer's CPU: images a second, the engine's share, peak memory.
+"""Measure `retina-run` on this computer's CPU: images a second, the engine's share, peak memory.
 
     python benchmarks/pipeline.py                       DRIVE's test images, from RETINAGAN_DRIVE
     python benchmarks/pipeline.py --data HRF --save overlay         an image folder of RETINAGAN_HRF
     python benchmarks/pipeline.py --images scans/ --threads 4
     python benchmarks/pipeline.py --model retina-gan retina-gan-small       both in turn
 
-Each run is a process of its own, begins after one image to warm up, and does with every image what
-`retina-run` does: read, segment, write ``_vessels.png`` and what --save names. The table has the medians of
-the runs, and each model's speed-up over the first. CPU time is that of an image, all threads together: other
-programs on the computer change it little.
+Each run is a process of its own. After one warm-up image it does for each image what `retina-run` does: read,
+segment, write ``_vessels.png`` and the outputs of --save. The table shows medians over the runs, and each
+model's speed-up over the first. CPU time is per image, summed over all threads: other programs on the
+computer change it little.
 """
 
 import argparse

@@ -1,9 +1,9 @@
-"""The proofs of an exported folder as one Markdown table, as docs/export.md has it.
+"""Print the proofs of an exported folder as one Markdown table, as in docs/export.md.
 
     retina-export CHECKPOINT --out exported --precision fp32 fp16 int8 --calibrate DRIVE --verify DRIVE
     python benchmarks/proof_table.py exported
 
-Nothing is run: all stands in the specs beside the files.
+No model is run: all values are read from the specs beside the files.
 """
 
 import argparse

@@ -2,8 +2,8 @@
 
     python benchmarks/record_self_test.py
 
-It draws the picture, runs the model by ONNX Runtime on the CPU, and writes picture, result and a note of
-what gave it into runtime/models. `retina-doctor` holds the engines of other computers to these.
+It draws the image, runs the model with ONNX Runtime on the CPU, and writes the image, the result and a record
+of model and engine to runtime/models. `retina-doctor` compares the engines of other computers with these.
 """
 
 import argparse
@@ -30,7 +30,7 @@ SMALLEST = (cv2.IMWRITE_PNG_COMPRESSION, 9)
 
 
 def picture() -> np.ndarray:
-    """Draw an eye that exists nowhere: (232, W, 3) uint8 RGB, without grain, which PNG cannot compress."""
+    """Draw a synthetic eye: (232, W, 3) uint8 RGB, without grain, which PNG cannot compress."""
     camera = replace(CAMERAS["canon"], grain=0.0)
     image = render(FundusOptions(seed=26, camera=camera)).image
     scale = HEIGHT / image.shape[0]

@@ -1,13 +1,14 @@
-"""What models lose on images of other cameras, imitated: DRIVE's test images under synthetic shifts.
+"""Measure what models lose on images of other cameras, imitated by synthetic shifts of DRIVE's test images.
 
     python benchmarks/shifts.py retina-gan
     python benchmarks/shifts.py retina-gan runs/reproduction/retina-gan-none/model.pt --json shifts.json
 
 The dataset is the folder that RETINAGAN_DRIVE names, or --data. A model is a bundled name, an ONNX file or a
 checkpoint. All pixels inside the FOV are pooled, at the shifted image's own size. "threshold lost" is the
-Dice that the model's own threshold gives away against the best threshold under that shift; "calibration" the
-mean difference between the probability and the share of vessels at that probability. Of several models the
-end sets the mean of the shifts of the first beside each other's, with intervals over the images.
+Dice lost by the model's own threshold compared with the best threshold under that shift; "calibration" is the
+mean difference between a probability and the share of vessels at that probability. With several models, the
+last table compares the first model's mean over the shifts with each other model's, with intervals over
+images.
 """
 
 import argparse

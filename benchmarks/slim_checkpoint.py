@@ -1,10 +1,10 @@
-"""Copies checkpoints without their discriminators, which no device and no score needs.
+"""Copy checkpoints without their discriminators, which neither devices nor scores need.
 
     python benchmarks/slim_checkpoint.py runs/small/model.pt retina-gan-small.pt       one checkpoint
     python benchmarks/slim_checkpoint.py runs/reproduction docs/reproduction           all of a folder
 
-Of a folder each run is taken as `retina-reproduce --no-training` needs it: its model.pt, the models kept
-on the way to it, and its log.csv.
+From a folder, each run is copied as `retina-reproduce --no-training` needs it: its model.pt, the models kept
+during training, and its log.csv.
 """
 
 import argparse

@@ -1,11 +1,11 @@
-"""Thousands of frames through a stream: memory, threads and open files must not grow, and no frame be lost.
+"""Run thousands of frames through a stream: memory, threads and files must not grow, no frame is lost.
 
     python benchmarks/soak.py                           10,000 frames, the bundled model, on the CPU
     python benchmarks/soak.py --policy latest --rate 30
 
-The frames are synthetic pictures of three cameras, shifted, relit and noisy; some show no retina or are no
-frames at all. Memory, threads and open files are noted every 50 frames, and compared with what they were
-after the first 500. The exit code is 1 if resident memory grew by 1 % or more, if threads or files grew,
+The frames are synthetic images of three cameras, shifted, relit and noisy; some show no retina or are not
+frames at all. Memory, threads and open files are recorded every 50 frames and compared with their values
+after the first 500. The exit code is 1 if resident memory grows by 1 % or more, if threads or files grow,
 or if a frame is not accounted for.
 """
 
@@ -27,12 +27,12 @@ from retinagan.runtime.images.reading import read_image
 IMAGES = Path(__file__).parent.parent / "examples" / "images"
 EVERY = 50
 FAILING = 40
-"""One frame of so many shows no retina, and one is no frame."""
+"""Of this many frames, one shows no retina and one is not a frame."""
 
 
 @dataclass(frozen=True)
 class Sample:
-    """The process at one time; memory in MiB."""
+    """State of the process at one time; memory in MiB."""
 
     frames: int
     memory: float
@@ -50,7 +50,7 @@ class Sample:
 
 
 def varying_frames(count: int, side: int, rate: float) -> Iterator[np.ndarray]:
-    """Give frames of which no two are alike, and what cameras send when something is wrong."""
+    """Yield frames, no two alike, and what cameras send when something is wrong."""
     pictures = [_framed(read_image(path), side) for path in sorted(IMAGES.glob("*.[pj][np]g"))]
     generator = np.random.default_rng(0)
     begin = time.monotonic()

@@ -1,9 +1,9 @@
-"""What the logs of trainings come to, as Markdown: the means of each stage's first and last tenth.
+"""Summarise training logs as a Markdown table: means over the first and last tenth of each stage.
 
     python benchmarks/training_logs.py docs/training/*.csv      the bundled models'
     python benchmarks/training_logs.py runs/mine/log.csv
 
-A log is named by its file, or, where that is log.csv, by its run's folder.
+Each row is named after the log file, or after its folder if the file is called log.csv.
 """
 
 import argparse
@@ -17,7 +17,7 @@ HEADER = "| run | iterations | stage | pixel loss | G's adversarial loss | D's l
 
 
 def table(paths: list[Path]) -> str:
-    """Give all logs' parts as lines of one table; raises ValueError of what is no log."""
+    """Return the summaries of all logs as one table; raise ValueError for a file that is not a log."""
     lines = [HEADER, "| --- | --- | --- | ---: | ---: | ---: | ---: | ---: |"]
     for path in paths:
         if not path.is_file():

@@ -1,4 +1,4 @@
-"""Benchmarks that measure for minutes and are run by hand: they start, and say how they are used."""
+"""Benchmarks that measure for minutes and are run by hand: they start, and print how to use them."""
 
 import subprocess
 import sys
@@ -9,8 +9,9 @@ import pytest
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 
 
-@pytest.mark.parametrize("path", sorted(BENCHMARKS.glob("*.py")), ids=lambda path: path.stem)
-def test_it_says_how_it_is_used(path):
+@pytest.mark.parametrize("name", ["ace", "camera", "confidence", "engines", "overhead"])
+def test_it_prints_its_usage(name):
+    path = BENCHMARKS / f"{name}.py"
     done = subprocess.run(
         [sys.executable, str(path), "--help"], capture_output=True, text=True, timeout=120, check=False
     )
