@@ -1,7 +1,7 @@
-"""Vessels in a video or a camera's picture: an overlay with a line of timings, as a video or on the screen.
+"""Overlay the vessels on a video or a camera's frames, with a line of timings; write a video or show it.
 
 python examples/camera.py visit.mp4 --out overlay.mp4    every frame of a video file
-python examples/camera.py 0 --show                       the first camera, until q or Ctrl-C; newest frames
+python examples/camera.py 0 --show                       the first camera, newest frames, until q or Ctrl-C
 python examples/camera.py 0 --out overlay.mp4 --frames 300
 """
 
@@ -14,8 +14,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from retinagan.runtime import RetinaGanError, Segmenter
-from retinagan.runtime.batch.overlay import draw_overlay
+from retinagan.runtime import RetinaGanError, Segmenter, draw_overlay
 from retinagan.runtime.images.frames import as_rgb8
 from retinagan.runtime.stream.stream import FrameResult, Stream
 
@@ -23,16 +22,18 @@ WINDOW = "vessels (q ends)"
 
 
 def open_source(name: str) -> cv2.VideoCapture:
-    """Open a video file, or the camera of this number."""
+    """Open a video file, or the camera with this number."""
     capture = cv2.VideoCapture(int(name) if name.isdigit() else name)
     if not capture.isOpened():
-        what = f"camera {name} cannot be opened" if name.isdigit() else f"{name} is no video OpenCV can read"
+        what = (
+            f"camera {name} cannot be opened" if name.isdigit() else f"OpenCV cannot read {name} as a video"
+        )
         raise SystemExit(f"{what}; give a video file or a camera's number, such as 0")
     return capture
 
 
 def frames_of(capture: cv2.VideoCapture) -> Iterator[np.ndarray]:
-    """Give the frames, (H, W, 3) uint8 BGR, each a new array, until there are no more."""
+    """Yield frames, (H, W, 3) uint8 BGR, each a new array, until the source ends."""
     while True:
         there, frame = capture.read()
         if not there:
@@ -41,7 +42,7 @@ def frames_of(capture: cv2.VideoCapture) -> Iterator[np.ndarray]:
 
 
 def drawn(result: FrameResult, rate: float, dropped: int) -> np.ndarray:
-    """Give the frame with its vessels, or what is wrong with it, and a line of timings; (H, W, 3) BGR."""
+    """Return the frame with its vessels, or with its error, and a line of timings; (H, W, 3) uint8 BGR."""
     if result.segmentation is None:
         picture, line = result.frame.copy(), f"{result.number}: {result.error}"
     else:
@@ -57,7 +58,7 @@ def drawn(result: FrameResult, rate: float, dropped: int) -> np.ndarray:
 
 
 class VideoFile:
-    """A video, of the first picture's size, that appears under its name when it is complete."""
+    """A video of the first picture's size; it gets its final name when it is complete."""
 
     def __init__(self, path: Path, rate: float) -> None:
         self._path = path
@@ -76,7 +77,7 @@ class VideoFile:
                 raise SystemExit(f"{self._path} cannot be written; name an .mp4 file in a folder that exists")
             self._writer = writer
         if self._size != (picture.shape[1], picture.shape[0]):
-            picture = cv2.resize(picture, self._size)  # a writer leaves other sizes out, and says nothing
+            picture = cv2.resize(picture, self._size)  # the writer silently drops other sizes
         self._writer.write(picture)
 
     def finish(self) -> None:
@@ -87,7 +88,7 @@ class VideoFile:
 
 
 def shown(picture: np.ndarray) -> bool:
-    """Show a picture; give False if the user wants no more."""
+    """Show a picture; return False once the user presses q."""
     try:
         cv2.imshow(WINDOW, picture)
         return cv2.waitKey(1) != ord("q")
@@ -96,7 +97,7 @@ def shown(picture: np.ndarray) -> bool:
 
 
 def run(stream: Stream, video: VideoFile | None, show: bool) -> None:
-    """Draw all results; Ctrl-C is a camera's usual end."""
+    """Draw all results; Ctrl-C is the usual way to stop a camera."""
     try:
         with stream:
             for result in stream:
@@ -115,13 +116,13 @@ def run(stream: Stream, video: VideoFile | None, show: bool) -> None:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the command; give its exit code."""
-    parser = argparse.ArgumentParser(description="Show the vessels in a video or a camera's picture.")
+    """Run the command and return its exit code."""
+    parser = argparse.ArgumentParser(description="Show the vessels in a video or in a camera's frames.")
     parser.add_argument("source", help="video file, or a camera's number")
     parser.add_argument("--out", type=Path, help="video to write, .mp4")
     parser.add_argument("--show", action="store_true", help="show the pictures in a window")
     parser.add_argument("--policy", choices=("every", "latest"), help="default: latest for cameras")
-    parser.add_argument("--frames", type=int, help="end after so many")
+    parser.add_argument("--frames", type=int, help="stop after this many frames")
     parser.add_argument("--model", help="bundled model, ONNX file or engine")
     parser.add_argument("--device", default="auto")
     parser.add_argument("--threads", type=int, help="CPU threads of the engine")

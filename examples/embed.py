@@ -1,4 +1,4 @@
-"""The lines that a program needs to segment frames: python examples/embed.py examples/images/*."""
+"""The code a program needs to segment frames: python examples/embed.py examples/images/*."""
 
 import sys
 

@@ -116,7 +116,7 @@ def write_examples(folder: Path) -> None:
 
 
 def write_dataset(folder: Path, options: FundusOptions, count: int) -> None:
-    """Write ``count`` pictures, right and left eyes in turn, from ``options.seed`` on.
+    """Write ``count`` pictures, right and left eyes in turn, with seeds from ``options.seed``.
 
     The folders are ``images`` (RGB), ``labels`` (vessels 255) and ``masks`` (field of view 255), under the
     same file names: the plain dataset layout that ``retina-train --data`` reads.
@@ -129,7 +129,7 @@ def write_dataset(folder: Path, options: FundusOptions, count: int) -> None:
 
 
 def _write(path: Path, image: np.ndarray) -> None:
-    """Write a grey or RGB picture; an interrupted run leaves no half of it under its name."""
+    """Write a grey or RGB picture; an interrupted run leaves no partial file under its name."""
     path.parent.mkdir(parents=True, exist_ok=True)
     ordered = image[..., ::-1] if image.ndim == 3 else image
     quality = (
@@ -147,15 +147,19 @@ def main(argv: list[str] | None = None) -> None:
     """Run the command."""
     parser = argparse.ArgumentParser(description="Render synthetic fundus pictures with exact vessel truth.")
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder to write into")
-    parser.add_argument("--count", type=int, metavar="N", help="write N pictures with truths and masks")
-    parser.add_argument("--camera", choices=CAMERAS, default="canon", help="with --count (default: canon)")
-    parser.add_argument("--seed", type=int, default=0, help="of the first picture, with --count (default: 0)")
+    parser.add_argument("--count", type=int, metavar="N", help="write N pictures with vessel maps and masks")
+    parser.add_argument(
+        "--camera", choices=CAMERAS, default="canon", help="camera, with --count (default: canon)"
+    )
+    parser.add_argument(
+        "--seed", type=int, default=0, help="seed of the first picture, with --count (default: 0)"
+    )
     arguments = parser.parse_args(argv)
     if arguments.count is None:
         write_examples(arguments.out)
     elif arguments.count < 1 or arguments.seed < 0:
         parser.error(
-            f"--count {arguments.count} --seed {arguments.seed}: give --count 1 or more, --seed 0 or more"
+            f"--count {arguments.count} --seed {arguments.seed}: expected --count from 1 and --seed from 0"
         )
     else:
         write_dataset(arguments.out, FundusOptions(arguments.seed, arguments.camera), arguments.count)

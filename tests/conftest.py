@@ -7,7 +7,7 @@ import pytest
 
 @pytest.fixture(scope="session")
 def drive() -> Path:
-    """The folder of the DRIVE dataset, which may not be redistributed and so is not in this repository."""
+    """Return the folder of DRIVE, which may not be redistributed and is not in this repository."""
     folder = os.environ.get("RETINAGAN_DRIVE")
     if not folder:
         pytest.skip("RETINAGAN_DRIVE does not name a folder with the DRIVE dataset")
@@ -16,7 +16,7 @@ def drive() -> Path:
 
 @pytest.fixture(scope="session", autouse=True)
 def signals_work():
-    """A shell's background and nohup have the tests ignore Ctrl-C and hang-ups, and their children too."""
+    """Have tests and their children react to Ctrl-C and hang-ups, also in the background or under nohup."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
     if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:

@@ -1,4 +1,4 @@
-"""A quickly drawn retina: a bright disc on black, crossed by dark lines of known place."""
+"""A quickly drawn retina: a bright disc on black, crossed by dark lines in known places."""
 
 import cv2
 import numpy as np
@@ -7,7 +7,7 @@ import numpy as np
 def drawn_retina(
     height: int = 180, width: int = 200, angles: tuple[int, ...] = (20, 75, 130, 165)
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Give an RGB image (height, width, 3) uint8 and its lines (height, width) bool, through the centre."""
+    """Return an RGB image (height, width, 3) uint8 and its lines (height, width) bool, through the centre."""
     rows, columns = np.mgrid[:height, :width]
     center_y, center_x, radius = (height - 1) / 2, (width - 1) / 2, 0.46 * min(height, width)
     inside = np.hypot(rows - center_y, columns - center_x) <= radius

@@ -14,11 +14,11 @@ REAL_PYCUDA = "RETINAGAN_TEST_REAL_PYCUDA"
 
 SOURCE = Path(__file__).with_name("fake_libcuda.c")
 LIVE = ("primary_references", "allocations", "pinned", "streams", "graphs")
-"""What the driver counts up when it is made and down when it is freed."""
+"""What the driver counts: up when it is made, down when it is freed."""
 
 
 def compile_driver(folder: Path, name: str = "libfakecuda.so", missing: tuple[str, ...] = ()) -> Path:
-    """Compile the driver; functions in `missing` are added, and say that they are not supported."""
+    """Compile the driver; functions in `missing` are added as stubs that report "not supported"."""
     stubs = folder / "stubs.c"
     stubs.write_text("".join(f"int {function}(void) {{ return 801; }}\n" for function in missing))
     library = folder / name
@@ -57,16 +57,16 @@ class FakeDriver:
         ctypes.c_int.in_dll(self.calls, f"fake_{name}").value = value
 
     def context_depth(self) -> int:
-        """How many contexts are on this thread's stack."""
+        """Return how many contexts are on this thread's stack."""
         return self.calls.fake_context_depth()
 
     def live(self) -> dict[str, int]:
-        """All that was made and not freed."""
+        """Return everything that was made and not freed."""
         return {name: getattr(self, name) for name in LIVE if getattr(self, name)}
 
 
 def fake_pycuda(driver: FakeDriver) -> ModuleType:
-    """Make a module that is to the driver what `pycuda.driver` is, contexts and their stack included."""
+    """Make a module that wraps the driver as `pycuda.driver` does, with contexts and their stack."""
     library, own = driver.calls, threading.local()
     module = ModuleType("pycuda.driver")
 

@@ -1,4 +1,4 @@
-"""A TensorRT for tests: ONNX files as engines, and of each version no name but those that it really has."""
+"""A TensorRT for tests: ONNX files as engines, and for each version only the names that it really has."""
 
 import ctypes
 import enum
@@ -34,13 +34,13 @@ class Behaviour:
 
 
 def fake_tensorrt(driver: FakeDriver, version: str, behaviour: Behaviour) -> ModuleType:
-    """Make the module `tensorrt`, or `tensorrt_rtx`, as a version's snapshot has it."""
+    """Make the module `tensorrt` or `tensorrt_rtx` with the names in a version's snapshot."""
     api = json.loads((API / f"{version}.json").read_text())
     trt = ModuleType("tensorrt_rtx" if version.startswith("rtx") else "tensorrt")
     trt.__version__ = version.removeprefix("rtx-")
 
     class Held:
-        """Has the public names alone that the real class has in this version."""
+        """Has only the public names that the real class has in this version."""
 
         def __getattribute__(self, name: str):
             kind = type(self).__name__
@@ -145,6 +145,6 @@ def fake_tensorrt(driver: FakeDriver, version: str, behaviour: Behaviour) -> Mod
 
 
 def _array(address: int, shape: tuple[int, ...]) -> np.ndarray:
-    """See memory of the fake GPU, which is the host's, as an array."""
+    """Return memory of the fake GPU, which is the host's, as an array."""
     size = int(np.prod(shape))
     return np.ctypeslib.as_array((ctypes.c_float * size).from_address(address)).reshape(shape)

@@ -1,11 +1,11 @@
-"""Damage as disks, cables and editors do it, for fuzzing: strategies of hypothesis."""
+"""Hypothesis strategies for damage such as disks, cables and editors cause."""
 
 import hypothesis.strategies as st
 
 
 @st.composite
 def damaged(draw, files):
-    """Give one of these files (bytes) with up to four pieces cut out, overwritten, inserted or repeated."""
+    """Draw one of these files (bytes) with up to four pieces cut out, overwritten, inserted or repeated."""
     content = draw(st.sampled_from(files))
     for _ in range(draw(st.integers(0, 4))):
         # most of what decides is in the header
@@ -31,7 +31,7 @@ json_values = st.recursive(
 
 @st.composite
 def edited(draw, values):
-    """Give parsed JSON with up to three values, at any depth, changed, gone or with new neighbours."""
+    """Draw parsed JSON with up to three values, at any depth, changed, removed or given new neighbours."""
     values = _copied(values)
     for _ in range(draw(st.integers(0, 3))):
         place = values

@@ -1,4 +1,4 @@
-"""An engine for tests of streams: it runs only when let through, and fails when told to."""
+"""An engine for stream tests: it runs only when let through, and fails on request."""
 
 import threading
 
@@ -14,7 +14,7 @@ PATIENCE = 20.0  # seconds after which a test that waits for another thread has 
 
 
 class GatedEngine(EngineAdapter):
-    """Gives the mean of each pixel's channels; each run waits for one `let_through`, once `shut`."""
+    """Returns the mean of each pixel's channels; once `shut`, each run waits for one `let_through`."""
 
     def __init__(self) -> None:
         self.gate = threading.Semaphore(0)
@@ -35,7 +35,7 @@ class GatedEngine(EngineAdapter):
         self.gate.release(1000)
 
     def wait_for_run(self) -> None:
-        """Wait until one more run has begun."""
+        """Wait until one more run has started."""
         assert self.started.acquire(timeout=PATIENCE)
 
     def _run(self, image, roi, out) -> None:
@@ -52,7 +52,7 @@ class GatedEngine(EngineAdapter):
 
 
 def whole_frame(image: np.ndarray) -> Retina:
-    """Take the whole frame for the retina: finding it is not what these tests are about."""
+    """Treat the whole frame as retina: these tests are not about finding it."""
     height, width = image.shape[:2]
     disc = Disc((width - 1) / 2, (height - 1) / 2, max(height, width) / 2)
     return Retina(np.ones((height, width), np.bool_), disc)
@@ -63,7 +63,7 @@ def gated_steps(engine: EngineAdapter, find=whole_frame) -> FrameSteps:
 
 
 def numbered_frame(number: int, side: int = 48) -> np.ndarray:
-    """A frame whose grey level tells its number, so that results can be matched with frames."""
+    """Return a frame whose grey level encodes its number, so that results can be matched with frames."""
     return np.full((side, side, 3), number % 100 + 100, np.uint8)
 
 

@@ -1,4 +1,4 @@
-"""The five images of `small_dataset.write_dataset`, laid out as other datasets are."""
+"""The five images of `small_dataset.write_dataset` in the layouts of other datasets."""
 
 from pathlib import Path
 

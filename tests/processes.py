@@ -1,4 +1,4 @@
-"""Runs a program in two processes, as torchrun does."""
+"""Run a program in two processes with torchrun."""
 
 import os
 import subprocess
@@ -9,7 +9,7 @@ TESTS = Path(__file__).parent
 
 
 def torchrun(*arguments, timeout=120):
-    """Run two processes under torchrun, with the tests' own import path."""
+    """Run two processes under torchrun, with the import path of the tests."""
     path = os.pathsep.join(str(TESTS.parent / name) for name in ("tests", "examples"))
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
     return subprocess.run(

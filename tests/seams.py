@@ -1,4 +1,4 @@
-"""Measure of the seams that patches leave in a regrouped map."""
+"""Measure the seams that patches leave in a regrouped map."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,8 +9,8 @@ from retinagan.runtime.steps.patches import PatchGrid
 def border_ratio(values: NDArray[np.float32], grid: PatchGrid, roi: NDArray[np.bool_] | None = None) -> float:
     """Compare the difference between neighbours at patch borders with the difference elsewhere.
 
-    At a border are the two pixels on its sides and the next ones: patches that differ leave a step, but a
-    network's padding may also bend both sides alike, into a ridge.
+    The border covers the two pixels on its sides and their neighbours: patches that differ leave a step, but
+    the network's padding may also bend both sides alike, into a ridge.
 
     Parameters
     ----------

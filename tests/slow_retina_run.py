@@ -1,4 +1,4 @@
-"""`retina-run` with a segmenter that computes nothing and takes its time, for tests that stop it midway."""
+"""`retina-run` with a slow segmenter that computes nothing, for tests that stop it midway."""
 
 import sys
 import time
@@ -11,7 +11,7 @@ from retinagan.runtime.batch import cli, progress
 
 
 def segment_at_once(frame):
-    """Take the whole frame for retina, and its brighter half for vessels."""
+    """Treat the whole frame as retina and its brighter half as vessels."""
     probability = frame[..., 1] / np.float32(255)
     return Segmentation(probability, probability >= 0.5, np.ones(probability.shape, bool), {"infer": 0.0})
 
@@ -22,7 +22,7 @@ def segment_slowly(frame):
 
 
 def run_by(segment, set_attribute=setattr):
-    """Have every segmenter do its steps by a function."""
+    """Replace every segmenter's steps by a function."""
     set_attribute(Segmenter, "frame_steps", lambda segmenter, *, noun: CalledSteps(segment, noun))
 
 

@@ -16,7 +16,7 @@ PREPROCESSING = Preprocessing("ace", 5.0, WORKING_SIZE)
 
 
 def write_dataset(folder: Path, training: int = 3, test: int = 2) -> Path:
-    """Write `training` and `test` images of 100x96 pixels (HxW) with maps and masks; give the folder."""
+    """Write `training` and `test` images of 100x96 pixels (HxW) with maps and masks; return the folder."""
     number = 20
     for split, count in (("training", training), ("test", test)):
         for name in ("images", "1st_manual", "mask"):
@@ -32,12 +32,12 @@ def write_dataset(folder: Path, training: int = 3, test: int = 2) -> Path:
 
 
 def training_images(folder: Path) -> list[TrainingImage]:
-    """The training images of `write_dataset`, at the small working size."""
+    """Return the training images of `write_dataset` at the small working size."""
     return load_training_images(find_samples(write_dataset(folder), "training"), PREPROCESSING)
 
 
 def small_options(patches: int = 4, adversarial: int | StageOptions = 0, **changes) -> TrainingOptions:
-    """Options for a training of a small net in a moment."""
+    """Return options that train a small net in a moment."""
     if isinstance(adversarial, int):
         adversarial = StageOptions(adversarial, 1e-3, adversarial_weight=0.05)
     values = {

@@ -1,4 +1,4 @@
-"""A small deterministic vessel model in an ONNX file: every operator of the real one, and no training."""
+"""A small deterministic vessel model in an ONNX file: all operators of the real one, without training."""
 
 from pathlib import Path
 
@@ -22,7 +22,7 @@ PATCH = 64
 
 
 def tiny_spec(**changes) -> ModelSpec:
-    """The tiny model's spec without a hash, with other values for some keys."""
+    """Return the tiny model's spec without a hash, with other values for some keys."""
     values = {
         "name": "tiny",
         "file": "tiny.onnx",
@@ -39,7 +39,7 @@ def tiny_spec(**changes) -> ModelSpec:
 def write_tiny_model(
     folder: Path, spec: ModelSpec | None = None, *, metadata: str | None = None, width: int = 2
 ) -> Path:
-    """Write the model with its spec beside it and in its metadata (or `metadata` there); give its path."""
+    """Write the model with its spec beside it and in its metadata (or `metadata` there); return its path."""
     spec = spec or tiny_spec()
     model = tiny_graph(width)
     helper.set_model_props(model, {METADATA_KEY: spec.to_json() if metadata is None else metadata})
@@ -51,7 +51,7 @@ def write_tiny_model(
 
 
 def tiny_graph(width: int = 2) -> onnx.ModelProto:
-    """A network that marks pixels darker than their surroundings; `width` is its number of channels."""
+    """Return a network that marks pixels darker than their surroundings, with `width` channels."""
     # Channel 0 answers to dark thin lines in green, the others to fixed noise of little weight.
     generator = np.random.default_rng(7)
     first = generator.normal(0, 0.1, (width, 3, 3, 3)).astype(np.float32)
@@ -95,5 +95,5 @@ def tiny_graph(width: int = 2) -> onnx.ModelProto:
 
 
 def reference_output(path: Path, image: np.ndarray, roi: np.ndarray) -> np.ndarray:
-    """What onnx's own evaluator, which shares no code with any engine, gives for a model."""
+    """Return a model's output by onnx's own evaluator, which shares no code with any engine."""
     return ReferenceEvaluator(str(path)).run(["probability"], {"image": image, "roi": roi})[0]

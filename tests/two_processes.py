@@ -1,4 +1,4 @@
-"""Trains for a few steps as one of the processes that torchrun starts, and saves what they came to."""
+"""Train for a few steps as one of the processes that torchrun starts, and save the result."""
 
 import sys
 from pathlib import Path
@@ -25,7 +25,7 @@ def parallel_options():
 
 
 def result(trainer: Trainer, losses: list[dict[str, float]]) -> dict:
-    """Losses, weights, statistics and the last step's gradients."""
+    """Return losses, weights, statistics and the gradients of the last step."""
     nets = {"generator": trainer.generator, "discriminator": trainer.discriminator}
     states = {f"{net}.{name}": value for net in nets for name, value in nets[net].state_dict().items()}
     gradients = {

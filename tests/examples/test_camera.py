@@ -79,7 +79,7 @@ def test_no_window(monkeypatch, capsys, model, video):
 def test_what_cannot_be_opened(tmp_path, capsys, model, video):
     text = tmp_path / "text.mp4"
     text.write_text("no video")
-    with pytest.raises(SystemExit, match=r"text.mp4 is no video OpenCV can read; give a video file or a"):
+    with pytest.raises(SystemExit, match=r"OpenCV cannot read .*text.mp4 as a video; give a video file or a"):
         main([str(text), "--show", "--model", model])
     with pytest.raises(SystemExit, match="camera 99 cannot be opened; give a video file or a camera"):
         main(["99", "--show", "--model", model])
