@@ -78,7 +78,7 @@ def test_an_engine_that_cannot_be_built_here_names_the_way_without_it(tiny, tmp_
     assert main(command) == 2
     error = capsys.readouterr().err
     assert error.startswith("retina-export: --engine tensorrt cannot be built here: TensorRT cannot be ")
-    assert error.endswith(". For the ONNX files alone give --engine none\n")
+    assert error.endswith(". For the ONNX files only, omit --engine\n")
     assert not (tmp_path / "out").exists()
 
 

@@ -19,12 +19,12 @@ from retinagan.runtime.model.spec import ModelSpec, spec_path
 
 @pytest.fixture
 def said():
-    """What the log prints."""
+    """What the steps print."""
     return io.StringIO()
 
 
 @pytest.fixture
-def log(said):
+def steps(said):
     return StepLog(said)
 
 
@@ -58,6 +58,6 @@ def short_pack(monkeypatch):
 
 
 @pytest.fixture
-def prover(tiny, fp32, log, short_pack):
+def prover(tiny, fp32, steps, short_pack):
     with OnnxRuntimeAdapter(tiny, ModelSpec.load(spec_path(tiny)), threads=1) as reference:
-        yield Prover(reference, fp32.spec, None, None, log)
+        yield Prover(reference, fp32.spec, None, None, steps)

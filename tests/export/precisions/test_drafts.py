@@ -137,21 +137,21 @@ def test_a_lossy_precisions_threshold_is_refitted_and_stands_in_the_file(prover,
     assert f"refit thresholds ... {proven.spec.threshold:.3f}; " in said.getvalue()
 
 
-def test_thresholds_are_refitted_on_the_images_to_calibrate_with(tiny, fp32, dataset, log, short_pack):
+def test_thresholds_are_refitted_on_the_images_to_calibrate_with(tiny, fp32, dataset, steps, short_pack):
     folder = ImageFolder(dataset, "training")
     draft = replace(fp32, spec=replace(fp32.spec, precision="fp16"))
     draft = altered(draft, lambda bias: bias - np.float32(0.5))
     with OnnxRuntimeAdapter(tiny, ModelSpec.load(spec_path(tiny)), threads=1) as reference:
-        prover = Prover(reference, fp32.spec, folder, None, log)
+        prover = Prover(reference, fp32.spec, folder, None, steps)
         (proven,) = prover.prove([draft], "1" * 64)
         with open_draft(proven) as candidate:
             (found,), _ = measure(folder.without_truth(), fp32.spec, reference, [candidate])
     assert proven.spec.threshold == found.agreement.best_threshold()
 
 
-def test_images_to_verify_on_are_a_record_of_their_own(tiny, fp32, dataset, log, short_pack):
+def test_images_to_verify_on_are_a_record_of_their_own(tiny, fp32, dataset, steps, short_pack):
     with OnnxRuntimeAdapter(tiny, ModelSpec.load(spec_path(tiny)), threads=1) as reference:
-        prover = Prover(reference, fp32.spec, None, ImageFolder(dataset, "test"), log)
+        prover = Prover(reference, fp32.spec, None, ImageFolder(dataset, "test"), steps)
         (proven,) = prover.prove([fp32], "1" * 64)
     proof = proven.spec.proof
     assert (proof["proof_pack"]["images"], proof["verify"]["images"]) == (1, 4)

@@ -65,7 +65,7 @@ def test_a_precision_that_misses_its_bounds_leaves_all_as_it_was(tiny, tmp_path,
     monkeypatch.setitem(bounds.BOUNDS, "fp16", Bounds(None, 1.01, -1.0))
     with pytest.raises(ParityError) as caught:
         export(tiny, out, "fp32", "fp16")
-    assert str(caught.value).startswith("tiny-fp16.onnx: its vessel map agrees with FP32's to Dice ")
+    assert str(caught.value).startswith("tiny-fp16.onnx: Dice of its vessel map with FP32's is ")
     assert "Nothing was written" in str(caught.value)
     assert "--accept-drop" in str(caught.value)
     assert contents(tmp_path) == before
@@ -76,7 +76,7 @@ def test_a_drop_that_is_accepted_stands_in_the_proof(tiny, tmp_path, monkeypatch
     monkeypatch.setitem(bounds.BOUNDS, "fp16", Bounds(None, 1.01, -1.0))
     (artefact,) = export(tiny, tmp_path, "fp16", accept_drop=True)
     (fault,) = artefact.spec.proof["accepted"]
-    assert fault.startswith("its vessel map agrees with FP32's to Dice ")
+    assert fault.startswith("Dice of its vessel map with FP32's is ")
 
 
 def test_no_drop_of_fp32_is_accepted(tiny, tmp_path, monkeypatch):
@@ -112,7 +112,7 @@ def test_a_folder_without_images_is_found_before_the_work(tiny, tmp_path, option
 
 
 def test_too_few_images_to_calibrate_with(tiny, tmp_path, dataset):
-    with pytest.raises(RetinaGanError, match="1 image to calibrate with; INT8 needs at least 4"):
+    with pytest.raises(RetinaGanError, match="1 image for calibration; INT8 needs at least 4"):
         export(tiny, tmp_path / "out", "int8", calibrate=dataset / "images" / "0.png")
     assert not (tmp_path / "out").exists()
 

@@ -52,8 +52,8 @@ def plain(making, proving):
     return proving.prove([making.int8("int8")], "1" * 64)[0]
 
 
-def test_the_costliest_layer_is_the_first(making, log):
-    assert rank_layers(making, "int8", Proving(COSTS), log) == ["d", "b", "e", "c", "a"]
+def test_the_costliest_layer_is_the_first(making, steps):
+    assert rank_layers(making, "int8", Proving(COSTS), steps) == ["d", "b", "e", "c", "a"]
     assert making.made == [("int8", tuple(name for name in NAMES if name != alone)) for alone in NAMES]
 
 
@@ -61,11 +61,11 @@ def test_the_costliest_layer_is_the_first(making, log):
     ("least_dice", "kept"), [(0.88, ["d"]), (0.93, ["d", "b"]), (0.985, ["d", "b", "e", "c"])]
 )
 def test_more_layers_stay_in_float_until_the_bounds_are_kept(
-    making, log, said, monkeypatch, least_dice, kept
+    making, steps, said, monkeypatch, least_dice, kept
 ):
     monkeypatch.setitem(bounds.BOUNDS, "int8", Bounds(None, least_dice, 1.0))
     proving = Proving(COSTS)
-    found = search(plain(making, proving), making, proving, log)
+    found = search(plain(making, proving), making, proving, steps)
     assert found.facts["layers_in_float"] == kept
     assert found.spec.proof["pack_sha256"] == "1" * 64
     lines = said.getvalue().splitlines()
@@ -74,27 +74,27 @@ def test_more_layers_stay_in_float_until_the_bounds_are_kept(
     assert lines[-1] == f"int8 with {len(kept)} of 5 layers in float"
 
 
-def test_layers_that_all_cost_too_much_give_nothing(making, log, said, monkeypatch):
+def test_layers_that_all_cost_too_much_give_nothing(making, steps, said, monkeypatch):
     monkeypatch.setitem(bounds.BOUNDS, "int8", Bounds(None, 1.01, 1.0))
     proving = Proving(COSTS)
-    assert search(plain(making, proving), making, proving, log) is None
+    assert search(plain(making, proving), making, proving, steps) is None
     assert [line for line in said.getvalue().splitlines() if " of 5 layers" in line] == [
         f"int8 with {count} of 5 layers in float" for count in (1, 2, 4)
     ]
 
 
-def test_another_form_of_int8_is_searched_in_that_form(making, log, monkeypatch):
+def test_another_form_of_int8_is_searched_in_that_form(making, steps, monkeypatch):
     monkeypatch.setitem(bounds.BOUNDS, "int8", Bounds(None, 0.88, 1.0))
     proving = Proving(COSTS)
     draft = making.int8("int8-onnxruntime")
     draft = proving.prove([draft], "1" * 64)[0]
     making.made.clear()
-    search(draft, making, proving, log)
+    search(draft, making, proving, steps)
     assert {form for form, _ in making.made} == {"int8-onnxruntime"}
 
 
-def test_layers_of_a_real_model_are_ranked_by_what_each_costs(maker, prover, log):
-    ranked = rank_layers(maker, "int8-onnxruntime", prover, log)
+def test_layers_of_a_real_model_are_ranked_by_what_each_costs(maker, prover, steps):
+    ranked = rank_layers(maker, "int8-onnxruntime", prover, steps)
     assert sorted(ranked) == sorted(layers(maker.fp32.model))
     costs = []
     for alone in ranked:

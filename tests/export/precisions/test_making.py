@@ -15,8 +15,8 @@ def probability(draft):
         return adapter.infer(*patches(2))
 
 
-def test_fp32_is_the_draft_that_all_are_made_from(maker, fp32, log, said):
-    assert maker.make("fp32", log) is fp32
+def test_fp32_is_the_draft_that_all_are_made_from(maker, fp32, steps, said):
+    assert maker.make("fp32", steps) is fp32
     assert said.getvalue() == ""
 
 
@@ -24,9 +24,9 @@ def test_fp32_is_the_draft_that_all_are_made_from(maker, fp32, log, said):
     ("precision", "of_spec"),
     [("fp16", "fp16"), ("bf16", "bf16"), ("int8", "int8"), ("int8-onnxruntime", "int8")],
 )
-def test_each_precision_is_a_file_of_its_own(maker, fp32, log, said, precision, of_spec):
+def test_each_precision_is_a_file_of_its_own(maker, fp32, steps, said, precision, of_spec):
     before = fp32.path.read_bytes()
-    draft = maker.make(precision, log)
+    draft = maker.make(precision, steps)
     assert draft.path == fp32.path.with_name(f"tiny-{precision}.onnx")
     assert (draft.spec.file, draft.spec.precision) == (draft.path.name, of_spec)
     assert draft.spec.sha256 == sha256_of(draft.path)
@@ -37,19 +37,19 @@ def test_each_precision_is_a_file_of_its_own(maker, fp32, log, said, precision, 
 
 
 @pytest.mark.parametrize(("precision", "most"), [("fp16", 0.001), ("int8", 0.05), ("int8-onnxruntime", 0.05)])
-def test_a_precision_gives_nearly_fp32s_probability(maker, fp32, log, precision, most):
-    difference = np.abs(probability(maker.make(precision, log)) - probability(fp32))
+def test_a_precision_gives_nearly_fp32s_probability(maker, fp32, steps, precision, most):
+    difference = np.abs(probability(maker.make(precision, steps)) - probability(fp32))
     assert 0 < difference.mean() < most
 
 
-def test_bf16_is_fp32s_graph(maker, fp32, log):
-    draft = maker.make("bf16", log)
+def test_bf16_is_fp32s_graph(maker, fp32, steps):
+    draft = maker.make("bf16", steps)
     assert draft.model.graph == fp32.model.graph
     assert draft.model is not fp32.model
 
 
-def test_fp16_holds_its_weights_in_half(maker, log):
-    model = onnx.load(maker.make("fp16", log).path)
+def test_fp16_holds_its_weights_in_half(maker, steps):
+    model = onnx.load(maker.make("fp16", steps).path)
     kinds = [tensor.data_type for tensor in model.graph.initializer]
     assert kinds.count(TensorProto.FLOAT16) > len(kinds) / 2
 
