@@ -12,6 +12,7 @@ from PIL import Image
 from retinagan.runtime.batch.encoding import PictureError, encode_png
 from retinagan.runtime.batch.outputs import OutputError, OutputFolder
 from retinagan.runtime.batch.pictures import KINDS
+from retinagan.runtime.errors import OptionError
 
 GREY = np.arange(12, dtype=np.uint8).reshape(3, 4)
 
@@ -176,3 +177,8 @@ def test_a_file_system_without_locks_still_serves(tmp_path, monkeypatch):
     with OutputFolder(tmp_path) as folder:
         folder.write("a", "vessels", GREY)
     assert files(tmp_path) == ["a_vessels.png"]
+
+
+def test_an_overlay_format_that_is_not_written(tmp_path):
+    with pytest.raises(OptionError, match="overlay format: got 'gif'; expected one of jpeg"):
+        OutputFolder(tmp_path, overlay_format="gif")

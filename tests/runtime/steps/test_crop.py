@@ -115,7 +115,10 @@ def test_restore_does_not_change_its_input():
 
 def test_wrong_sizes_are_named():
     crop = SquareCrop(left=0, top=0, side=10, working_size=16, height=10, width=12)
-    with pytest.raises(ImageError, match=r"got an image \(12, 10, 3\); expected \(10, 12\)"):
+    with pytest.raises(
+        ImageError,
+        match=r"got an image \(12, 10, 3\); expected \(10, 12\) \(height, width\), the size that this crop",
+    ):
         crop.cut(np.zeros((12, 10, 3), np.uint8))
     with pytest.raises(ImageError, match=r"got a map \(10, 12\); expected \(16, 16\)"):
         crop.restore(np.zeros((10, 12), np.float32))
@@ -124,5 +127,8 @@ def test_wrong_sizes_are_named():
 def test_absurd_discs_are_refused_before_anything_is_allocated():
     with pytest.raises(ImageError, match="radius is 1000000 pixels in a frame of 300x200; expected at most"):
         square_crop(Disc(0, 0, 1e6), (200, 300), 512)
-    with pytest.raises(ImageError, match=r"round \(900, 50\) lies outside the frame of 300x200"):
+    with pytest.raises(
+        ImageError,
+        match=r"round \(900, 50\) lies outside the frame of 300x200; expected a disc that overlaps it",
+    ):
         square_crop(Disc(900, 50, 100), (200, 300), 512)
