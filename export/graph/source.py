@@ -67,12 +67,12 @@ def model_spec(checkpoint: "Checkpoint", changes: Changes, name: str) -> ModelSp
     Raises
     ------
     ModelError
-        If an override is out of range.
+        If an override is out of range, or the checkpoint's figures make it unfit for use.
     """
     record: dict[str, Any] = dict(checkpoint.record)
     name = changes.name or record.get("options", {}).get("model") or name
     threshold = checkpoint.threshold if changes.threshold is None else changes.threshold
-    return ModelSpec(
+    spec = ModelSpec(
         name=name,
         file=f"{name}.onnx",
         precision="fp32",
@@ -82,6 +82,8 @@ def model_spec(checkpoint: "Checkpoint", changes: Changes, name: str) -> ModelSp
         tiling=changes.tiling(checkpoint.tiling),
         training=record,
     )
+    spec.check_worth(name)
+    return spec
 
 
 def _open_checkpoint(path: Path, changes: Changes, log: StepLog) -> Source:

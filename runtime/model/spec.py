@@ -17,6 +17,7 @@ from typing import Any, NoReturn
 from retinagan.runtime.atomic import written_atomically
 from retinagan.runtime.errors import ModelError
 from retinagan.runtime.model.fields import FieldError, check_fields, described, from_mapping, shown
+from retinagan.runtime.model.worth import worth_fault
 
 FORMAT = 2
 """The number of the spec's format; a reader takes earlier ones, and refuses a newer one.
@@ -286,8 +287,8 @@ class ModelSpec:
         Raises
         ------
         ModelError
-            If the text is not JSON, is of a newer format, or a key is missing, unknown, ill-typed or out
-            of range.
+            If the text is not JSON, is of a newer format, a key is missing, unknown, ill-typed or out of
+            range, or the figures are those of a model that is unfit for use.
         """
         try:
             values = json.loads(text, parse_constant=_no_constant, object_pairs_hook=_without_duplicates)
@@ -300,9 +301,16 @@ class ModelSpec:
             if not isinstance(values, dict):
                 raise FieldError("spec", "expected a JSON object of keys and values")
             _check_format(values.pop("format", None))
-            return from_mapping(cls, values)
+            spec: ModelSpec = from_mapping(cls, values)
         except FieldError as error:
             raise ModelError(f"{source}: {error}") from None
+        spec.check_worth(source)
+        return spec
+
+    def check_worth(self, source: str | os.PathLike[str] = "spec") -> None:
+        """Raise ModelError if the model is unfit for use by its own figures, see `worth_fault`."""
+        if fault := worth_fault(self.threshold, self.scores):
+            raise ModelError(f"{source}: {fault}; correct the data and train the model again")
 
     def to_json(self) -> str:
         """Give the spec as JSON text; what is absent of hash, engine and confidence is left out.
@@ -335,7 +343,8 @@ class ModelSpec:
         return cls.from_json(content, path)
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the spec whole or not at all; raises `ModelError` as `to_json`, or OSError."""
+        """Write the spec whole or not at all; raises OSError, or `ModelError` as the checks above do."""
+        self.check_worth(path)
         text = self.to_json()
         with written_atomically(path) as temporary:
             temporary.write_text(text, encoding="utf-8")

@@ -14,7 +14,7 @@ import torch
 from retinagan.runtime.atomic import written_atomically
 from retinagan.runtime.console.command import DONE, run_command
 from retinagan.runtime.console.signals import StopSignal, exit_code, signals_noted
-from retinagan.runtime.errors import OptionError
+from retinagan.runtime.errors import ModelError, OptionError
 from retinagan.train.data.files import print_notes
 from retinagan.train.loop.board import Board
 from retinagan.train.loop.devices import choose_device
@@ -23,7 +23,7 @@ from retinagan.train.loop.learning import Given, TrainingData, find_sources
 from retinagan.train.loop.options import TrainingOptions
 from retinagan.train.loop.parser import build_parser, command_of, jitter_workers, options_of
 from retinagan.train.loop.release import with_threshold
-from retinagan.train.loop.run import CHECKPOINT, follow, resume, run
+from retinagan.train.loop.run import CHECKPOINT, FINAL, follow, resume, run
 from retinagan.train.loop.trainer import Trainer
 from retinagan.train.loop.validation import Validation
 from retinagan.train.loop.workers import Workers, joined, told_by_torchrun
@@ -74,7 +74,13 @@ def _lead(
     journal = Journal(folder, options.iterations, trainer.iteration, sys.stdout, board=board)
 
     def release(name: str) -> None:
-        released, line = with_threshold(trainer.checkpoint(), data)
+        try:
+            released, line = with_threshold(trainer.checkpoint(), data)
+        except ModelError as error:
+            if name == FINAL:
+                raise
+            journal.say(f"{folder / f'{name}.pt'}: {error}")
+            return
         released.save(folder / f"{name}.pt")
         journal.say(f"{folder / f'{name}.pt'}: {line}")
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 
+from retinagan.runtime.errors import ModelError
+from retinagan.runtime.model.worth import worth_fault
 from retinagan.train.data.images import load_labelled
 from retinagan.train.loop.learning import TrainingData
 from retinagan.train.nets.checkpoint import Checkpoint
@@ -23,6 +25,11 @@ def with_threshold(checkpoint: Checkpoint, data: TrainingData) -> tuple[Checkpoi
     (Checkpoint, str)
         A checkpoint with the threshold and the data in its record, without the trainer's state; and a line
         for people.
+
+    Raises
+    ------
+    ModelError
+        If the figures are those of a model that is unfit for use, see `worth_fault`.
     """
     predictor = checkpoint_predictor(checkpoint, "checkpoint")
     held_out = bool(data.held_out)
@@ -34,6 +41,10 @@ def with_threshold(checkpoint: Checkpoint, data: TrainingData) -> tuple[Checkpoi
     )
     threshold = histogram.best_threshold()
     scores = histogram.scores(threshold)
+    if fault := worth_fault(threshold, {"auc": scores.auc}):
+        raise ModelError(
+            f"not released: {fault}; look at the maps and masks, and train longer if those are right"
+        )
     told = f"{sum(map(len, samples))} {'held-out' if held_out else 'training'} images"
     record = {**checkpoint.record, **data.record(), "threshold_from": told}
     released = dataclasses.replace(checkpoint.released(), threshold=threshold, record=record)

@@ -13,6 +13,8 @@ from retinagan.train.loop.validation import Validation
 from retinagan.train.nets.checkpoint import load_checkpoint
 
 CHECKPOINT = "checkpoint.pt"
+FINAL = "model"
+"""Name of the model that a finished run gives out."""
 """Name of the checkpoint in a run's folder."""
 
 
@@ -96,7 +98,7 @@ def run(
             release(stage)
     save(trainer, folder, journal)
     if trainer.finished:
-        release("model")
+        release(FINAL)
 
 
 def save(trainer: Trainer, folder: Path, journal: Journal) -> None:
