@@ -344,8 +344,8 @@ class ModelSpec:
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the spec whole or not at all; raises OSError, or `ModelError` as the checks above do."""
-        self.check_worth(path)
         text = self.to_json()
+        self.check_worth(path)
         with written_atomically(path) as temporary:
             temporary.write_text(text, encoding="utf-8")
 

@@ -35,6 +35,7 @@ _NAMED = {
     "dark blue": (0, 0, 128),
 }
 _IGNORED = 255  # beside class numbers it marks pixels to be left out
+_APART = 16  # values of classes differ by this at least, those of compressed drawings by less
 _LISTED = 8
 _ALIKE = 16  # a channel's deviation up to which a colour has a name
 
@@ -176,7 +177,7 @@ def _grey_label(grey: NDArray[Any], what: str) -> Label:
             f"every pixel has the value {values[0]}: nothing is drawn; if it is drawn in the alpha channel, "
             "flatten the image"
         )
-    if len(values) > CLASSES + 1:
+    if not _are_classes(values):
         top = int(np.percentile(grey[grey > values[0]], 99))
         bound = (int(values[0]) + top + 1) // 2
         mapping = f"shades of grey: nearer to the brightest than to the darkest = {what}"
@@ -191,16 +192,27 @@ def _grey_label(grey: NDArray[Any], what: str) -> Label:
     return Label(grey > background, mapping, plain=len(drawn) == 1 and drawn[0] in (255, 65535))
 
 
+def _are_classes(values: NDArray[np.intp]) -> bool:
+    """Whether values are few and apart from each other; compression leaves others close to each."""
+    if len(values) > CLASSES + 1:
+        return False
+    if len(values) <= 2 or values[-1] <= CLASSES or (values[-1] == _IGNORED and values[-2] <= CLASSES):
+        return True
+    return bool(np.diff(values).min() >= _APART)
+
+
 def _colour_label(pixels: NDArray[Any], what: str) -> Label:
     codes = _codes(pixels)
     colours, counts = np.unique(codes, return_counts=True)
     background = colours[counts.argmax()]
-    if len(colours) > CLASSES + 1:
+    others = [_channels(code, pixels) for code in colours[: CLASSES + 2] if code != background]
+    least = min(np.abs(other - _channels(background, pixels)).max() for other in others)
+    if len(colours) > CLASSES + 1 or least < _APART:
         return _shades_of_colour(pixels, background, what)
-    drawn = [_name(code, pixels.dtype.itemsize) for code in colours if code != background]
+    drawn = [_name(code, pixels) for code in colours if code != background]
     if background != 0 and 0 in colours:
         raise LabelError(
-            f"colours {_list([_name(background, pixels.dtype.itemsize), *drawn])}: both the first and black "
+            f"colours {_list([_name(background, pixels), *drawn])}: both the first and black "
             "may be the background; make the background black"
         )
     mapping = f"{len(drawn)} colour{'s' * (len(drawn) > 1)}: {', '.join(drawn)} = {what}"
@@ -209,9 +221,7 @@ def _colour_label(pixels: NDArray[Any], what: str) -> Label:
 
 def _shades_of_colour(pixels: NDArray[Any], background: int, what: str) -> Label:
     """Tell what is drawn in a compressed drawing: pixels far from the background in some channel."""
-    bits = 8 * pixels.dtype.itemsize
-    origin = np.array([background >> 2 * bits, background >> bits, background]) & ((1 << bits) - 1)
-    distance = np.abs(pixels.astype(np.int32) - origin).max(axis=2)
+    distance = np.abs(pixels.astype(np.int32) - _channels(background, pixels)).max(axis=2)
     top = int(np.percentile(distance[distance > 0], 99))
     bound = (top + 1) // 2
     return Label(distance >= bound, f"shades of colour: far from the background = {what}", plain=False)
@@ -224,10 +234,15 @@ def _codes(pixels: NDArray[Any]) -> NDArray[np.int64]:
     return np.asarray(red << 2 * bits | green << bits | blue, np.int64)
 
 
-def _name(code: int, itemsize: int) -> str:
-    bits = 8 * itemsize
-    colour = tuple(int(code) >> shift & ((1 << bits) - 1) for shift in (2 * bits, bits, 0))
-    eight = tuple(channel >> (bits - 8) for channel in colour)
+def _channels(code: int, pixels: NDArray[Any]) -> NDArray[np.int64]:
+    """Return the three channels of a colour's number."""
+    bits = 8 * pixels.dtype.itemsize
+    return np.array([int(code) >> 2 * bits, int(code) >> bits, int(code)]) & ((1 << bits) - 1)
+
+
+def _name(code: int, pixels: NDArray[Any]) -> str:
+    colour = tuple(_channels(code, pixels).tolist())
+    eight = tuple(channel >> 8 * (pixels.dtype.itemsize - 1) for channel in colour)
     near = (name for name, value in _NAMED.items() if np.abs(np.subtract(value, eight)).max() <= _ALIKE)
     return next(near, f"rgb{colour}")
 

@@ -356,14 +356,14 @@ def test_images_in_flight_are_few(tmp_path, monkeypatch):
     for number in range(40):
         save(tmp_path / "in" / f"{number:02}.png", picture())
     references, alive = [], []
-    read = batch.read_image
+    read = batch.read_photograph
 
-    def counted(path):
-        image = read(path)
-        references.append(weakref.ref(image))
+    def counted(path, frame):
+        image = read(path, frame=frame)
+        references.append(weakref.ref(image.pixels))
         alive.append(sum(reference() is not None for reference in references))
         return image
 
-    monkeypatch.setattr(batch, "read_image", counted)
+    monkeypatch.setattr(batch, "read_photograph", counted)
     assert len(run(tmp_path)) == 40
     assert max(alive) <= 7

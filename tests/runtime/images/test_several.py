@@ -71,7 +71,7 @@ def test_the_second_view_of_a_stereo_photograph(file):
 
 
 def test_a_frame_that_is_not_there(file):
-    with pytest.raises(ImageError, match="^no image 3: the file holds 2 of full size$"):
+    with pytest.raises(ImageError, match=r"^no image 3: the file holds 2 of full size$"):
         read_photograph(file(several("TIFF", [FIRST, SECOND])), frame=3)
 
 
@@ -95,5 +95,5 @@ def test_other_files_are_not_images(file, name):
 
 def test_heic_says_what_it_needs(file, monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "pillow_heif", None)
-    with pytest.raises(ImageError, match="^HEIC needs pillow-heif: pip install pillow-heif"):
+    with pytest.raises(ImageError, match=r"^HEIC needs pillow-heif: pip install pillow-heif"):
         read_photograph(file(b"\0\0\0\x18ftypheic\0\0\0\0" + bytes(40)))

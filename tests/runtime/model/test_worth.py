@@ -31,8 +31,8 @@ def test_figures_that_no_trained_model_has(threshold, scores, message):
 @pytest.mark.parametrize("change", [{"threshold": 0.0}, {"threshold": 1.0}, {"scores": {"auc": 0.5}}])
 def test_a_spec_with_such_figures_is_neither_read_nor_written(change, tmp_path):
     spec = dataclasses.replace(tiny_spec(), **change)
-    with pytest.raises(ModelError, match="correct the data and train the model again$"):
+    with pytest.raises(ModelError, match=r"correct the data and train the model again$"):
         ModelSpec.from_json(spec.to_json())
-    with pytest.raises(ModelError, match="correct the data and train the model again$"):
+    with pytest.raises(ModelError, match=r"correct the data and train the model again$"):
         spec.save(tmp_path / "model.onnx.json")
     assert not list(tmp_path.iterdir())

@@ -41,20 +41,20 @@ def test_each_bad_file_is_named_at_once(folder):
     samples = find_samples(folder, "training")
     samples[0].image.write_bytes(samples[0].image.read_bytes()[:200])
     cv2.imwrite(str(samples[1].truth), np.zeros((100, 96), np.uint8))
-    cv2.imwrite(str(samples[2].truth), np.full((50, 40), 255, np.uint8))
+    cv2.imwrite(str(samples[2].truth), np.tile(np.uint8([0, 255]), (50, 20)))
     with pytest.raises(DataError) as caught:
         load_training_images(samples, PREPROCESSING)
     lines = str(caught.value).splitlines()
     assert len(lines) == 3
     assert lines[0].startswith("21_training.png: ")
-    assert "22_manual1.png: 0% of it is vessel" in lines[1]
+    assert "22_manual1.png: every pixel has the value 0: nothing is drawn" in lines[1]
     assert "23_manual1.png: 40x50 pixels, but its image 23_training.png has 96x100" in lines[2]
 
 
 def test_an_inverted_map_is_refused(folder):
     sample = find_samples(folder, "training")[0]
     cv2.imwrite(str(sample.truth), ~cv2.imread(str(sample.truth), 0))
-    with pytest.raises(DataError, match="vessels must be white on black"):
+    with pytest.raises(DataError, match="of it is vessel, expected more than none and less than half; "):
         load_labelled(sample)
 
 

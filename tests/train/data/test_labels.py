@@ -112,7 +112,7 @@ def test_an_empty_map_is_one():
 @pytest.mark.parametrize(
     ("picture", "message"),
     [
-        ((~DRAWN) * np.uint8(255), r"8\d% of it is vessel: the map looks inverted"),
+        ((~DRAWN) * np.uint8(255), r"9\d% of it is vessel: the map looks inverted"),
         (
             np.linspace(0, 4095, 80).astype(np.uint16)[None].repeat(4, 0),
             "values from 0 to 4095 in 16 bits may be 12-bit probabilities or small ones",
