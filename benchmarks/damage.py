@@ -47,10 +47,11 @@ def stored(image: np.ndarray) -> Iterator[tuple[str, bytes]]:
     yield "WebP, lossy", saved(image, "WEBP", quality=90)
 
 
-def saved(image: np.ndarray, kind: str, **options: object) -> bytes:
-    """Return what Pillow writes of an image."""
+def saved(image: np.ndarray, kind: str, mode: str | None = None, **options: object) -> bytes:
+    """Return what Pillow writes of an image, converted to a mode first."""
     buffer = io.BytesIO()
-    Image.fromarray(image).save(buffer, kind, **options)
+    picture = Image.fromarray(image)
+    (picture.convert(mode) if mode else picture).save(buffer, kind, **options)
     return buffer.getvalue()
 
 
@@ -89,7 +90,7 @@ def sound_jpegs(images: list[np.ndarray]) -> Iterator[bytes]:
                         yield cv2.imencode(".jpg", image[..., ::-1], options)[1].tobytes()
         for quality in (50, 90):
             yield saved(image[..., 1], "JPEG", quality=quality)
-            yield saved(np.array(Image.fromarray(image).convert("CMYK")), "JPEG", quality=quality)
+            yield saved(image, "JPEG", "CMYK", quality=quality)
 
 
 def main() -> None:

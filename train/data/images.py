@@ -103,7 +103,7 @@ def load_labelled(sample: Sample) -> LabelledImage:
 def _drawn(path: Path, what: str) -> Label:
     """Read what is drawn in a map, and say once how its values were taken."""
     try:
-        label = read_label(path, what)
+        label = read_label(path, what, may_fill=what == "field of view")
     except ImageError as error:
         raise DataError(f"{path}: {error}") from error
     say_once(label)

@@ -63,7 +63,7 @@ class Label:
     plain: bool
 
 
-def read_label(path: str | Path, what: str = "vessel") -> Label:
+def read_label(path: str | Path, what: str = "vessel", *, may_fill: bool = False) -> Label:
     """Read a drawn map.
 
     Parameters
@@ -72,13 +72,18 @@ def read_label(path: str | Path, what: str = "vessel") -> Label:
         The file, of any format that `read_image` reads.
     what : str
         What is drawn, for the mapping.
+    may_fill : bool
+        Whether one value other than 0 all over is a drawing that fills the picture, as of a field of view.
 
     Raises
     ------
     ImageError
         If the file cannot be read; `LabelError` if its values are ambiguous.
     """
-    return as_label(read_image(path), what)
+    pixels = read_image(path)
+    if may_fill and pixels.min() == pixels.max() > 0:
+        return Label(np.ones(pixels.shape[:2], bool), f"1 value: {pixels.max()} = {what}", plain=True)
+    return as_label(pixels, what)
 
 
 def as_label(pixels: NDArray[Any], what: str = "vessel") -> Label:
