@@ -290,9 +290,9 @@ def test_two_processes_train_one_model(data, tmp_path):
 
 @pytest.fixture
 def two_cameras(data, tmp_path, monkeypatch):
-    # a few iterations on two cameras learn nothing
-    monkeypatch.setattr(release, "worth_fault", lambda threshold, scores: "")
     """A dataset of two plain images more, of a wider camera."""
+    # A few iterations on two cameras learn nothing.
+    monkeypatch.setattr(release, "worth_fault", lambda threshold, scores: "")
     wide = tmp_path / "wide"
     for kind, folder in (("images", "images"), ("1st_manual", "labels")):
         (wide / folder).mkdir(parents=True)
