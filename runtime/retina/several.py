@@ -7,10 +7,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from retinagan.runtime.retina.disc import Disc, fit_disc, look_at_rim, sharpen_disc
-from retinagan.runtime.retina.pieces import Gray, border_points, main_piece, opened
+from retinagan.runtime.retina.pieces import Gray, Mask, border_points, main_piece, opened
 from retinagan.runtime.retina.search import agreement, thresholds
 
 _LEVELS = 5
+_MOST = 8
+"""Discs that one bright piece may consist of."""
 _LEAST_AREA = 0.15
 """Of the main disc's area: less that is bright beside it is no other eye."""
 
@@ -50,22 +52,35 @@ def fields_of_view(signal: Gray, *, touching: bool = False) -> list[Disc]:
     radii = (0.06 * largest, 0.5 * largest)
     found: list[Disc] = []
     for threshold in thresholds(signal)[:_LEVELS]:
-        for thinnest in (5, round(0.08 * largest)) if touching else (5,):
-            bright = opened(signal > threshold, thinnest)
-            count, labels, statistics, _ = cv2.connectedComponentsWithStats(bright.view(np.uint8))
-            for label in range(1, count):
-                if not _may_be_round(statistics[label], radii[0]):
-                    continue
-                piece = main_piece(labels == label)
-                rough = fit_disc(border_points(piece), radii)
-                if rough is None:
-                    continue
-                disc = sharpen_disc(signal, rough, radii)
-                rim = look_at_rim(signal, disc)
-                plain = rim.contrast > 0.25 and rim.support > 0.8 and rim.visible > 0.5
-                if plain and agreement(piece, disc.drawn(signal.shape)) > 0.85 and _is_new(disc, found):
-                    found.append(disc)
+        bright = opened(signal > threshold, 5)
+        count, labels, statistics, _ = cv2.connectedComponentsWithStats(bright.view(np.uint8))
+        for label in range(1, count):
+            if _may_be_round(statistics[label], radii[0]):
+                discs = _discs_of(main_piece(labels == label), signal, radii, most=_MOST if touching else 1)
+                found += [disc for disc in discs if _is_new(disc, found)]
     return sorted(found, key=lambda disc: -disc.radius)
+
+
+def _discs_of(piece: Mask, signal: Gray, radii: tuple[float, float], most: int) -> list[Disc]:
+    """Find up to `most` discs in a bright piece: one that is all of it, or several, each cut out in turn."""
+    found: list[Disc] = []
+    while len(found) < most:
+        rough = fit_disc(border_points(piece), radii)
+        if rough is None:
+            break
+        disc = sharpen_disc(signal, rough, radii)
+        rim, drawn = look_at_rim(signal, disc), disc.drawn(signal.shape)
+        filled = float((piece & drawn).sum() / max(1, drawn.sum()))
+        if rim.contrast < 0.25 or rim.support < 0.8 or rim.visible < 0.5 or filled < 0.85:
+            break
+        if most == 1 and agreement(piece, drawn) < 0.85:
+            break
+        found.append(disc)
+        beyond = ~Disc(disc.center_x, disc.center_y, 1.03 * disc.radius).drawn(signal.shape)
+        piece = main_piece(opened(piece & beyond, 5))
+        if np.count_nonzero(piece) < 2 * radii[0] ** 2:
+            break
+    return found
 
 
 def _may_be_round(statistics: NDArray[np.int32], smallest_radius: float) -> bool:

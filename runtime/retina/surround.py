@@ -16,6 +16,8 @@ _STEP = 2
 """Grey levels between neighbouring pixels of one surround, which may be graded."""
 _LEAST_SHARE = 0.03
 """Of the frame: a smaller surround explains nothing."""
+_HALO = 20
+"""Pixels of the working copy that a halo is wide at most."""
 _FLATTEST = 0.3
 """Grey levels by which a pixel of a surround differs from the mean of its neighbours, in its flatter parts.
 
@@ -69,6 +71,8 @@ def grounds_without_surround(small: NDArray[np.uint8], signal: Gray) -> list[Gra
     if flatness > min(_FLATTEST, 0.5 * float(np.median(texture[rest]))):
         return []
     darker = (signal <= float(np.median(signal[core])) + _STEP) | surround
+    reach = np.ones((2 * _HALO + 1, 2 * _HALO + 1), np.uint8)
+    darker &= cv2.dilate(surround.view(np.uint8), reach) > 0
     _, labels = cv2.connectedComponents(darker.view(np.uint8))
     halo = np.isin(labels, np.unique(labels[surround]))
     return [_darkened(signal, surround), _darkened(signal, halo)]

@@ -51,7 +51,7 @@ def test_a_window_with_text_and_jpeg_noise():
 
 
 @pytest.mark.parametrize("gray", [128, 114])
-@pytest.mark.parametrize("padding", [0, 60])
+@pytest.mark.parametrize("padding", [40, 90])
 def test_local_contrast_on_gray_has_its_halo_left_out(gray, padding):
     frame, mask = draw_fundus(500, 500, (250.0, 250.0, 220.0), Look(noise=1.0))
     values = frame.astype(np.float32)
@@ -80,6 +80,5 @@ def test_a_field_that_is_no_disc_is_doubted_with_its_share():
     image[field == 0] = 3
     (warning,) = find_retina(image).warnings
     assert warning.code == "whole-frame-as-retina"
-    assert (
-        warning.message == "no fundus disc found; its bright region, 57% of the frame, is treated as retina"
-    )
+    share = "its bright region, 57% of the frame, is treated as retina"
+    assert warning.message == f"no fundus disc found; {share}"

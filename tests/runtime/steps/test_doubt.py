@@ -17,7 +17,7 @@ def counts_of(**pixels):
 
 
 def test_pixels_are_counted_by_their_probability_inside_the_roi():
-    probability = np.array([[0.0, 0.25, 0.9999, 1.0]], np.float32)
+    probability = np.array([[0.0, 0.2505, 0.9999, 1.0]], np.float32)
     counts = level_counts(probability, np.array([[True, True, True, True]]))
     assert counts[0] == 1
     assert counts[250] == 1
@@ -86,11 +86,11 @@ def test_low_confidence_is_said_below_the_bound_alone(prepared):
     assert (above.confidence, above.warnings) == (confidence, ())
     (warning,) = judged(prepared, 0.1, calibration=Confidence(bound=confidence + 0.001)).warnings
     assert warning.code == "low-confidence"
-    assert f"expected Dice {confidence:.2f}; " in warning.message
+    assert warning.message.startswith(f"the expected Dice is {confidence:.2f}; ")
 
 
 def test_a_negative_is_named_where_few_vessels_were_found():
-    image, _ = drawn_retina(400, 440)
+    image = drawn_retina(400, 440)[0]
     bright = np.where((image.max(axis=2) > 0)[..., None], 230 - image, 0).astype(np.uint8)
     negative = prepare(bright, Preprocessing("none", 5.0, 304))
     assert [warning.code for warning in judged(negative, 0.03).warnings] == ["negative"]
