@@ -8,6 +8,7 @@ import pytest
 from retinagan.runtime.batch.outputs import OutputError, OutputFolder
 from retinagan.runtime.batch.report import COLUMNS, DONE, FAILED, STAGES, Report, Row, Settings, Stamp
 from retinagan.runtime.model.spec import ModelSpec, Preprocessing, Tiling
+from retinagan.runtime.warnings import ImageWarning
 
 SETTINGS = Settings("ONNX Runtime 1, CPU", "tiny", "ab" * 32, 0.4, 0.25, "0.1.0", "0123456789abcdef")
 STAMP = Stamp("1000", "1700000000.000000001", SETTINGS.model_sha256, SETTINGS.digest)
@@ -46,6 +47,7 @@ def test_a_row_tells_all(folder):
         working_size=832,
         roi_share=0.6912345,
         vessel_density=0.125,
+        confidence=0.8123456,
         seconds=dict.fromkeys(STAGES, 0.5),
     )
     (found,) = read(write(folder, full))
@@ -53,6 +55,7 @@ def test_a_row_tells_all(folder):
         "path": "sub/a.png",
         "status": "done",
         "message": "",
+        "warnings": "",
         "width": "565",
         "height": "584",
         "field_of_view": "45",
@@ -60,6 +63,7 @@ def test_a_row_tells_all(folder):
         "working_size": "832",
         "roi_share": "0.69123",
         "vessel_density": "0.12500",
+        "confidence": "0.81235",
         **{f"seconds_{stage}": "0.50000" for stage in STAGES},
         "seconds_total": "4.00000",
         "engine": "ONNX Runtime 1, CPU",
@@ -100,6 +104,43 @@ def test_a_later_run_knows_what_is_done(folder):
         assert not report.is_done("a.png", "a.png", STAMP)
         for name in Stamp._fields:
             assert not report.is_done("a.png", "a", STAMP._replace(**{name: "other"}))
+
+
+NEGATIVE = ImageWarning("negative", "vessels are bright")
+DENSE = ImageWarning("density-implausible", "half of it is vessel")
+
+
+def test_warnings_are_codes_in_one_column_and_sentences_in_the_message(folder):
+    (found,) = read(write(folder, row("a.png").doubted([NEGATIVE, DENSE, NEGATIVE])))
+    assert found["status"] == "warning"
+    assert found["warnings"] == "negative density-implausible"
+    assert found["message"] == "vessels are bright; half of it is vessel"
+
+
+def test_a_failed_image_stays_failed_with_its_warnings():
+    failed = row("a.png", FAILED, message="no retina").doubted([NEGATIVE])
+    assert (failed.status, failed.warnings, failed.message) == (
+        FAILED,
+        "negative",
+        "no retina; vessels are bright",
+    )
+
+
+def test_without_warnings_a_row_stays_as_it_is():
+    assert row("a.png").doubted([]) == row("a.png")
+
+
+def test_an_image_with_warnings_is_done_and_known_to_be_in_doubt(folder):
+    write(folder, row("a.png").doubted([NEGATIVE]), row("b.png"), row("c.png", FAILED))
+    with Report(folder, SETTINGS) as report:
+        assert report.is_done("a.png", "a.png", STAMP)
+        assert not report.is_done("a.png", "a.png", STAMP._replace(settings="other"))
+        assert [report.is_doubted(name) for name in ("a.png", "b.png", "c.png", "d.png")] == [
+            True,
+            False,
+            False,
+            False,
+        ]
 
 
 def test_an_images_last_row_counts_and_the_others_go(folder):

@@ -1,7 +1,7 @@
 from types import SimpleNamespace
 
 from retinagan.runtime.batch.inputs import Found
-from retinagan.runtime.batch.report import DONE, FAILED, Row, Settings, Stamp
+from retinagan.runtime.batch.report import DONE, FAILED, WARNING, Row, Settings, Stamp
 from retinagan.runtime.batch.summary import Tally, summary
 
 REPORT = SimpleNamespace(
@@ -39,6 +39,17 @@ def test_some_of_everything():
         "no images in u, v, w, x, y, ...",
         "4.0 s, 0.25 images/s; ONNX Runtime 1, CPU; model tiny abababababab",
         "report: out/run.csv",
+    ]
+
+
+def test_warnings_are_counted_by_their_codes():
+    tally = tallied(4, 0, [DONE])
+    for codes in ("negative density-implausible", "low-confidence", "low-confidence"):
+        tally.count(Row("a.png", WARNING, "", "a", Stamp("", "", "", ""), warnings=codes))
+    assert lines(tally)[:3] == [
+        "4 images: 1 done, 3 with warnings",
+        "warnings: low-confidence 2, density-implausible 1, negative 1",
+        "4.0 s, 1.00 images/s; ONNX Runtime 1, CPU; model tiny abababababab",
     ]
 
 

@@ -10,6 +10,7 @@ from tiny_model import tiny_spec
 
 from retinagan.runtime.errors import ModelError
 from retinagan.runtime.model.spec import (
+    Confidence,
     EngineBuild,
     ModelSpec,
     NetworkInput,
@@ -292,3 +293,17 @@ def test_squares_must_fit_the_net():
             preprocessing=Preprocessing(pixels_per_degree=20.0, size_multiple=20),
             network_input=NetworkInput(divisor=8),
         )
+
+
+def test_the_confidence_survives_the_way_through_a_file(tmp_path):
+    confidence = Confidence(slope=1.5, offset=2.0, gain=1.6, bias=-0.5, bound=0.68)
+    spec = replace(full_spec(), confidence=confidence)
+    spec.save(tmp_path / "model.onnx.json")
+    assert ModelSpec.load(tmp_path / "model.onnx.json").confidence == confidence
+    assert '"confidence"' not in replace(spec, confidence=None).to_json()
+
+
+@pytest.mark.parametrize(("name", "value"), [("bound", 1.5), ("slope", 0.0), ("gain", -1.0)])
+def test_a_confidence_out_of_range_is_refused(name, value):
+    with pytest.raises(ModelError, match=f"{name}: got .*; expected a number from"):
+        Confidence(**{name: value})
