@@ -191,17 +191,11 @@ class Batch:
         self._folder.write(output, kind, _PICTURES[kind](frame, result))
 
 
-def _message(image: _Image) -> str:
-    """Say on one line what ended an image, and what its file leaves in doubt."""
-    said = [str(image.error or ""), *map(str, image.warnings)]
-    return " ".join("; ".join(part for part in said if part).split())
-
-
 def _row(image: _Image, settings: Settings) -> Row:
     row = Row(
         path=image.job.input.name,
         status=FAILED if image.error else DONE,
-        message=_message(image),
+        message=" ".join(str(image.error or "").split()),
         output=image.job.output,
         stamp=image.stamp,
         seconds=dict(image.clock.seconds),
@@ -211,7 +205,7 @@ def _row(image: _Image, settings: Settings) -> Row:
         row = replace(row, width=width, height=height)
     result = image.segmentation
     if result is None:
-        return row
+        return row.doubted(image.warnings)
     roi, vessels = (np.count_nonzero(mask) for mask in (result.roi, result.vessels))
     return replace(
         row,
@@ -221,7 +215,7 @@ def _row(image: _Image, settings: Settings) -> Row:
         roi_share=roi / result.roi.size,
         vessel_density=vessels / roi if roi else None,
         confidence=None if math.isnan(result.confidence) else result.confidence,
-    ).doubted(result.warnings)
+    ).doubted([*image.warnings, *result.warnings])
 
 
 def _vessels(image: NDArray[Any], result: Segmentation) -> NDArray[np.uint8]:
