@@ -135,6 +135,31 @@ def test_images_that_fail_have_a_row_each_and_do_not_stop_the_rest(here, model, 
     ]
 
 
+def test_warnings_leave_the_exit_code_unless_strict(here, model, capsys):
+    image = np.array(Image.open("in/a.png"))
+    Image.fromarray(np.hstack([image, image])).save("in/both.png")
+    assert main(["in", "--model", model]) == 0
+    assert capsys.readouterr().out.splitlines()[:2] == [
+        "4 images: 3 done, 1 with warnings",
+        "warnings: several-fields-of-view 1",
+    ]
+    row = rows()["both.png"]
+    assert (row["status"], row["warnings"]) == ("warning", "several-fields-of-view")
+    assert row["message"].startswith("2 fields of view found, 1 segmented; ")
+    assert 0 < float(row["confidence"]) <= 1
+    assert main(["in", "--model", model, "--strict"]) == 1
+    assert capsys.readouterr().out.splitlines()[0] == "4 images: 0 done, 4 kept from before"
+    assert main(["in/a.png", "--out", "other", "--model", model, "--strict"]) == 0
+
+
+def test_what_a_file_leaves_in_doubt_is_a_warning_too(here, model):
+    first, second = (Image.fromarray(np.array(Image.open("in/a.png"))) for _ in range(2))
+    first.save("in/two.tif", save_all=True, append_images=[second])
+    assert main(["in/two.tif", "--model", model]) == 0
+    row = rows()["two.tif"]
+    assert (row["status"], row["warnings"]) == ("warning", "first-of-several-frames")
+
+
 def test_a_second_run_goes_on_and_tries_again_what_failed(here, model, capsys):
     Path("in/bad.png").touch()
     assert main(["in", "--model", model]) == 1

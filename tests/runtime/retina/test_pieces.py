@@ -1,78 +1,40 @@
 import numpy as np
-import pytest
-from fundus_drawings import disc_mask
 
 from retinagan.runtime.retina.pieces import border_points, frame_edge, main_piece, opened, resized
 
-SHAPE = (60, 80)
 
-
-def boxes(*spans):
-    """A mask with boxes, each given as rows and columns."""
-    mask = np.zeros(SHAPE, np.bool_)
-    for top, bottom, left, right in spans:
-        mask[top:bottom, left:right] = True
+def box(rows, columns, shape=(60, 80)):
+    mask = np.zeros(shape, np.bool_)
+    mask[slice(*rows), slice(*columns)] = True
     return mask
 
 
-def test_the_frames_edge_is_its_outermost_pixels():
-    inside = np.ones((5, 7), int)
-    inside[0], inside[-1], inside[:, 0], inside[:, -1] = 2, 3, 4, 5
-    edge = frame_edge(inside)
-    assert len(edge) == 2 * (5 + 7)
-    assert 1 not in edge
-    assert set(edge) == {2, 3, 4, 5}
+def test_the_frames_edge_is_its_outermost_rows_and_columns():
+    assert sorted(frame_edge(np.arange(9).reshape(3, 3))) == [0, 0, 1, 2, 2, 3, 5, 6, 6, 7, 8, 8]
 
 
-def test_thin_parts_are_removed_and_thick_ones_kept():
-    mask = boxes((20, 40, 20, 50), (29, 31, 50, 75))  # a box with a thin arm
-    smooth = opened(mask, 5)
-    assert smooth[30, 35]
-    assert not smooth[:, 55:].any()
-    assert not (smooth & ~mask).any()
-    assert mask[29, 60], "the argument is left as it was"
+def test_what_is_thin_goes_and_what_the_frame_cuts_stays():
+    thick, thin = box((0, 30), (0, 30)), box((40, 43), (0, 80))
+    smooth = opened(thick | thin, 9)
+    assert not smooth[40:43].any()
+    assert smooth[:20, :20].all()
 
 
-def test_the_frames_edge_does_not_erode_a_piece_that_it_cuts():
-    mask = boxes((0, 60, 0, 4), (0, 4, 0, 80))
-    np.testing.assert_array_equal(opened(mask, 5)[:, 0], True)
-    np.testing.assert_array_equal(opened(mask, 5)[0], True)
+def test_the_main_piece_is_the_largest_with_its_holes_filled():
+    large, hole, small = box((5, 35), (5, 35)), box((15, 20), (15, 20)), box((5, 10), (50, 55))
+    np.testing.assert_array_equal(main_piece((large & ~hole) | small), large)
+    assert not main_piece(np.zeros((9, 9), np.bool_)).any()
 
 
-def test_the_largest_piece_is_given_without_holes():
-    mask = boxes((5, 50, 5, 50), (10, 20, 60, 75))
-    mask[20:30, 20:30] = False
-    np.testing.assert_array_equal(main_piece(mask), boxes((5, 50, 5, 50)))
+def test_border_points_leave_out_the_frames_edge():
+    points = border_points(box((10, 60), (10, 40)))
+    assert {tuple(point) for point in points} >= {(10.0, 10.0), (39.0, 10.0)}
+    assert points[:, 1].max() < 57
+    assert border_points(np.zeros((9, 9), np.bool_)).shape == (0, 2)
+    assert len(border_points(box((5, 995), (5, 995), (1000, 1000)))) <= 400
 
 
-def test_nothing_has_no_pieces():
-    empty = boxes()
-    assert not main_piece(empty).any()
-    assert border_points(empty).shape == (0, 2)
-
-
-def test_border_points_lie_on_the_border_as_x_and_y():
-    disc = disc_mask(*SHAPE, 40, 30, 20)
-    points = border_points(disc)
-    assert points.shape[1] == 2
-    np.testing.assert_allclose(np.hypot(*(points - (40, 30)).T), 20, atol=1.5)
-
-
-def test_points_on_the_frames_edge_say_nothing_of_the_piece():
-    x, y = border_points(boxes((0, 60, 30, 80))).T
-    assert set(x) == {30}
-    assert (y.min(), y.max()) == (3, 56)
-
-
-def test_there_are_at_most_400_points():
-    points = border_points(disc_mask(900, 900, 450, 450, 400))
-    assert 200 <= len(points) <= 400
-
-
-@pytest.mark.parametrize("shape", [(120, 160), (30, 40), SHAPE])
-def test_another_size_shows_the_same_piece(shape):
-    mask = resized(boxes((20, 40, 20, 60)), shape)
-    assert (mask.shape, mask.dtype) == (shape, np.bool_)
-    assert mask.mean() == pytest.approx(20 * 40 / (60 * 80), abs=0.01)
-    assert mask[shape[0] // 2, shape[1] // 2]
-    assert not mask[0, 0]
+def test_a_mask_at_another_size():
+    np.testing.assert_array_equal(
+        resized(box((0, 30), (0, 80)), (120, 160)), box((0, 60), (0, 160), (120, 160))
+    )

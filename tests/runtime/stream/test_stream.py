@@ -97,6 +97,17 @@ def test_times_by_stage_and_latency(segmenter):
     assert 0 < statistics.latency.p50 <= statistics.latency.p95 <= statistics.latency.p99
 
 
+def test_a_frame_is_done_or_in_doubt_or_failed(segmenter):
+    plain = drawn_retina()[0]
+    frames = [plain, np.hstack([plain, plain]), np.zeros_like(plain)]
+    results = list(segmenter.stream(frames))
+    assert [result.status for result in results] == ["done", "warning", "failed"]
+    codes = [[warning.code for warning in result.warnings] for result in results]
+    assert codes == [[], ["several-fields-of-view"], []]
+    assert 0 < results[0].segmentation.confidence <= 1
+    assert results[0].segmentation.confidence == segmenter(plain).confidence
+
+
 def test_bad_frames_say_what_is_wrong_and_the_stream_goes_on(segmenter):
     good, other_size = drawn_retina(120, 130)[0], drawn_retina(90, 80)[0]
     black, nan = np.zeros_like(good), np.full(good.shape, np.nan, np.float32)
