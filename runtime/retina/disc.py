@@ -1,4 +1,4 @@
-"""Circles in images: a robust fit to border points, sharpening on the picture itself, and drawing."""
+"""Circles in images: robust fit to border points, refinement on the image itself, and drawing."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 RAYS = 360
-"""Number of directions in which a disc's rim is looked at."""
+"""Number of directions in which a disc's rim is sampled."""
 
 _TRIPLES = 150
 _FIT_TOLERANCE = 0.012  # of the radius: lens distortion bends real rims by up to one per cent
@@ -49,14 +49,14 @@ class Disc:
 
 @dataclass(frozen=True)
 class Rim:
-    """What an image shows along a disc's rim, in those of `RAYS` directions that lie in the frame.
+    """What an image shows along a disc's rim, in those of the `RAYS` directions that lie in the frame.
 
     Parameters
     ----------
     contrast : float
-        Mean over the directions of (inside - outside) / (inside + outside), negative ones as 0; 0 to 1.
+        Mean over the directions of (inside - outside) / (inside + outside), negative values counted as 0.
     support : float
-        Share of the directions with a plain step from bright to dark; 0 to 1.
+        Share of the directions with a clear step from bright to dark; 0 to 1.
     visible : float
         Share of all directions whose rim lies in the frame; 0 to 1.
     inside, outside : float
@@ -74,7 +74,7 @@ _NO_RIM = Rim(0.0, 0.0, 0.0, 0.0, 0.0)
 
 
 def fit_disc(points: NDArray[np.float64], radii: tuple[float, float]) -> Disc | None:
-    """Fit a circle to border points of which many may belong to something else.
+    """Fit a circle to border points, many of which may be outliers.
 
     Random sample consensus (Fischler and Bolles 1981, doi:10.1145/358669.358692) with a fixed seed,
     then least squares on the points that agree.
@@ -84,12 +84,12 @@ def fit_disc(points: NDArray[np.float64], radii: tuple[float, float]) -> Disc | 
     points : (N, 2) float64
         Border points (x, y), in pixels.
     radii : (smallest, largest)
-        Radii that make sense, in pixels.
+        Smallest and largest plausible radius, in pixels.
 
     Returns
     -------
     Disc or None
-        None if no circle of such a radius goes through at least eight of the points.
+        None if no circle of a plausible radius passes through at least eight of the points.
     """
     if len(points) < 8:
         return None
@@ -106,16 +106,16 @@ def fit_disc(points: NDArray[np.float64], radii: tuple[float, float]) -> Disc | 
 
 
 def sharpen_disc(signal: NDArray[np.float32], disc: Disc, radii: tuple[float, float]) -> Disc:
-    """Move a roughly right disc onto the steepest descent of the image along its rim.
+    """Refine an approximate disc: move its rim onto the steepest descent of the image.
 
     Parameters
     ----------
     signal : (H, W) float32
         Grey levels, bright inside the disc.
     disc : Disc
-        The rough disc; its rim is searched for within 4 % of the radius.
+        The approximate disc; its rim is searched for within 4 % of the radius.
     radii : (smallest, largest)
-        Radii that make sense, in pixels.
+        Smallest and largest plausible radius, in pixels.
     """
     reach = max(3.0, 0.04 * disc.radius)
     offsets = np.arange(-reach, reach + 0.25, 0.5)
@@ -139,7 +139,10 @@ def sharpen_disc(signal: NDArray[np.float32], disc: Disc, radii: tuple[float, fl
 
 
 def look_at_rim(signal: NDArray[np.float32], disc: Disc) -> Rim:
-    """Measure the step from bright to dark along the rim; see `Rim`. `signal` is (H, W) float32, 0 to 255."""
+    """Measure the step from bright to dark along a disc's rim.
+
+    `signal` is (H, W) float32, 0 to 255.
+    """
     gap = max(2.0, 0.015 * disc.radius)
     levels, known = _profiles(signal, disc, np.array([-2 * gap, -gap, gap, 2 * gap]))
     seen = known.all(axis=1)

@@ -1,9 +1,10 @@
 """Find the retina in a fundus image: a threshold finds it, a circle fitted to its border makes it a disc.
 
-A working copy with a long side of 512 pixels is cut at several thresholds between the margin's level and
-the retina's. A circle is fitted to the border of each piece, leaving out what lies on the frame's edge.
-The circle with the strongest step from bright to dark along its rim wins. Where no circle explains the
-picture (the retina fills the frame, or its field is no disc), the bright region itself is the mask.
+A working copy with a long side of 512 pixels is cut at several thresholds between the level of the margin
+and that of the retina. A circle is fitted to the border of each piece, without the points on the frame's
+edge. The circle with the strongest step from bright to dark along its rim wins. If there is none, the search
+is repeated with a flat or graded surround made dark. If no circle explains the image then (the retina fills
+the frame, or its field is not a disc), the bright region itself is the mask, with a warning.
 """
 
 from __future__ import annotations
@@ -43,7 +44,9 @@ class Retina:
     mask : (H, W) bool
         The retina: one piece without holes.
     disc : Disc
-        The camera's field of view; may reach outside the frame where the frame cuts it.
+        The camera's field of view; it may extend beyond the frame where the frame cuts it.
+    warnings : tuple of ImageWarning
+        ``several-fields-of-view`` or ``whole-frame-as-retina``, if either applies.
     """
 
     mask: Mask

@@ -1,8 +1,8 @@
-"""Refuse pictures that cannot show a retina, and rather too few than too many of them.
+"""Refuse pictures that cannot show a retina; in doubt, accept them.
 
-Any picture is refused if it is black, uniform or white noise. Where no disc was found, so that the retina
-may fill the frame, it is refused also if its bright region is tiny, if most of it is white or has one pale
-colour (a page, a drawing), or if most of it is blue, green or white (a landscape). Grey images, images of
+A picture is refused if it is black, uniform or white noise. If no disc was found, so that the retina may fill
+the frame, it is also refused if its bright region is tiny, if most of it is white or has one pale colour (a
+page, a drawing), or if most of it is blue, green or white (a landscape). Grey images, images of
 one channel, and images without blue (two-colour laser cameras) pass the test of colour.
 """
 
@@ -27,7 +27,7 @@ def refuse_empty(image: NDArray[np.uint8], signal: NDArray[np.float32]) -> None:
     image : (H, W, 3) uint8
         RGB.
     signal : (h, w) float32
-        Its brightest channel, freed of noise, at any size; 0 to 255.
+        Its brightest channel, denoised, at any size; 0 to 255.
     """
     darkest, brightest = (float(level) for level in np.percentile(signal[::2, ::2], [1, 99]))
     if brightest < 10:

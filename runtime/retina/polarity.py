@@ -68,7 +68,21 @@ def _strongest_lines(detail: Gray) -> tuple[Gray, Gray]:
         line = np.zeros((_LINE, _LINE), np.float32)
         ends = [tuple(int(value) for value in middle + sign * reach) for sign in (-1, 1)]
         cv2.line(line, ends[0], ends[1], 1.0)
-        mean = cv2.filter2D(detail, -1, line / line.sum())
+        mean = _mean_along(detail, np.argwhere(line > 0))
         np.maximum(bright, mean, out=bright)
         np.maximum(dark, -mean, out=dark)
     return bright, dark
+
+
+def _mean_along(detail: Gray, places: NDArray[np.intp]) -> Gray:
+    """Return each pixel's mean over the places (row, column) of a window of `_LINE` pixels round it.
+
+    A sum over the line's few pixels; a filter by the whole window takes some fifteen times as long.
+    """
+    middle = _LINE // 2
+    padded = cv2.copyMakeBorder(detail, middle, middle, middle, middle, cv2.BORDER_REFLECT_101)
+    height, width = detail.shape
+    total = np.zeros(detail.shape, np.float32)
+    for row, column in places:
+        total += padded[row : row + height, column : column + width]
+    return np.asarray(total / len(places), np.float32)

@@ -1,4 +1,4 @@
-"""Find the retina once, and again only when the picture's margin changes: for cameras that stand still."""
+"""Find the retina once, and again only when the image's margin changes: for cameras that do not move."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from retinagan.runtime.retina.find import Retina, find_retina
 
 LARGEST_CHANGE = 0.01
-"""A retina is found again when a larger share of its area than this has changed sides with the margin."""
+"""A retina is searched for again when more than this share of its area has swapped sides with the margin."""
 
 _BLOCKS = 128  # at least, along the long side; far smaller shifts show in the levels at the rim
 _SMALLEST_STEP = 12.0  # grey levels from margin to retina; with less, noise would count as change
@@ -20,18 +20,19 @@ Gray = NDArray[np.float32]
 
 
 class StillRetina:
-    """Finds the retina as `find_retina` does, and gives the same again while the margin is unchanged.
+    """Finds the retina as `find_retina` does, and returns the same one while the margin is unchanged.
 
-    Each frame is compared with the one in which the retina was found, not with the last, so that slow
-    drift adds up and is noticed. Compared is where it is as dark as the margin: brightness may change and
-    the retina move inside the camera's field of view. A picture without margin is searched each time.
+    Each frame is compared with the frame in which the retina was found, not with the previous one, so that
+    slow drift adds up and is noticed. Only the parts as dark as the margin are compared: brightness may
+    change, and the retina may move inside the camera's field of view. An image without a margin is searched
+    each time.
     """
 
     def __init__(self) -> None:
         self._known: _Found | None = None
 
     def __call__(self, image: NDArray[np.uint8]) -> Retina:
-        """Give the retina of an (H, W, 3) uint8 RGB image; raises what `find_retina` does."""
+        """Return the retina of an (H, W, 3) uint8 RGB image; raises the errors of `find_retina`."""
         red, green, blue = cv2.split(_blocks(image))
         small = cv2.max(cv2.max(red, green), blue).astype(np.float32)
         if self._known is not None and self._known.still_holds(image.shape, small):
@@ -43,7 +44,7 @@ class StillRetina:
 
 @dataclass(frozen=True)
 class _Found:
-    """A retina, and the picture's light and dark where it was found."""
+    """A retina, and the light and dark parts of the image in which it was found."""
 
     retina: Retina
     shape: tuple[int, ...]
@@ -53,7 +54,7 @@ class _Found:
 
     @classmethod
     def remember(cls, shape: tuple[int, ...], small: Gray, retina: Retina) -> _Found | None:
-        """Give what later frames are compared with, or None if the picture has no margin to compare."""
+        """Return what later frames are compared with, or None if the image has no margin to compare."""
         covered = _blocks(retina.mask.view(np.uint8) * np.uint8(255))
         inside, outside = covered == 255, covered == 0
         light = _light(small, inside, outside)
@@ -73,7 +74,7 @@ class _Found:
 
 
 def _blocks(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Give the means of blocks of pixels, 128 to 255 along the image's long side."""
+    """Return the means of blocks of pixels, 128 to 255 along the image's long side."""
     while max(image.shape[:2]) >= 2 * _BLOCKS:
         rows, columns = image.shape[0] // 2, image.shape[1] // 2
         even = image[: 2 * rows, : 2 * columns]
@@ -82,7 +83,7 @@ def _blocks(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 def _light(small: Gray, inside: NDArray[np.bool_], outside: NDArray[np.bool_]) -> Gray | None:
-    """Give 0 where it is dark as the margin, 1 where bright as the retina; None if they hardly differ.
+    """Return 0 where as dark as the margin, 1 where as bright as the retina; None if they hardly differ.
 
     Vessels, shadows and the fall-off of light towards the rim stay above the level that counts as retina.
     """
