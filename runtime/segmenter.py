@@ -49,7 +49,7 @@ class Segmenter:
     threads : int, optional
         How many CPU threads the engine uses; all cores if left out.
     threshold : float, optional
-        Probability from which on a pixel is a vessel, 0 to 1, instead of the spec's.
+        Pixels at or above this probability count as vessel, 0 to 1; the spec's if left out.
     overlap : float, optional
         Share of a patch's side that it has in common with the next, 0 to 0.9, instead of the spec's.
     field_of_view : float, optional
@@ -108,7 +108,7 @@ class Segmenter:
 
     @property
     def engine_selection(self) -> str:
-        """Why "auto" took this engine and no better one, in one line; empty if it was asked for by name."""
+        """Why "auto" chose this engine, in one line; empty if the engine was named."""
         return self._adapter.selection
 
     def __call__(self, frame: NDArray[Any], field_of_view: float | None = None) -> Segmentation:
@@ -159,7 +159,7 @@ class Segmenter:
         ----------
         frames : iterable of arrays
             Each as for `__call__`. It is drawn from in a thread of the stream's own. What it raises is
-            raised to whoever fetches results, after those of the frames before.
+            raised to the consumer, after the results of the frames before.
         policy : {"every", "latest"}
             What happens to frames that come faster than they are segmented. "every": none is lost, and the
             next is drawn when there is room. "latest": they are drawn as they come, and those that have
@@ -167,8 +167,8 @@ class Segmenter:
         queue : int
             How many frames may wait, from 1. Besides these, each of the three stages holds one.
         reuse_roi : bool
-            Whether the retina is looked for again only when the picture's margin changes, see
-            `StillRetina`; False looks for it in every frame, as `__call__` does.
+            Whether to search for the retina again only when the picture's margin changes, see
+            `StillRetina`; False searches every frame, as `__call__` does.
         field_of_view : float, optional
             The camera's angle in degrees, 10 to 220; the segmenter's own if left out. A stream that takes its
             frames by `Stream.put` takes another angle with a frame.

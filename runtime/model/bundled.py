@@ -25,7 +25,7 @@ def bundled_model(name: str = DEFAULT_MODEL) -> Path:
         If no model of that name is bundled; it lists those that are.
     """
     if name not in bundled_models():
-        raise ModelError(f'no bundled model is called "{name}"; bundled are: {_listed()}')
+        raise ModelError(f'no bundled model is called "{name}"; bundled models: {_listed()}')
     return _FOLDER / f"{name}.onnx"
 
 
@@ -43,7 +43,9 @@ def find_model(model: str | os.PathLike[str] | None) -> Path:
         return bundled_model(model)
     path = Path(model)
     if not path.is_file():
-        raise ModelError(f'"{model}" is neither a model file nor a bundled model; bundled are: {_listed()}')
+        raise ModelError(
+            f'"{model}" is neither a model file nor a bundled model; bundled models: {_listed()}'
+        )
     return path
 
 

@@ -74,7 +74,7 @@ def from_mapping(cls: type[T], values: object) -> T:
     fields = {field.name: field for field in dataclasses.fields(typing.cast(Any, cls))}
     for key in values:
         if key not in fields:
-            raise FieldError(_in_short(str(key)), f"unknown key; known are {', '.join(sorted(fields))}")
+            raise FieldError(_in_short(str(key)), f"unknown key; expected one of {', '.join(sorted(fields))}")
     arguments = {}
     for name, field in fields.items():
         if name in values:

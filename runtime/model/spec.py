@@ -1,6 +1,6 @@
 """The model spec: everything about an artefact that changes its result, and what is known of its worth.
 
-It stands as ``<file>.json`` beside the artefact, with the artefact's SHA-256, and is checked before the
+It lies beside the artefact as ``<file>.json``, with the artefact's SHA-256, and is checked before the
 artefact is loaded. An ONNX file repeats it, without the hash, in its own metadata under `METADATA_KEY`.
 """
 
@@ -26,7 +26,7 @@ Format 1 knows a fixed working size alone.
 """
 
 METADATA_KEY = "retinagan.spec"
-"""The key of an ONNX file's metadata under which its spec stands."""
+"""The key of an ONNX file's metadata that holds its spec."""
 
 
 _WORKING_SIZE = 512
@@ -223,7 +223,7 @@ class ModelSpec:
         metadata=described("number format of the weights", choices=("fp32", "fp16", "bf16", "int8"))
     )
     threshold: float = field(
-        metadata=described("probability from which on a pixel is a vessel", low=0.0, high=1.0)
+        metadata=described("pixels at or above this probability count as vessel", low=0.0, high=1.0)
     )
     sha256: str = field(
         default="",
@@ -412,5 +412,5 @@ def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(values) < len(pairs):
         keys = [key for key, _ in pairs]
         twice = next(key for key in keys if keys.count(key) > 1)
-        raise ValueError(f"key {shown(twice)} stands twice")
+        raise ValueError(f"key {shown(twice)} appears twice")
     return values

@@ -96,7 +96,7 @@ class BufferPool:
         self._idle: deque[PatchBuffers] = deque()
 
     def take(self, grid: PatchGrid) -> PatchBuffers:
-        """Give buffers for a grid that nobody uses, new ones if need be; from any thread."""
+        """Take idle buffers for a grid, or make new ones; from any thread."""
         try:
             while (buffers := self._idle.pop()).grid != grid:
                 pass

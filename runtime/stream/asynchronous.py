@@ -49,7 +49,7 @@ class AsyncStream:
         return self._line.statistics()
 
     async def aclose(self) -> None:
-        """End all threads at once, and wait until what they are doing is done; later calls do nothing."""
+        """Stop all threads after their present call, and wait for them; later calls do nothing."""
         self._stop()
         if self._feeder is not None:
             await asyncio.wait([self._feeder])
@@ -107,7 +107,7 @@ class _Bell:
         self.call(self._wake)
 
     def call(self, function: Callable[[], object]) -> None:
-        """Have a function called by the loop; where that is closed, nobody is there to care."""
+        """Have the loop call a function; do nothing if the loop is closed."""
         with suppress(RuntimeError):
             self._loop.call_soon_threadsafe(function)
 
@@ -133,7 +133,7 @@ async def _feed(frames: AsyncIterator[NDArray[Any]], line: FrameLine, bell: _Bel
     except asyncio.CancelledError:
         line.stop()
         raise
-    except BaseException as error:  # whatever the source raises goes to whoever waits for its frames
+    except BaseException as error:  # the consumer of the results gets it
         line.finish(error)
     else:
         line.finish()

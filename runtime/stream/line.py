@@ -35,8 +35,8 @@ class StreamOptions:
     Parameters
     ----------
     policy : {"every", "latest"}
-        What happens to frames that come faster than they are segmented. "every": whoever brings the next
-        one waits. "latest": those that have waited longest are dropped, and counted.
+        What happens to frames that come faster than they are segmented. "every": `put` waits for room.
+        "latest": the frames that have waited longest are dropped and counted.
     queue : int
         How many frames may wait, from 1. Besides these, each of the three stages holds one.
 
@@ -58,7 +58,7 @@ class StreamOptions:
 
 @dataclass(frozen=True)
 class FrameResult:
-    """What became of one frame.
+    """The result of one frame.
 
     Attributes
     ----------
@@ -97,7 +97,7 @@ class FrameResult:
 
 
 class FrameLine:
-    """The threads of one stream. They refer to this object, and it refers to nobody who uses it.
+    """The threads of one stream. They hold a reference to this object, and it holds none to its users.
 
     Parameters
     ----------
@@ -159,7 +159,7 @@ class FrameLine:
         Raises
         ------
         queue.Full
-            If there is no room, and it shall not `wait`.
+            If there is no room and `wait` is False.
         """
         self._check_process()
         passing = Passing(frame, perf_counter() if arrived is None else arrived, field_of_view)
@@ -212,7 +212,7 @@ class FrameLine:
             for frame in frames:
                 if self.put(frame) is None:
                     break
-        except BaseException as error:  # whatever the source raises goes to whoever waits for its frames
+        except BaseException as error:  # the consumer of the results gets it
             failure = error
         self._drawn = True
         self._threads.finish(failure)

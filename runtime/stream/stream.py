@@ -23,7 +23,7 @@ class Stream:
 
     An iterator of `FrameResult`, and a context manager. Its threads end when the last result was fetched,
     at `close`, when the block ends that entered it, when an exception passes through it (Ctrl-C too), and
-    when nobody refers to it any more, as after ``break``.
+    when no reference to it is left, as after ``break``.
     """
 
     def __init__(
@@ -71,7 +71,7 @@ class Stream:
         return number
 
     def finish(self) -> None:
-        """Say that no more frames will come: the iteration ends after the last result."""
+        """Signal that no more frames come: the iteration ends after the last result."""
         self._line.finish()
 
     def statistics(self) -> StreamStatistics:
@@ -79,7 +79,7 @@ class Stream:
         return self._line.statistics()
 
     def close(self) -> None:
-        """End all threads at once, and wait until what they are doing is done; later calls do nothing.
+        """Stop all threads after their present call, and wait for them; later calls do nothing.
 
         Frames under way are lost, and the iteration ends. A source that hangs in its ``next`` keeps its
         own thread until it gives a frame.

@@ -20,7 +20,7 @@ class StageThreads(Generic[Item]):
 
     A stage takes an item when the next one has taken its last, so that it holds one at most, at work or
     done; besides these, `room` items wait before the first. The threads end when all items are through, or
-    at once by `stop`. They hold on to this object, and it holds on to nobody who uses it.
+    at once by `stop`. They hold a reference to this object, and it holds none to its users.
 
     Parameters
     ----------
@@ -82,7 +82,7 @@ class StageThreads(Generic[Item]):
         Raises
         ------
         queue.Full
-            If there is no room, and it shall not `wait`.
+            If there is no room and `wait` is False.
         """
         place = self._places[0]
         with self._wake[0]:
@@ -106,7 +106,7 @@ class StageThreads(Generic[Item]):
         Raises
         ------
         queue.Empty
-            If none is there yet, and it shall not `wait`.
+            If none is there yet and `wait` is False.
         BaseException
             Once, after the last item: what ended a thread, or was given to `finish`.
         """
@@ -154,7 +154,7 @@ class StageThreads(Generic[Item]):
             while (item := self._take(worker)) is not None:
                 stage(item)
                 self._give(worker, item)
-        except BaseException as error:  # whatever ends a thread is told to whoever waits for its items
+        except BaseException as error:  # the consumer of the items gets it
             self._die(worker, error)
         with self._wake[0]:
             self._running -= 1
@@ -242,4 +242,4 @@ def overlapped(
 
 
 def _nothing() -> None:
-    """Tell nobody."""
+    """Do nothing."""

@@ -22,8 +22,8 @@ def scale(monkeypatch):
 
 @pytest.fixture
 def model(tmp_path) -> str:
-    """A model of 2 pixels a degree, which takes whole squares."""
-    spec = tiny_spec(preprocessing=Preprocessing("none", 5.0, pixels_per_degree=2.0), tiling=Tiling(None))
+    """A model of 1 pixel a degree, which takes whole squares."""
+    spec = tiny_spec(preprocessing=Preprocessing("none", 5.0, pixels_per_degree=1.0), tiling=Tiling(None))
     return str(write_tiny_model(tmp_path, spec))
 
 
@@ -46,9 +46,9 @@ def test_both_tables_and_what_is_kept(scale, model, data, tmp_path, monkeypatch,
     assert "| dataset | own scale | angle x 0.67 | angle x 1 | angle x 1.5 | angle assumed |" in printed
     figures = json.loads(kept.read_text())["figures"]
     assert figures["drawn, own scale"] == figures["drawn, angle x 1"] == figures["drawn, angle assumed"]
-    assert figures["drawn, own scale"]["size"] == 96
-    assert figures["drawn, own scale"]["density"] == pytest.approx(2.0, rel=0.02)
-    assert figures["drawn, angle x 1.5"]["size"] == 160
+    assert figures["drawn, own scale"]["size"] == 64
+    assert figures["drawn, own scale"]["density"] == pytest.approx(1.0, rel=0.02)
+    assert figures["drawn, angle x 1.5"]["size"] == 96
     assert figures["drawn, size 64"]["density"] == pytest.approx(64 / 45, rel=0.02)
     assert {figure["images"] for figure in figures.values()} == {2}
     monkeypatch.setattr(scale.Scale, "figure", None)  # whoever measures again fails
@@ -93,10 +93,9 @@ def test_a_model_of_one_size_has_a_density_if_it_is_given_one(scale, data, tmp_p
 def test_a_dataset_without_an_angle_has_no_density(scale, model, data, tmp_path, monkeypatch, capsys):
     plain = tmp_path / "plain"
     for name, folder in (("images", "images"), ("labels", "1st_manual")):
-        shutil.copytree(Path(data) / "test" / folder, plain / name)
-    for folder in ("images", "labels"):
-        for path in (plain / folder).iterdir():
-            path.rename(path.with_name(path.name[:2] + path.suffix))
+        (plain / "test" / name).mkdir(parents=True)
+        for path in (Path(data) / "test" / folder).iterdir():
+            shutil.copy(path, plain / "test" / name / f"{path.name[:2]}{path.suffix}")
     run(scale, monkeypatch, model, "--data", str(plain), "--sizes", "--wrong", "--images", "1")
     assert "/degree" not in capsys.readouterr().out
 

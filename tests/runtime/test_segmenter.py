@@ -188,7 +188,8 @@ def test_a_model_is_named_by_bundled_name_or_path(tmp_path, monkeypatch):
         with Segmenter(model) as segmenter:
             assert segmenter.spec.name == "retina-gan"
     with pytest.raises(
-        ModelError, match='"u-net" is neither a model file nor a bundled model; bundled are: retina-gan'
+        ModelError,
+        match='"u-net" is neither a model file nor a bundled model; bundled models: retina-gan',
     ):
         Segmenter("u-net")
 

@@ -36,7 +36,7 @@ class Checkpoint:
     preprocessing, network_input, tiling
         How an image becomes the generator's input, as in a model spec.
     threshold : float or None
-        Probability from which on a pixel is a vessel; None until it was chosen on training images.
+        Pixels at or above this probability count as vessel; None until it was chosen on training images.
     record : mapping
         Plain record of the training: model, data, options, iterations, command.
     resume : mapping or None

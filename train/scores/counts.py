@@ -21,7 +21,7 @@ class MapCounts:
     histogram : Histogram
         Of the probabilities.
     threshold : float
-        Probability from which on a pixel is a vessel.
+        Pixels at or above this probability count as vessel.
     centreline : Centreline
         Of the map cut at the threshold.
     """

@@ -384,10 +384,10 @@ def test_images_in_flight_are_few(tmp_path, monkeypatch):
     read = batch.read_photograph
 
     def counted(path, frame):
-        image = read(path, frame=frame)
-        references.append(weakref.ref(image.pixels))
+        photograph = read(path, frame=frame)
+        references.append(weakref.ref(photograph.as_rgb8()))
         alive.append(sum(reference() is not None for reference in references))
-        return image
+        return photograph
 
     monkeypatch.setattr(batch, "read_photograph", counted)
     assert len(run(tmp_path)) == 40

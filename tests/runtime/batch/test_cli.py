@@ -319,7 +319,10 @@ def test_a_process_may_have_no_stdout_or_stderr(here, model, monkeypatch, missin
         (["in", "nothing"], "no such file or folder: 'nothing'"),
         (["*.bmp"], "no file matches '*.bmp'"),
         (["empty"], "no images found in 'empty'; recognised extensions: .png"),
-        (["in", "--model", "best"], '"best" is neither a model file nor a bundled model; bundled are:'),
+        (
+            ["in", "--model", "best"],
+            '"best" is neither a model file nor a bundled model; bundled models:',
+        ),
         (["in", "--model", "in/a.png"], "in/a.png: "),
         (["in", "--device", "toaster"], 'device: got \'toaster\'; expected "auto", "cpu", "cuda" or'),
         (["in", "--engine", "diesel"], "engine: got 'diesel'; expected one of"),

@@ -113,7 +113,9 @@ def test_an_unknown_model(capsys):
     assert main(["--model", "gone"]) == 2
     out, err = capsys.readouterr()
     assert out == ""
-    assert err.startswith('retina-doctor: "gone" is neither a model file nor a bundled model; bundled are: ')
+    assert err.startswith(
+        'retina-doctor: "gone" is neither a model file nor a bundled model; bundled models: '
+    )
 
 
 def test_wrong_options(capsys):

@@ -21,7 +21,9 @@ def test_bundled_models_by_name(models):
     assert bundled_models() == ("fast", "retina-gan")
     assert bundled_model() == models / "retina-gan.onnx"
     assert bundled_model("fast") == models / "fast.onnx"
-    with pytest.raises(ModelError, match='no bundled model is called "slow"; bundled are: fast, retina-gan'):
+    with pytest.raises(
+        ModelError, match='no bundled model is called "slow"; bundled models: fast, retina-gan'
+    ):
         bundled_model("slow")
 
 
@@ -35,6 +37,6 @@ def test_a_model_is_found_by_name_or_path(models, tmp_path):
 
 
 def test_a_model_that_is_nowhere(models):
-    message = '"slow" is neither a model file nor a bundled model; bundled are: fast, retina-gan'
+    message = '"slow" is neither a model file nor a bundled model; bundled models: fast, retina-gan'
     with pytest.raises(ModelError, match=message):
         find_model("slow")

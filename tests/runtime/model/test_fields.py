@@ -76,11 +76,11 @@ def test_the_callers_mapping_is_copied():
         ({"lens": {"angle": True}}, "lens.angle", "got True; expected a number from 10 to 200"),
         ({"lens": {"angle": float("nan")}}, "lens.angle", "got nan; expected a number from 10 to 200"),
         ({"lens": {"angle": 45, "maker": "A"}}, "lens.maker", 'got "A"; expected a string (who made it)'),
-        ({"lens": {"angle": 45, "zoom": 1}}, "lens.zoom", "unknown key; known are angle, maker"),
+        ({"lens": {"angle": 45, "zoom": 1}}, "lens.zoom", "unknown key; expected one of angle, maker"),
         ({"gain": float("inf")}, "gain", "got inf; expected a number from 0 to 8 (gain)"),
         ({"notes": [1]}, "notes", "got [1]; expected an object of keys and values (words)"),
         ({"notes": {1: "a"}}, "notes", "got {1: 'a'}; expected an object of keys and values (words)"),
-        ({"weight": 1}, "weight", "unknown key; known are gain, kind, lens, notes, pixels"),
+        ({"weight": 1}, "weight", "unknown key; expected one of gain, kind, lens, notes, pixels"),
     ],
 )
 def test_a_wrong_value_is_named_with_what_is_expected(changes, key, message):

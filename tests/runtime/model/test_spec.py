@@ -90,13 +90,13 @@ def test_a_spec_cannot_be_changed():
 @pytest.mark.parametrize(
     ("keys", "message"),
     [
-        ({"gamma": 1}, "gamma: unknown key; known are confidence, engine, file, name"),
+        ({"gamma": 1}, "gamma: unknown key; expected one of confidence, engine, file, name"),
         (
             {"preprocessing__gamma": 1},
-            "preprocessing.gamma: unknown key; known are alpha, field_of_view, "
+            "preprocessing.gamma: unknown key; expected one of alpha, field_of_view, "
             "largest_magnification, method, pixels_per_degree, size_multiple, working_size",
         ),
-        ({"threshold": ...}, "threshold: missing; expected a number from 0 to 1 (probability from which"),
+        ({"threshold": ...}, "threshold: missing; expected a number from 0 to 1 (pixels at or above"),
         ({"preprocessing": ...}, "preprocessing: missing; expected an object of keys and values"),
         ({"preprocessing__alpha": ...}, "preprocessing.alpha: missing; expected a number from 1 to 255"),
         ({"threshold": "high"}, 'threshold: got "high"; expected a number from 0 to 1'),
@@ -145,7 +145,7 @@ def test_a_spec_cannot_be_changed():
         ({"format": "1"}, 'format: got "1"; expected a number up to 2'),
         ({"format": [10**400]}, f"format: got [1{'0' * 55}...; expected a number up to 2"),
         ({"format": 10**400}, f"format: got 1{'0' * 56}..., written by a newer version"),
-        ({"a\nkey" + "!" * 100: 1}, f"a key{'!' * 52}...: unknown key; known are confidence"),
+        ({"a\nkey" + "!" * 100: 1}, f"a key{'!' * 52}...: unknown key; expected one of confidence"),
         ({"training": {"a": "b" * 200}, "scores": "c" * 200}, 'scores: got "ccc'),
     ],
 )
@@ -164,8 +164,8 @@ def test_an_ill_spec_names_file_key_value_and_what_is_expected(keys, message):
         (b"\xff\xfe\x00", "codec can't decode"),
         ("[" * 100_000, "nested too deeply"),
         ('{"format": 1, "threshold": NaN}', "NaN is not a JSON number"),
-        ('{"format": 1, "format": 1}', 'key "format" stands twice'),
-        ('{"a\\nkey": 1, "a\\nkey": 1}', 'key "a key" stands twice'),
+        ('{"format": 1, "format": 1}', 'key "format" appears twice'),
+        ('{"a\\nkey": 1, "a\\nkey": 1}', 'key "a key" appears twice'),
     ],
 )
 def test_what_is_not_json(text, reason):
