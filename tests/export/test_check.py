@@ -83,7 +83,7 @@ def test_without_truth_the_agreement_is_held(artefact, capsys):
     assert checked(capsys, path, "--min-agreement", "0.98")[0] == 0
     code, lines = checked(capsys, path, "--min-agreement", "0.995")
     assert code == 1
-    assert dict(lines)["bounds"] == "its vessel map agrees with FP32's to Dice 0.9900; the limit is 0.995"
+    assert dict(lines)["bounds"] == "Dice of its vessel map with FP32's is 0.9900; the limit is 0.995"
 
 
 def test_what_was_kept_in_float_and_accepted_is_said(artefact, capsys):
@@ -118,7 +118,7 @@ def test_an_engine_of_another_device_and_the_command_that_rebuilds_it(artefact, 
     code, lines = checked(capsys, artefact("tiny-int8.engine", engine=build))
     assert code == 1
     assert dict(lines)["model"] == (
-        "tiny, int8, engine built by tensorrt 10.3.0 for Orin (compute capability 8.7), linux-aarch64, "
+        "tiny, int8, engine built with tensorrt 10.3.0 for Orin (compute capability 8.7), linux-aarch64, "
         "from tiny-int8.onnx"
     )
     assert dict(lines)["bounds"] == "kept"

@@ -223,7 +223,7 @@ def test_a_drop_may_be_accepted_and_stays_on_record(tiny, dataset, tmp_path, imp
     assert int8(tiny, dataset, tmp_path, "--accept-drop") == 0
     spec = ModelSpec.load(spec_path(tmp_path / "tiny-int8.onnx"))
     (fault,) = spec.proof["accepted"]
-    assert fault.startswith("its vessel map agrees with FP32's to Dice ")
+    assert fault.startswith("Dice of its vessel map with FP32's is ")
 
 
 def test_nothing_is_accepted_for_fp32(tiny, tmp_path, monkeypatch, capsys):

@@ -126,7 +126,7 @@ def test_the_times_are_kept_by_device_and_version(device, source, tmp_path):
     [
         ("fp32", 1e-3, r"differ by up to 0\.001; the limit is 0\.0001.* Nothing was written; try another"),
         ("fp32", np.nan, "returns NaN or infinity"),
-        ("int8", 0.4, r"vessel map with FP32's is 0\.\d+; the limit .* with --accept-drop"),
+        ("int8", 0.4, r"vessel map with FP32's is 0\.\d+; the limit .* --accept-drop"),
     ],
 )
 def test_an_engine_that_misses_its_bounds_is_not_written(source, device, precision, shift, message, tmp_path):
