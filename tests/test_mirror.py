@@ -11,10 +11,8 @@ ROOMS = ("ace_ext", "runtime", "train", "export", "examples", "benchmarks")
 ELSEWHERE = {
     "benchmarks/ace.py": "benchmarks/test_help.py",
     "benchmarks/camera.py": "benchmarks/test_help.py",
-    "benchmarks/confidence.py": "benchmarks/test_help.py",
     "benchmarks/engines.py": "benchmarks/test_help.py",
     "benchmarks/overhead.py": "benchmarks/test_help.py",
-    "runtime/retina/search.py": "runtime/retina/test_find.py",
     "train/loop/adversarial_step.py": "train/loop/test_trainer.py",
     "train/loop/learning.py": "train/loop/test_command.py",
     "train/loop/pixel_step.py": "train/loop/test_trainer.py",
@@ -23,7 +21,6 @@ ELSEWHERE = {
 """Modules that are tested in a file of another name, and why.
 
 benchmarks: they measure for minutes, so that the tests only start them.
-search: finding the retina is its only use.
 adversarial_step, pixel_step: seen in what the trainer learns.
 learning, release: seen in what the command trains on, and in the checkpoint that it leaves.
 """
