@@ -37,5 +37,5 @@ def test_what_is_no_log_is_explained(training_logs, tmp_path):
     with pytest.raises(SystemExit, match=r"log\.csv: no such file; expected the log\.csv of a run"):
         training_logs(tmp_path / "log.csv")
     (tmp_path / "log.csv").write_text("a,b\n1,2\n")
-    with pytest.raises(SystemExit, match=r"log\.csv: expected the columns of a training's log"):
+    with pytest.raises(SystemExit, match=r"log\.csv: not the log of a training; missing columns: iteration"):
         training_logs(tmp_path / "log.csv")

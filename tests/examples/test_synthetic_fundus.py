@@ -137,4 +137,4 @@ def test_command_refuses_senseless_numbers(arguments, tmp_path, capsys):
     with pytest.raises(SystemExit) as stop:
         main([*arguments, "--out", str(tmp_path)])
     assert stop.value.code == 2
-    assert "give --count 1 or more, --seed 0 or more" in capsys.readouterr().err
+    assert "expected --count from 1 and --seed from 0" in capsys.readouterr().err

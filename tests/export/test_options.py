@@ -34,8 +34,8 @@ def test_int8_of_any_form_is_quantized(precision):
 @pytest.mark.parametrize("precision", ["int8", "int8-onnxruntime"])
 def test_int8_without_images(precision):
     message = (
-        "INT8 needs images to calibrate with: give a folder of 20 or more fundus images of the camera's own "
-        "with --calibrate"
+        "INT8 needs images for its calibration: give a folder of 20 or more fundus images from the same "
+        "camera with --calibrate"
     )
     with pytest.raises(RetinaGanError) as caught:
         ExportOptions(("fp16", precision))

@@ -203,7 +203,7 @@ def test_a_changed_model_does_all_again(here, model, tmp_path, capsys):
     write_tiny_model(tmp_path / "other", spec, width=3)
     capsys.readouterr()
     assert main(["in", "--model", str(other)]) == 0
-    assert capsys.readouterr().out.startswith("3 images: 3 done\n")
+    assert capsys.readouterr().out.startswith("3 images: 0 done, 3 with warnings\n")
     assert {row["threshold"] for row in rows().values()} == {"0.7"}
 
 
