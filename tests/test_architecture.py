@@ -97,7 +97,7 @@ MAY_IMPORT = {
 
 NEVER = {
     "ace_ext": {"retinagan.runtime", "cv2", "PIL", "torch", "onnx"},
-    "runtime": {"torch", "onnx", "kornia", "sklearn", "skimage", "matplotlib"},
+    "runtime": {"torch", "onnx", "sklearn", "skimage", "matplotlib"},
     "train": {"onnx", "onnxscript"},
     "export": set(),
 }

@@ -8,7 +8,7 @@ from importlib.util import find_spec
 
 from retinagan.runtime.console.command import UNUSABLE, complain
 
-_NEEDED = ("torch", "kornia", "sklearn", "skimage")
+_NEEDED = ("torch", "sklearn", "skimage")
 _FOR_FIGURES = ("matplotlib",)
 
 

@@ -17,11 +17,11 @@ COMMANDS = {
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_missing_packages_are_one_line(command, capsys, monkeypatch):
-    for name in ("torch", "kornia"):
+    for name in ("torch", "skimage"):
         monkeypatch.setitem(sys.modules, name, None)
     assert COMMANDS[command](["--help"]) == 2
     assert capsys.readouterr().err == (
-        f'{command}: not installed: torch, kornia; type  pip install "retinagan[train]"\n'
+        f'{command}: not installed: torch, skimage; type  pip install "retinagan[train]"\n'
     )
 
 
@@ -76,10 +76,10 @@ def test_only_the_tables_cannot_do_without_figures(capsys, monkeypatch):
 @pytest.mark.parametrize("main", ["main_train", "main_evaluate", "main_reproduce"])
 def test_a_command_is_found_without_the_packages(main):
     code = (
-        "import sys; sys.modules.update(dict.fromkeys(('torch', 'kornia', 'sklearn'), None))\n"
+        "import sys; sys.modules.update(dict.fromkeys(('torch', 'sklearn', 'skimage'), None))\n"
         f"from retinagan.train.commands import {main}; sys.exit({main}([]))"
     )
     finished = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert finished.returncode == 2
-    assert "not installed: torch, kornia, sklearn" in finished.stderr
+    assert "not installed: torch, sklearn, skimage" in finished.stderr
     assert "Traceback" not in finished.stderr

@@ -263,7 +263,7 @@ def test_an_engine_of_elsewhere_names_the_command_that_builds_it_here():
 def test_the_way_to_an_engine_imports_no_torch_and_no_onnx(source, tmp_path):
     code = f"""
 import sys
-for name in ("torch", "onnx", "onnxruntime", "onnxscript", "sklearn", "kornia", "openvino"):
+for name in ("torch", "onnx", "onnxruntime", "onnxscript", "sklearn", "openvino"):
     sys.modules[name] = None
 sys.path.insert(0, {str(Path(__file__).parents[2])!r})
 from fake_tensorrt_build import fake_tensorrt

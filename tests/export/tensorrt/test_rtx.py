@@ -209,7 +209,7 @@ def test_the_command_builds_without_torch_and_onnx(tmp_path):
     source = write_tiny_model(tmp_path)
     code = (
         "import sys\n"
-        "for name in ('torch', 'onnx', 'onnxruntime', 'onnxscript', 'sklearn', 'kornia', 'openvino'):\n"
+        "for name in ('torch', 'onnx', 'onnxruntime', 'onnxscript', 'sklearn', 'openvino'):\n"
         "    sys.modules[name] = None\n"
         "from retinagan.export.tensorrt import export as engine_export\n"
         "from retinagan.export.cli import main\n"
