@@ -13,15 +13,12 @@ ELSEWHERE = {
     "benchmarks/camera.py": "benchmarks/test_help.py",
     "benchmarks/engines.py": "benchmarks/test_help.py",
     "benchmarks/overhead.py": "benchmarks/test_help.py",
-    "train/loop/adversarial_step.py": "train/loop/test_trainer.py",
     "train/loop/learning.py": "train/loop/test_command.py",
-    "train/loop/pixel_step.py": "train/loop/test_trainer.py",
     "train/loop/release.py": "train/loop/test_command.py",
 }
 """Modules that are tested in a file of another name, and why.
 
 benchmarks: they measure for minutes, so that the tests only start them.
-adversarial_step, pixel_step: seen in what the trainer learns.
 learning, release: seen in what the command trains on, and in the checkpoint that it leaves.
 """
 

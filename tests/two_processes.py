@@ -7,12 +7,12 @@ import torch
 from small_dataset import small_options, training_images
 
 from retinagan.train.loop.trainer import Trainer
-from retinagan.train.loop.workers import joined, told_by_torchrun
+from retinagan.train.loop.workers import joined, torchrun_workers
 
 
 def main(folder: Path) -> None:
     torch.set_num_threads(1)
-    workers = told_by_torchrun()
+    workers = torchrun_workers()
     images = training_images(folder / f"data{workers.rank}")
     with joined(workers, torch.device("cpu")):
         trainer = Trainer(images, parallel_options(), workers=workers)

@@ -1,116 +1,129 @@
-"""The paper's adversarial step: D's, then G's, on images regrouped from G's patches (section 5.2)."""
+"""The paper's adversarial step: first D's, then G's, on images regrouped from G's patches (section 5.2)."""
 
 from __future__ import annotations
 
-import torch
-from torch import Tensor
+from dataclasses import dataclass
 
-from retinagan.train.loop.accumulation import Step
+import torch
+from torch import Tensor, nn
+
 from retinagan.train.loop.batches import Batch, regroup, split
 from retinagan.train.loop.losses import adversarial_loss, discriminator_loss, pixel_loss
-from retinagan.train.loop.parts import PartWork, finite, vessel_shares
-from retinagan.train.nets.discriminator import Discriminator
-from retinagan.train.nets.generator import Generator
+from retinagan.train.loop.parts import PartWork, Step, finite, vessel_shares
 from retinagan.train.nets.memory import arranged
 
-Drawn = tuple[Tensor, Tensor]
-"""Whole maps (N, 1, S, S): logits, and probabilities that are 0 outside the retina."""
+
+@dataclass(frozen=True)
+class _Drawn:
+    """A part of the batch with the generator's whole maps (N, 1, S, S).
+
+    `logits` are the generator's; `generated` are its probabilities, 0 outside the retina.
+    """
+
+    part: Batch
+    logits: Tensor
+    generated: Tensor
 
 
-class AdversarialStep:
-    """Steps of the adversarial stage.
+def adversarial_step(
+    generator_step: Step,
+    discriminator_step: Step,
+    batch: Batch,
+    factor: float,
+    iteration: int,
+    work: PartWork,
+) -> dict[str, float]:
+    """Take one step of the discriminator and one of the generator on a batch of whole images.
 
     Parameters
     ----------
-    generator, discriminator
-        The nets.
     generator_step, discriminator_step : Step
-        Of their weights.
+        Steps of the two nets.
+    batch : Batch
+        Whole images, whose side is a multiple of the patch.
+    factor : float
+        Share of the peak of both learning rates.
+    iteration : int
+        Number of the iteration, for error messages.
     work : PartWork
-        Parts of a batch, and the options.
+        How the batch is computed in parts, and the options of the run.
+
+    Returns
+    -------
+    dict of str to float
+        Figures of the step, as `Trainer.step` returns them.
+
+    Raises
+    ------
+    TrainingError
+        If a loss is not finite; the weights of the net concerned are not changed.
     """
+    stage = work.options.adversarial
+    statistics = work.statistics(generator_step.net)
+    drawn = []
+    for part in work.parts(batch):
+        with statistics.part():
+            drawn.append(_draw(generator_step.net, part, work))
+    statistics.end()
+    discriminator, rate = discriminator_step.net, stage.discriminator_learning_rate * factor
+    answers = _train_discriminator(discriminator_step, drawn, rate, iteration, work)
+    rate = stage.learning_rate * factor
+    losses = _train_generator(generator_step, discriminator, drawn, rate, iteration, work)
+    return {**losses, **answers, "learning_rate": rate}
 
-    def __init__(
-        self,
-        generator: Generator,
-        discriminator: Discriminator,
-        generator_step: Step,
-        discriminator_step: Step,
-        work: PartWork,
-    ) -> None:
-        self._generator, self._discriminator = generator, discriminator
-        self._generator_step, self._discriminator_step = generator_step, discriminator_step
-        self._stage, self._work = work.options.adversarial, work
 
-    def on_images(self, batch: Batch, factor: float, iteration: int) -> dict[str, float]:
-        """Do one step on a batch of whole images, at this share of both learning rates' peaks.
+def _draw(generator: nn.Module, part: Batch, work: PartWork) -> _Drawn:
+    """Run the generator on the patches of whole images, and regroup its maps."""
+    options, size = work.options, part.image.shape[-1]
+    with work.autocast():
+        images = arranged(split(part.image, options.patch), options.precision)
+        patches = generator(images, split(part.roi, options.patch))
+    logits = regroup(patches.float(), size)
+    return _Drawn(part, logits, torch.sigmoid(logits) * part.roi)
 
-        Returns
-        -------
-        dict of str to float
-            As `Trainer.step` gives it.
-        """
-        parts = list(self._work.parts(batch))
-        statistics = self._work.statistics(self._generator)
-        drawn = []
-        for part in parts:
-            with statistics.part():
-                drawn.append(self._draw(part))
-        statistics.end()
-        answers = self._teach_discriminator(
-            parts, drawn, self._stage.discriminator_learning_rate * factor, iteration
+
+def _train_discriminator(
+    step: Step, drawn: list[_Drawn], rate: float, iteration: int, work: PartWork
+) -> dict[str, float]:
+    discriminator = step.net.train().requires_grad_(True)
+    meter, statistics = work.meter(), work.statistics(discriminator)
+    step.begin(rate)
+    for one in drawn:
+        part = one.part
+        with statistics.part(), work.autocast():
+            on_expert = discriminator(part.green, part.truth).float()
+            on_generated = discriminator(part.green, one.generated.detach()).float()
+        loss = discriminator_loss(on_expert, on_generated)
+        step.backward(loss)
+        meter.add(
+            discriminator=loss,
+            d_expert=torch.sigmoid(on_expert).mean(),
+            d_generated=torch.sigmoid(on_generated).mean(),
         )
-        rate = self._stage.learning_rate * factor
-        losses = self._teach_generator(parts, drawn, rate, iteration)
-        return {**losses, **answers, "learning_rate": rate}
+    statistics.end()
+    means = finite(step.name, "discriminator", meter.means(), iteration)
+    step.end()
+    return means
 
-    def _draw(self, part: Batch) -> Drawn:
-        options, size = self._work.options, part.image.shape[-1]
-        with self._work.autocast():
-            images = arranged(split(part.image, options.patch), options.precision)
-            patches = self._generator(images, split(part.roi, options.patch))
-        logits = regroup(patches.float(), size)
-        return logits, torch.sigmoid(logits) * part.roi
 
-    def _teach_discriminator(
-        self, parts: list[Batch], drawn: list[Drawn], rate: float, iteration: int
-    ) -> dict[str, float]:
-        discriminator, step = self._discriminator.train().requires_grad_(True), self._discriminator_step
-        meter, statistics = self._work.meter(), self._work.statistics(discriminator)
-        step.begin(rate)
-        for part, (_, generated) in zip(parts, drawn, strict=True):
-            with statistics.part(), self._work.autocast():
-                on_expert = discriminator(part.green, part.truth).float()
-                on_generated = discriminator(part.green, generated.detach()).float()
-            loss = discriminator_loss(on_expert, on_generated)
-            step.backward(loss)
-            meter.add(
-                discriminator=loss,
-                d_expert=torch.sigmoid(on_expert).mean(),
-                d_generated=torch.sigmoid(on_generated).mean(),
-            )
-        statistics.end()
-        means = finite("discriminator", "discriminator", meter.means(), iteration)
-        step.end()
-        return means
-
-    def _teach_generator(
-        self, parts: list[Batch], drawn: list[Drawn], rate: float, iteration: int
-    ) -> dict[str, float]:
-        stage, step = self._stage, self._generator_step
-        discriminator = self._discriminator.requires_grad_(False)
-        meter, statistics = self._work.meter(), self._work.statistics(discriminator)
-        step.begin(rate)
-        for part, (logits, generated) in zip(parts, drawn, strict=True):
-            with statistics.part(), self._work.autocast():
-                answer = discriminator(part.green, generated).float()
-            pixel = pixel_loss(logits, part.truth, part.roi, stage.dice_weight)
-            adversarial = adversarial_loss(answer)
-            loss = stage.pixel_weight * pixel + stage.adversarial_weight * adversarial
-            step.backward(loss)
-            shares = vessel_shares(generated.detach(), part)
-            meter.add(loss=loss, pixel=pixel, adversarial=adversarial, **shares)
-        statistics.end()
-        means = finite("generator", "loss", meter.means(), iteration)
-        step.end()
-        return means
+def _train_generator(
+    step: Step, discriminator: nn.Module, drawn: list[_Drawn], rate: float, iteration: int, work: PartWork
+) -> dict[str, float]:
+    stage = work.options.adversarial
+    discriminator.requires_grad_(False)
+    meter, statistics = work.meter(), work.statistics(discriminator)
+    step.begin(rate)
+    for one in drawn:
+        part = one.part
+        with statistics.part(), work.autocast():
+            answer = discriminator(part.green, one.generated).float()
+        pixel = pixel_loss(one.logits, part.truth, part.roi, stage.dice_weight)
+        adversarial = adversarial_loss(answer)
+        loss = stage.pixel_weight * pixel + stage.adversarial_weight * adversarial
+        step.backward(loss)
+        shares = vessel_shares(one.generated.detach(), part)
+        meter.add(loss=loss, pixel=pixel, adversarial=adversarial, **shares)
+    statistics.end()
+    means = finite(step.name, "loss", meter.means(), iteration)
+    step.end()
+    return means

@@ -26,14 +26,14 @@ from retinagan.train.loop.release import with_threshold
 from retinagan.train.loop.run import CHECKPOINT, FINAL, follow, resume, run
 from retinagan.train.loop.trainer import Trainer
 from retinagan.train.loop.validation import Validation
-from retinagan.train.loop.workers import Workers, joined, told_by_torchrun
+from retinagan.train.loop.workers import Workers, joined, torchrun_workers
 from retinagan.train.nets.generator import parameter_count
 from retinagan.train.scores.prediction import use_threads
 
 
 def train(arguments: argparse.Namespace) -> int:
     """Run a training from parsed arguments; the exit code is 128 + the signal's number after one."""
-    workers = told_by_torchrun()
+    workers = torchrun_workers()
     device = choose_device(arguments.device, workers.local_rank)
     options = options_of(arguments, device, workers.count)
     folder = Path(arguments.out)

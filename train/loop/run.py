@@ -38,15 +38,15 @@ def resume(trainer: Trainer, folder: Path) -> bool:
     return True
 
 
-def _agreed(trainer: Trainer, stop: StopSignal) -> bool:
-    """Whether any process was told to stop; then all stop at this iteration."""
+def _any_stopped(trainer: Trainer, stop: StopSignal) -> bool:
+    """Return whether any process received a signal; all processes then stop at this iteration."""
     stop.number = trainer.workers.largest(stop.number or 0, trainer.device) or None
     return stop.number is not None
 
 
 def follow(trainer: Trainer, stop: StopSignal) -> None:
     """Train as `run` does in the first process, in one that writes nothing."""
-    while not trainer.finished and not _agreed(trainer, stop):
+    while not trainer.finished and not _any_stopped(trainer, stop):
         trainer.step()
 
 
@@ -83,7 +83,7 @@ def run(
         Scores the averaged weights when it is due.
     """
     saved = time.monotonic()
-    while not trainer.finished and not _agreed(trainer, stop):
+    while not trainer.finished and not _any_stopped(trainer, stop):
         stage = trainer.stage
         journal.add(stage, trainer.step())
         if validation is not None and validation.is_due(trainer.iteration, trainer.finished):

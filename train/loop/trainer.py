@@ -17,12 +17,11 @@ from retinagan.runtime.errors import OptionError
 from retinagan.runtime.model.spec import NetworkInput, Tiling
 from retinagan.train.checkpoints import find_checkpoint
 from retinagan.train.data.images import TrainingImage, qualified
-from retinagan.train.loop.accumulation import Step
-from retinagan.train.loop.adversarial_step import AdversarialStep
+from retinagan.train.loop.adversarial_step import adversarial_step
 from retinagan.train.loop.batches import Batches
 from retinagan.train.loop.options import TrainingOptions
-from retinagan.train.loop.parts import PartWork, TrainingError
-from retinagan.train.loop.pixel_step import PixelStep
+from retinagan.train.loop.parts import PartWork, Step, TrainingError
+from retinagan.train.loop.pixel_step import in_patches, pixel_step
 from retinagan.train.loop.resuming import resumed_state
 from retinagan.train.loop.schedule import rate_factor
 from retinagan.train.loop.teacher import Teacher
@@ -130,15 +129,17 @@ class Trainer:
         optimizer: torch.optim.Optimizer = torch.optim.AdamW(
             self.generator.parameters(), options.patches.learning_rate, weight_decay=options.weight_decay
         )
-        steps = {"patches": Step(self.generator, optimizer, parts, workers, scaled)}
+        steps = {"patches": Step("patches", self.generator, optimizer, parts, workers, scaled)}
         if self.discriminator is not None or adversarial.iterations:
             optimizer = torch.optim.Adam(self.generator.parameters(), adversarial.learning_rate)
-            steps["generator"] = Step(self.generator, optimizer, parts, workers, scaled)
+            steps["generator"] = Step("generator", self.generator, optimizer, parts, workers, scaled)
         if self.discriminator is not None:
             optimizer = torch.optim.Adam(
                 self.discriminator.parameters(), adversarial.discriminator_learning_rate
             )
-            steps["discriminator"] = Step(self.discriminator, optimizer, parts, workers, scaled)
+            steps["discriminator"] = Step(
+                "discriminator", self.discriminator, optimizer, parts, workers, scaled
+            )
         return steps
 
     def close(self) -> None:
@@ -182,25 +183,25 @@ class Trainer:
         return losses
 
     def _patch_step(self) -> dict[str, float]:
-        stage, work = self.options.patches, self._work
-        step = PixelStep(
-            "patches", self.generator, self._steps["patches"], stage.dice_weight, work, self._teacher
-        )
+        """Take a step on patches, whose maps a teacher softens if there is one."""
+        stage, work, step = self.options.patches, self._work, self._steps["patches"]
+        parts = work.parts(self._batches.patches(self.iteration))
+        taught = parts if self._teacher is None else map(self._teacher.soften, parts)
         rate = stage.learning_rate * rate_factor(self.iteration, stage.iterations)
-        return step.on_patches(self._batches.patches(self.iteration), rate, self.iteration)
+        return pixel_step(step, taught, stage.dice_weight, rate, self.iteration, work)
 
     def _image_step(self) -> dict[str, float]:
-        """Step on whole images: against the discriminator, or without one by the pixel loss alone."""
-        stage, generator, steps = self.options.adversarial, self.generator, self._steps
+        """Take a step on whole images: against the discriminator, or by the pixel loss if there is none."""
+        stage, work, steps = self.options.adversarial, self._work, self._steps
         position = self.iteration - self.options.patches.iterations
         batch, factor = self._batches.images(position), rate_factor(position, stage.iterations)
-        if self.discriminator is None:
-            pixel = PixelStep("generator", generator, steps["generator"], stage.dice_weight, self._work)
-            return pixel.on_images(batch, stage.learning_rate * factor, self.iteration)
-        step = AdversarialStep(
-            generator, self.discriminator, steps["generator"], steps["discriminator"], self._work
-        )
-        return step.on_images(batch, factor, self.iteration)
+        if self.discriminator is not None:
+            return adversarial_step(
+                steps["generator"], steps["discriminator"], batch, factor, self.iteration, work
+            )
+        parts = (in_patches(part, self.options.patch) for part in work.parts(batch))
+        rate = stage.learning_rate * factor
+        return pixel_step(steps["generator"], parts, stage.dice_weight, rate, self.iteration, work)
 
     def checkpoint(
         self, record: Mapping[str, Any] | None = None, threshold: float | None = None

@@ -72,12 +72,19 @@ class Workers:
 ALONE = Workers()
 
 
-def told_by(environment: Mapping[str, str]) -> Workers:
-    """Read what torchrun writes into the environment; without it the process is alone."""
-    if "TORCHELASTIC_RUN_ID" not in environment:
+def torchrun_workers(environment: Mapping[str, str] | None = None) -> Workers:
+    """Return the place of this process by the variables that torchrun sets; alone if they are not set.
+
+    Parameters
+    ----------
+    environment : mapping of str to str, optional
+        Environment variables; those of this process by default.
+    """
+    variables = os.environ if environment is None else environment
+    if "TORCHELASTIC_RUN_ID" not in variables:
         return ALONE
     names = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE")
-    return Workers(*(int(environment[name]) for name in names))
+    return Workers(*(int(variables[name]) for name in names))
 
 
 @contextmanager
@@ -94,8 +101,3 @@ def joined(workers: Workers, device: torch.device) -> Iterator[None]:
         yield
     finally:
         torch.distributed.destroy_process_group()
-
-
-def told_by_torchrun() -> Workers:
-    """Give this process's place as its environment has it."""
-    return told_by(os.environ)

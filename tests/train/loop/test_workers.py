@@ -7,7 +7,7 @@ from small_dataset import small_options, training_images
 from two_processes import parallel_options, result
 
 from retinagan.train.loop.trainer import Trainer
-from retinagan.train.loop.workers import ALONE, Workers, told_by
+from retinagan.train.loop.workers import ALONE, Workers, torchrun_workers
 
 TESTS = Path(__file__).parents[2]
 
@@ -47,10 +47,10 @@ def test_a_batch_in_parts_is_not_a_batch_in_one(tmp_path):
 
 
 def test_the_environment_of_torchrun_is_read():
-    assert told_by({}) is ALONE
-    assert told_by({"RANK": "1", "WORLD_SIZE": "2"}) is ALONE  # of another launcher
+    assert torchrun_workers({}) is ALONE
+    assert torchrun_workers({"RANK": "1", "WORLD_SIZE": "2"}) is ALONE  # of another launcher
     names = {"TORCHELASTIC_RUN_ID": "x", "RANK": "3", "WORLD_SIZE": "4", "LOCAL_RANK": "1"}
-    assert told_by({**names, "LOCAL_WORLD_SIZE": "2"}) == Workers(3, 4, 1, 2)
+    assert torchrun_workers({**names, "LOCAL_WORLD_SIZE": "2"}) == Workers(3, 4, 1, 2)
 
 
 def test_parts_that_processes_cannot_share_are_explained(tmp_path):
