@@ -20,6 +20,7 @@ TRAINING, TEST, ALL = SPLITS = ("training", "test", "all")
 """What may be asked for of a dataset."""
 
 _COMPRESSED = ".ppm.gz"
+_DOCUMENTS = ("README", "LICENSE", "LICENCE", "TERMS", "COPYING", "CITATION")
 
 
 class NoneLeftError(DataError):
@@ -228,7 +229,7 @@ class _Matching:
         found: dict[str, dict[str, Path]] = {name: {} for name in roles}
         for folder in dict.fromkeys(name for role in roles.values() for name in role.folders):
             for path in _files(self.root / folder):
-                if path.name == FILE:
+                if _is_document(path):
                     continue
                 match = self._match(path, folder)
                 if match is None:
@@ -264,6 +265,13 @@ class _Matching:
     def _place(self, role: Role) -> Path:
         places = [self.root / name for name in role.folders]
         return next((place for place in places if place.is_dir()), places[0])
+
+
+def _is_document(path: Path) -> bool:
+    """Return whether a file describes the dataset, as README.md and dataset.json do."""
+    if path.name == FILE:
+        return True
+    return path.suffix.lower() not in SUFFIXES and path.stem.upper().startswith(_DOCUMENTS)
 
 
 def _files(folder: Path) -> list[Path]:

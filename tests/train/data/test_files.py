@@ -132,6 +132,16 @@ def test_each_file_that_does_not_fit_has_a_line(folder, tmp_path):
     assert notes[2].endswith("the retina found in the image is taken instead")
 
 
+def test_files_that_describe_the_dataset_are_no_warning(folder, tmp_path):
+    chase = as_chase(folder, tmp_path / "chase")
+    for name in ("README.md", "readme", "LICENSE", "LICENCE.txt", "Terms_of_use.html", "dataset.json"):
+        (chase / name).write_text("{}")
+    assert find_dataset(chase, "all").notes == []
+    shutil.copy(next(chase.glob("Image_01L_1stHO.*")), chase / "README.png")
+    (note,) = find_dataset(chase, "all").notes
+    assert "README.png: fits nothing in CHASE_DB1's layout" in note
+
+
 def test_a_folder_without_masks_has_one_line(folder):
     shutil.rmtree(folder / "test" / "mask")
     (note,) = find_dataset(folder, "test").notes
