@@ -64,7 +64,7 @@ class ColourJitter:
 
         Raises
         ------
-        ValueError
+        OptionError
             If the factor is not in [0, 3].
         """
         if not 0.0 <= factor <= 3.0:

@@ -198,6 +198,25 @@ def test_wrong_use_is_one_line(data, tmp_path, capsys, monkeypatch, more, messag
     assert len(error.splitlines()) == 1
 
 
+def test_a_defect_keeps_its_traceback(data, tmp_path, capsys, monkeypatch):
+    def broken(*_):
+        raise ValueError("of torch or numpy")
+
+    monkeypatch.setattr(train_command.Trainer, "step", broken)
+    assert main(arguments(data, tmp_path / "run")) == 70
+    error = capsys.readouterr().err
+    assert "Traceback (most recent call last):" in error
+    assert "please report it with the lines above" in error
+
+
+def test_a_folder_that_cannot_be_made_is_one_line(data, tmp_path, capsys):
+    (tmp_path / "file").write_text("")
+    assert main(arguments(data, tmp_path / "file")) == 2
+    assert capsys.readouterr().err.endswith("file: expected a folder; there is a file of this name\n")
+    assert main(arguments(data, tmp_path / "file" / "run")) == 2
+    assert capsys.readouterr().err == f"retina-train: {tmp_path / 'file' / 'run'}: Not a directory\n"
+
+
 def test_bad_data_is_named_before_the_first_step(data, tmp_path, capsys):
     (data / "training" / "images" / "21_training.png").write_bytes(b"broken")
     (data / "training" / "1st_manual" / "23_manual1.png").write_bytes(b"broken")

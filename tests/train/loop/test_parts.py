@@ -111,7 +111,7 @@ def test_a_loss_that_is_not_finite_is_an_error_that_says_where():
     assert finite("patches", "loss", {"loss": 0.5}, 7) == {"loss": 0.5}
     with pytest.raises(
         TrainingError,
-        match="patches loss is nan at iteration 7: .*--init can start from the",
+        match=r"patches loss is nan at iteration 7: .*--init can start from the",
     ):
         finite("patches", "loss", {"loss": float("nan")}, 7)
 

@@ -16,6 +16,7 @@ from retinagan.runtime.model.spec import Preprocessing, Tiling
 from retinagan.train.data.files import find_samples
 from retinagan.train.data.images import load_labelled
 from retinagan.train.nets.checkpoint import load_checkpoint
+from retinagan.train.scores import command
 from retinagan.train.scores.command import main
 from retinagan.train.scores.evaluation import REGIONS
 
@@ -188,6 +189,16 @@ def test_without_figures_matplotlib_is_not_imported(data, tmp_path, monkeypatch)
     monkeypatch.setitem(sys.modules, "matplotlib", None)  # whoever imports it fails
     source = write_checkpoint(tmp_path / "a.pt", small_generator())
     assert main([str(source), "--data", str(data), "--out", str(tmp_path / "out")]) == 0
+
+
+def test_a_defect_keeps_its_traceback(data, tmp_path, capsys, monkeypatch):
+    def broken(*_):
+        raise ValueError("of torch or numpy")
+
+    monkeypatch.setattr(command, "evaluate_dataset", broken)
+    source = write_checkpoint(tmp_path / "a.pt", small_generator())
+    assert main([str(source), "--data", str(data)]) == 70
+    assert "Traceback (most recent call last):" in capsys.readouterr().err
 
 
 def test_missing_matplotlib_is_said_before_the_work(data, tmp_path, capsys, monkeypatch):
