@@ -1,4 +1,4 @@
-"""The options of `retina-train`, and the command that a model's record names."""
+"""The options of `retina-train`, and the command kept in a model's record."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ from retinagan.train.nets.checkpoint import load_checkpoint
 from retinagan.train.nets.generator import MODELS, STEMS, GeneratorConfig
 
 EPILOG = """\
-The run's folder receives model.pt at the end (patches.pt where the first stage ends), and on the way
-checkpoint.pt, log.csv, options.json and, with --validation, validation.csv. Started again with the same
-folder and options, a run that was interrupted goes on where it stopped, bit for bit. The paper's own schedule
-is --iterations 0 --adversarial-iterations 4000. Several GPUs or machines train together under torchrun:
+The folder of the run receives model.pt at the end, patches.pt after the first stage, and checkpoint.pt,
+log.csv, options.json and, with --validation, validation.csv during the run. The same command resumes an
+interrupted run where it stopped, bit for bit. The paper's own schedule is --iterations 0
+--adversarial-iterations 4000. To train on several GPUs or machines, use torchrun:
 torchrun --nproc-per-node 2 -m retinagan.train.commands --data ... (docs/training.md).
 """
 
 T = TypeVar("T")
 
 PATCHES_A_SIDE = 4
-"""The paper's sixteen patches of an image."""
+"""Patches along a side of an image; the paper cuts sixteen patches."""
 
 MOST_JITTER_WORKERS = 16
 
@@ -42,10 +42,10 @@ _STANDARD = TrainingOptions()
 _NUMBERS: tuple[tuple[str, float, str, str], ...] = (
     ("--iterations", _STANDARD.patches.iterations, "N", "iterations on patches, with the pixel loss alone"),
     ("--adversarial-iterations", _STANDARD.adversarial.iterations, "N",
-     "iterations against the discriminator after that, on regrouped images"),
+     "iterations against the discriminator after that, on whole images"),
     ("--batch", _STANDARD.batch, "N", "patches in a batch, over all processes"),
     ("--image-batch", _STANDARD.image_batch, "N", "whole images in a batch against the discriminator"),
-    ("--reuse", _STANDARD.reuse, "N", "iterations on patches for which a jittered image is kept"),
+    ("--reuse", _STANDARD.reuse, "N", "iterations on patches between two newly jittered images"),
     ("--learning-rate", _STANDARD.patches.learning_rate, "RATE", "peak rate on patches"),
     ("--adversarial-learning-rate", _STANDARD.adversarial.learning_rate, "RATE",
      "the generator's peak rate against the discriminator"),
@@ -55,16 +55,17 @@ _NUMBERS: tuple[tuple[str, float, str, str], ...] = (
     ("--dice-weight", _STANDARD.patches.dice_weight, "W", "weight of 1 - Dice"),
     ("--adversarial-weight", _STANDARD.adversarial.adversarial_weight, "W",
      "weight of the generator's adversarial loss"),
-    ("--teacher-weight", _STANDARD.teacher_weight, "SHARE", "of the teacher in what is learned, 0 to 1"),
+    ("--teacher-weight", _STANDARD.teacher_weight, "SHARE",
+     "weight of the teacher's maps against the experts', 0 to 1"),
     ("--validation", _STANDARD.validation, "N",
-     "images of each dataset held out; they are scored on the way, and choose the threshold"),
-    ("--validation-every", 250, "N", "iterations between two scorings of the images held out"),
-    ("--colour-jitter", 1.0, "FACTOR", "strength of the colours' augmentation, 0 for none"),
+     "images of each dataset to hold out; they are scored during the run, and choose the threshold"),
+    ("--validation-every", 250, "N", "iterations between two scorings of the held-out images"),
+    ("--colour-jitter", 1.0, "FACTOR", "strength of the colour augmentation, 0 for none"),
     ("--warped", _STANDARD.geometry.warped, "SHARE", "share of patches warped: rotated and scaled"),
-    ("--ema", _STANDARD.ema, "DECAY", "decay of the weights' running average, 0 for none"),
-    ("--seed", _STANDARD.seed, "N", "of weights, batches and augmentation"),
-    ("--checkpoint-minutes", 3.0, "M", "time between checkpoints"),
-    ("--snapshots", 0, "N", "iterations between models that are kept as iteration-N.pt, 0 for none"),
+    ("--ema", _STANDARD.ema, "DECAY", "decay of the running average of the weights, 0 for none"),
+    ("--seed", _STANDARD.seed, "N", "seed of weights, batches and augmentation"),
+    ("--checkpoint-minutes", 3.0, "M", "minutes between two checkpoints"),
+    ("--snapshots", 0, "N", "iterations between two models kept as iteration-N.pt, 0 for none"),
 )  # fmt: skip
 
 _FROM_0 = (
@@ -90,37 +91,37 @@ _OF_NO_CONSEQUENCE = (
     "tensorboard",
     "jitter_workers",
 )
-"""Options that leave the weights as they are; the data is named by its folder's own name."""
+"""Options that do not change the weights, and --data, which is recorded by the names of its folders."""
 
 
 def build_parser(command: str = "retina-train") -> CommandParser:
-    """Build the command's parser; its errors are said to be that command's."""
+    """Build the parser; its errors name `command`."""
     parser = CommandParser(command, "Train a vessel segmentation model.", EPILOG, wrap=True)
     add = parser.add_argument
     add("--data", required=True, nargs="+", metavar="DIR",
-        help="dataset folders: DRIVE, CHASE_DB1, STARE, HRF, or images/ with labels/; several are drawn "
-        "from in equal parts")  # fmt: skip
+        help="dataset folders: DRIVE, CHASE_DB1, STARE, HRF, or images/ with labels/; batches draw "
+        "from all of them in equal parts")  # fmt: skip
     add("--weights", type=_weights, default=(), metavar="W,W,...",
-        help="share of each dataset of --data instead, in any unit")  # fmt: skip
+        help="share of each dataset of --data in the batches, in any unit (default: equal)")  # fmt: skip
     add("--split", choices=(TRAINING, ALL), default=TRAINING,
-        help="train on its training images, or on all (default: %(default)s)")  # fmt: skip
+        help="train on the training images or on all images (default: %(default)s)")  # fmt: skip
     add("--test-images", action="append", default=[], type=_named_text, metavar="NAME=PATTERNS",
-        help="images of the dataset in the folder NAME that are not trained on, by patterns of their file "
-        "names, such as HRF=0[1-5]_*; its own split if left out. May be repeated")  # fmt: skip
+        help="images reserved for testing in the dataset folder NAME, as patterns of their file names, such "
+        "as HRF=0[1-5]_* (default: the split of its layout); may be repeated")  # fmt: skip
     add("--field-of-view", action="append", default=[], type=_named_angle, metavar="NAME=DEGREES",
-        help="angle of the camera of the dataset in the folder NAME, where neither its layout nor a "
-        "dataset.json says it. May be repeated")  # fmt: skip
-    add("--out", default="runs/retina-gan", metavar="DIR", help="the run's folder (default: %(default)s)")
+        help="camera angle of the dataset folder NAME (default: from its dataset.json or its layout); may be "
+        "repeated")  # fmt: skip
+    add("--out", default="runs/retina-gan", metavar="DIR", help="folder of the run (default: %(default)s)")
     add("--model", choices=MODELS, default="retina-gan", help="system to train (default: %(default)s)")
     add("--init", default="", metavar="MODEL",
-        help="checkpoint to start from, a file or a bundled name (default: none)")  # fmt: skip
-    shape = parser.add_argument_group("what a model of --init decides, where they are left out").add_argument
+        help="checkpoint to start from: a file or a bundled name (default: none)")  # fmt: skip
+    shape = parser.add_argument_group("options taken from the model of --init if not given").add_argument
     shape("--preprocess", metavar="METHOD", help="ace, clahe or none (default: ace)")
     shape("--working-size", type=int, metavar="PIXELS",
           help="side of the square round the retina (default: 512)")  # fmt: skip
     shape("--pixels-per-degree", type=float, metavar="P",
-          help="size the square by the camera's angle instead: P pixels for each degree, but never more than "
-          "the image has")  # fmt: skip
+          help="scale the square by the camera angle instead: P pixels per degree, but never finer than the "
+          "image")  # fmt: skip
     shape("--patch", type=int, metavar="PIXELS",
           help="side of a patch (default: a quarter of the square's side)")  # fmt: skip
     shape("--widths", type=_channels, metavar="N,N,...",
@@ -128,21 +129,21 @@ def build_parser(command: str = "retina-train") -> CommandParser:
     shape("--steps", type=int, metavar="N", help="feedback steps of a recurrent layer (default: 2)")
     shape("--layers", type=int, metavar="N", help="recurrent layers in a block (default: 1)")
     shape("--stem", type=int, choices=STEMS,
-          help="pixels along a side of a place of the finest feature map (default: 1)")  # fmt: skip
+          help="side in pixels of the blocks that the net takes in and gives out (default: 1)")  # fmt: skip
     for flag, value, unit, text in _NUMBERS:
         add(flag, type=type(value), default=value, metavar=unit, help=f"{text} (default: %(default)s)")
     add("--scale", type=_magnifications, default=_STANDARD.geometry.scale, metavar="LOW,HIGH",
         help="magnification of warped patches (default: 0.75,1.6)")  # fmt: skip
     add("--teacher", default="", metavar="MODEL",
-        help="checkpoint to learn from beside the maps, in the patch stage (default: none)")  # fmt: skip
+        help="checkpoint whose maps are learned from too, on patches (default: none)")  # fmt: skip
     add("--terms", action="append", default=[], metavar="[NAME=]TEXT",
-        help="terms of use of the data, or of the dataset in the folder NAME, kept in the model's record. "
-        "May be repeated")  # fmt: skip
+        help="terms of use of the data, or of the dataset folder NAME, kept in the model's record; may be "
+        "repeated")  # fmt: skip
     add("--accumulate", type=int, metavar="N",
-        help="parts that a batch is computed in, to save memory (default: one for each process)")  # fmt: skip
-    add("--device", choices=DEVICES, default="auto", help="where to compute (default: %(default)s)")
+        help="parts that a batch is split into, to save memory (default: one a process)")  # fmt: skip
+    add("--device", choices=DEVICES, default="auto", help="device to train on (default: %(default)s)")
     add("--precision", choices=("auto", *PRECISIONS), default="auto",
-        help="number format of convolutions (default: bf16 or fp16 where the device has it)")  # fmt: skip
+        help="number format of convolutions (default: bf16 or fp16 if the device has it)")  # fmt: skip
     add(
         "--no-autocast",
         dest="precision",
@@ -153,7 +154,7 @@ def build_parser(command: str = "retina-train") -> CommandParser:
     add("--threads", type=int, default=0, metavar="N", help="CPU threads (default: all)")
     add("--jitter-workers", type=int, metavar="N",
         help="processes that jitter images ahead of need (default: by the number of cores)")  # fmt: skip
-    add("--tensorboard", action="store_true", help="write the figures of log.csv for TensorBoard too")
+    add("--tensorboard", action="store_true", help="also write the figures of log.csv for TensorBoard")
     add("--version", action="version", version=f"%(prog)s {__version__}")
     return parser
 
@@ -161,9 +162,9 @@ def build_parser(command: str = "retina-train") -> CommandParser:
 def options_of(
     arguments: argparse.Namespace, device: torch.device | None = None, processes: int = 1
 ) -> TrainingOptions:
-    """Training options from parsed arguments, for a device (the CPU if left out) and so many processes.
+    """Return the training options of parsed arguments.
 
-    The shape of the net and what comes before it are those of the model to start from, where not given.
+    The shape of the net and the preprocessing are those of the model of --init, unless they are given.
 
     Raises
     ------
@@ -217,14 +218,14 @@ def _scaled(before: Preprocessing, arguments: argparse.Namespace) -> Preprocessi
     """Return the preprocessing at the scale asked for."""
     size, density = arguments.working_size, arguments.pixels_per_degree
     if size is not None and density is not None:
-        raise OptionError("--working-size and --pixels-per-degree: expected one of the two")
+        raise OptionError("--working-size and --pixels-per-degree exclude each other: give one")
     if size is None and density is None:
         return before
     return dataclasses.replace(before, working_size=size, pixels_per_degree=density)
 
 
 def jitter_workers(arguments: argparse.Namespace, processes: int = 1) -> int:
-    """Return how many processes jitter images ahead of need, beside each of the machine's trainings.
+    """Return how many processes jitter images ahead of each training process of this machine.
 
     Raises
     ------
@@ -247,9 +248,9 @@ def _check_numbers(arguments: argparse.Namespace) -> None:
     for name in _FROM_0:
         value = getattr(arguments, name)
         if not 0 <= value < math.inf:
-            raise OptionError(f"--{name.replace('_', '-')} {value}: expected a number from 0 on, and finite")
+            raise OptionError(f"--{name.replace('_', '-')} {value}: expected a finite number, 0 or more")
     if arguments.seed >= 2**63:
-        raise OptionError(f"--seed {arguments.seed}: expected 0 to 2**63 - 1, which is what generators take")
+        raise OptionError(f"--seed {arguments.seed}: expected 0 to 2**63 - 1")
 
 
 def _channels(text: str) -> tuple[int, ...]:
@@ -269,7 +270,7 @@ def _weights(text: str) -> tuple[float, ...]:
 def _named_text(text: str) -> tuple[str, str]:
     name, equals, value = text.partition("=")
     if not (name and equals and value.strip()):
-        raise argparse.ArgumentTypeError(f"got {text!r}, expected NAME=VALUE, NAME being a dataset's folder")
+        raise argparse.ArgumentTypeError(f"got {text!r}, expected NAME=VALUE, where NAME is a dataset folder")
     return name, value.strip()
 
 
@@ -290,16 +291,16 @@ def _magnifications(text: str) -> tuple[float, float]:
 
 
 def command_of(arguments: argparse.Namespace, options: TrainingOptions) -> str:
-    """Give the command with all that decides the result, and nothing that only this machine knows.
+    """Return the command with all options that change the result, and no path of this machine.
 
-    Where several processes shared the batches it is the command of one process that gives the same model.
+    If several processes share the batches, it is the command of one process that gives the same model.
     """
     names = [folder_name(folder) for folder in arguments.data]
     return shlex.join(["retina-train", "--data", *names, *deciding(arguments, options)])
 
 
 def deciding(arguments: argparse.Namespace, options: TrainingOptions) -> list[str]:
-    """Give the options, as words of a command, that decide the result and are not as they are by default."""
+    """Return the options that change the result and differ from their defaults, as words of a command."""
     words = []
     decided = vars(arguments) | {"accumulate": options.accumulate if options.accumulate > 1 else None}
     for action in build_parser()._actions:
