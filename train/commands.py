@@ -1,6 +1,6 @@
-"""The console scripts of this room, thin: they say what is not installed before torch is imported.
+"""The console scripts of this room. They name missing packages before torch is imported.
 
-What a command does is in `loop.command`, `scores.command` and `paper.command`, which need torch.
+The commands themselves are in `loop.command`, `scores.command` and `paper.command`, which need torch.
 """
 
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ _FOR_FIGURES = ("matplotlib",)
 
 
 def main_train(argv: list[str] | None = None) -> int:
-    """Run `retina-train` with these arguments, or the process's; 2 if a package that it needs is missing."""
+    """Run `retina-train` with these arguments, or those of the process; 2 if a package is missing."""
     if _complain_of_missing("retina-train", _NEEDED):
         return UNUSABLE
     from retinagan.train.loop import command
@@ -22,7 +22,7 @@ def main_train(argv: list[str] | None = None) -> int:
 
 
 def main_evaluate(argv: list[str] | None = None) -> int:
-    """Run `retina-eval` with these arguments, or the process's; 2 if a package that it needs is missing."""
+    """Run `retina-eval` with these arguments, or those of the process; 2 if a package is missing."""
     if _complain_of_missing("retina-eval", _NEEDED):
         return UNUSABLE
     from retinagan.train.scores import command
@@ -31,7 +31,7 @@ def main_evaluate(argv: list[str] | None = None) -> int:
 
 
 def main_reproduce(argv: list[str] | None = None) -> int:
-    """Run `retina-reproduce` with these arguments, or the process's; 2 if a package is missing."""
+    """Run `retina-reproduce` with these arguments, or those of the process; 2 if a package is missing."""
     if _complain_of_missing("retina-reproduce", _NEEDED + _FOR_FIGURES):
         return UNUSABLE
     from retinagan.train.paper import command
@@ -40,7 +40,7 @@ def main_reproduce(argv: list[str] | None = None) -> int:
 
 
 def _complain_of_missing(command: str, needed: Sequence[str]) -> bool:
-    """Say in one line on stderr which packages are not installed; whether any is."""
+    """Name the packages that are not installed in one line on stderr; return whether there are any."""
     missing = [name for name in needed if find_spec(name) is None]
     if missing:
         complain(command, f'not installed: {", ".join(missing)}; type  pip install "retinagan[train]"')

@@ -19,14 +19,14 @@ from retinagan.train.loop.options import TrainingOptions
 
 @dataclass(frozen=True)
 class Batch:
-    """What one step learns from.
+    """The data of one training step.
 
     Attributes
     ----------
     image : (N, 3, h, w) float32
         Equalized and normalised.
     roi : (N, 1, h, w) float32
-        0 or 1.
+        1 inside the retina, 0 outside.
     truth : (N, 1, h, w) float32
         Soft vessel map in [0, 1], 0 outside the ROI.
     """
@@ -37,7 +37,7 @@ class Batch:
 
     @property
     def green(self) -> Tensor:
-        """The image's green channel, (N, 1, h, w) float32: what the discriminator sees of it."""
+        """The image's green channel, (N, 1, h, w) float32: the image input of the discriminator."""
         return self.image[:, 1:2]
 
 
@@ -51,13 +51,13 @@ class Batches:
     Parameters
     ----------
     images : list of TrainingImage
-        At least one; those of a dataset stand together.
+        At least one; the images of a dataset are consecutive.
     options : TrainingOptions
         Augmentation, patch, batch, pool and seed.
     network_input : NetworkInput
         Normalisation of the generator's input.
     workers : int
-        Processes that make variants ahead of need; they change nothing in the batches.
+        Processes that prepare variants ahead of need; the batches do not depend on them.
     """
 
     def __init__(
@@ -74,7 +74,7 @@ class Batches:
         self._whole_side = -(-smallest // options.patch) * options.patch
 
     def patches(self, iteration: int) -> Batch:
-        """Batch of the patch stage: `batch` patches, each from another variant as far as the pool goes."""
+        """Return a batch of the patch stage: `batch` patches, from different variants as far as there are."""
         options = self._options
         pool = self._variants.window(PATCHES, iteration // options.reuse, options.pool)
         random = seeded(options.seed, PATCHES, iteration)
@@ -86,10 +86,10 @@ class Batches:
         return self._batch(cuts)
 
     def images(self, iteration: int) -> Batch:
-        """Batch of the adversarial stage: `image_batch` whole images, flipped and turned.
+        """Return a batch of the adversarial stage: `image_batch` whole images, flipped and turned.
 
-        All have one size, the smallest square's, filled up to a multiple of the patch; of a larger square,
-        which a camera of a wider angle has, it is a window at random.
+        All have the size of the smallest square, padded to a multiple of the patch. A larger square, as of a
+        camera of a wider angle, is cropped at random.
         """
         options, size = self._options, self._options.image_batch
         random = seeded(options.seed, IMAGES, iteration)

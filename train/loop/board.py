@@ -1,4 +1,4 @@
-"""TensorBoard, for those who have it: the same figures as in log.csv and validation.csv."""
+"""TensorBoard, if it is installed: the figures of log.csv and validation.csv."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from pathlib import Path
 from retinagan.runtime.errors import RetinaGanError
 
 FOLDER = "tensorboard"
-"""Name of its folder in the run's."""
+"""Name of the TensorBoard folder in the folder of the run."""
 
 
 class BoardError(RetinaGanError, RuntimeError):
-    """TensorBoard was asked for and is not installed."""
+    """TensorBoard is requested but not installed."""
 
 
 class Board:
@@ -22,14 +22,14 @@ class Board:
     Parameters
     ----------
     folder : Path
-        The run's folder.
+        Folder of the run.
     done : int
-        Iterations already done; figures of later ones, from before an interruption, are dropped.
+        Iterations already done; figures of later iterations, from before an interruption, are dropped.
 
     Raises
     ------
     BoardError
-        If the package is missing; it is imported here only.
+        If the package is missing.
     """
 
     def __init__(self, folder: Path, done: int) -> None:
@@ -40,10 +40,10 @@ class Board:
         self._writer = SummaryWriter(str(folder / FOLDER), purge_step=done)
 
     def add(self, iteration: int, figures: Mapping[str, float], group: str = "") -> None:
-        """Take in one iteration's figures, under a group's name if given."""
+        """Add the figures of one iteration, under the name of a group if given."""
         for name, value in figures.items():
             self._writer.add_scalar(f"{group}/{name}" if group else name, value, iteration)
 
     def close(self) -> None:
-        """Put everything on disk."""
+        """Write everything to disk."""
         self._writer.close()

@@ -66,7 +66,7 @@ def _lead(
     folder: Path,
     stop: StopSignal,
 ) -> None:
-    """Train as the process that writes the run's files and says how it goes."""
+    """Train as the process that writes the files of the run and prints its progress."""
     options = trainer.options
     with written_atomically(folder / "options.json") as temporary:
         temporary.write_text(json.dumps(options.to_plain(), indent=2) + "\n", encoding="utf-8")

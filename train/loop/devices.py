@@ -1,4 +1,4 @@
-"""Where a training computes, and in which number format."""
+"""The device of a training, and its number format."""
 
 from __future__ import annotations
 
@@ -10,25 +10,25 @@ from retinagan.runtime.errors import OptionError
 
 DEVICES = ("auto", "cpu", "cuda")
 PRECISIONS = ("fp32", "bf16", "fp16")
-"""Number formats of a net's inner products. Weights, losses and optimizers are in FP32 always."""
+"""Number formats of convolutions. Weights, losses and optimizers are always in FP32."""
 
 _CPU_FLAGS = frozenset({"avx512_bf16", "amx_bf16", "bf16"})
 
 
 def choose_device(name: str, index: int = 0) -> torch.device:
-    """Give the device that a name stands for.
+    """Return the device of a name.
 
     Parameters
     ----------
     name : {"auto", "cpu", "cuda"}
-        "auto" takes a CUDA device where there is one.
+        "auto" takes a CUDA device if there is one.
     index : int
-        Which of the machine's CUDA devices.
+        Index of the CUDA device.
 
     Raises
     ------
     OptionError
-        If "cuda" is asked for and there is no such device, or the name is none of these.
+        If "cuda" is requested and there is no such device, or the name is unknown.
     """
     if name not in DEVICES:
         raise OptionError(f"--device {name}: expected one of {', '.join(DEVICES)}")
@@ -36,21 +36,21 @@ def choose_device(name: str, index: int = 0) -> torch.device:
     if name == "cpu" or (name == "auto" and count == 0):
         return torch.device("cpu")
     if index >= count:
-        build = f"torch {torch.__version__} finds {count} CUDA devices, number {index} was asked for"
-        raise OptionError(f"--device cuda: {build}; install a torch built for CUDA, or take --device cpu")
+        build = f"torch {torch.__version__} finds {count} CUDA devices, device {index} is requested"
+        raise OptionError(f"--device cuda: {build}; install a torch built for CUDA, or use --device cpu")
     return torch.device("cuda", index)
 
 
 def choose_precision(name: str, device: torch.device) -> str:
-    """Give the number format that a name stands for on a device.
+    """Return the number format of a name on a device.
 
     Parameters
     ----------
     name : {"auto", "fp32", "bf16", "fp16"}
-        "auto" takes bfloat16 where the hardware computes in it, else FP16 on CUDA and FP32 on a CPU: a CPU
-        that emulates bfloat16 is many times slower than in FP32.
+        "auto" takes bfloat16 if the hardware computes in it, else FP16 on CUDA and FP32 on a CPU: a CPU that
+        emulates bfloat16 is many times slower than in FP32.
     device : torch.device
-        Where the training computes.
+        Device of the training.
     """
     if name != "auto":
         return name
@@ -60,7 +60,7 @@ def choose_precision(name: str, device: torch.device) -> str:
 
 
 def _cpu_flags(path: Path = Path("/proc/cpuinfo")) -> frozenset[str]:
-    """Give what Linux says of the CPU's instructions; nothing elsewhere."""
+    """Return the CPU flags that Linux lists; none on other systems."""
     try:
         lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:
@@ -71,6 +71,6 @@ def _cpu_flags(path: Path = Path("/proc/cpuinfo")) -> frozenset[str]:
 
 
 def autocast(device: torch.device, precision: str) -> torch.autocast:
-    """Give a context in which convolutions are computed in that format."""
+    """Return a context in which convolutions run in that format."""
     kind = torch.float16 if precision == "fp16" else torch.bfloat16
     return torch.autocast(device.type, kind, enabled=precision != "fp32")

@@ -1,4 +1,4 @@
-"""What a training run says while it goes on: progress lines, CSV rows, early warnings."""
+"""The output of a training run: progress lines, CSV rows, early warnings."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ COLUMNS = (
     "learning_rate",
 )
 SPOKEN = ("pixel", "adversarial", "discriminator", "d_expert", "d_generated")
-"""The columns whose running means stand in a progress line."""
+"""The columns whose running means a progress line shows."""
 
 VALIDATION_COLUMNS = ("iteration", *SCORES)
 
@@ -34,25 +34,25 @@ SMOOTHING = 0.98
 
 
 class Journal:
-    """Progress lines on a stream, and in the run's folder `log.csv` and `validation.csv`.
+    """Progress lines on a stream, and `log.csv` and `validation.csv` in the folder of the run.
 
-    `log.csv` has a row for each iteration, by its number from 0. `validation.csv` has one for each scoring of
-    held-out images, by the number of iterations done before it; it is there once there is such a row.
+    `log.csv` has a row for each iteration, numbered from 0. `validation.csv` has a row for each scoring of
+    held-out images, with the number of iterations done before it; it is created with its first row.
 
     Parameters
     ----------
     folder : Path
-        The run's folder.
+        Folder of the run.
     total : int
         Iterations of the whole run.
     done : int
-        Iterations already done; later rows of an earlier, interrupted log are dropped.
+        Iterations already done; rows of later iterations, from before an interruption, are dropped.
     stream : text file
-        Where the lines go.
+        Stream that receives the lines.
     seconds : float
-        Least time between two lines.
+        Minimum time between two lines.
     board : Board, optional
-        Given the same figures; closed with the journal.
+        Receives the same figures; closed with the journal.
     """
 
     def __init__(
@@ -73,14 +73,14 @@ class Journal:
         self._validation = _Table(folder / "validation.csv", VALIDATION_COLUMNS, done + 1)
 
     def close(self) -> None:
-        """Close the CSV file, and the board."""
+        """Close the CSV files and the board."""
         self._log.close()
         self._validation.close()
         if self._board is not None:
             self._board.close()
 
     def flush(self) -> None:
-        """Put the rows so far on disk."""
+        """Write the rows so far to disk."""
         self._log.flush()
         self._validation.flush()
 
@@ -89,7 +89,7 @@ class Journal:
         print(line, file=self._stream, flush=True)
 
     def add(self, stage: str, losses: Mapping[str, float]) -> None:
-        """Take in one iteration's losses."""
+        """Add the losses of one iteration."""
         self._log.add({"iteration": self._done, "stage": stage}, losses)
         if self._board is not None:
             self._board.add(self._done, losses)
@@ -104,7 +104,7 @@ class Journal:
             self._progress(stage, now)
 
     def add_validation(self, scores: Mapping[str, float]) -> None:
-        """Take in the scores of held-out images after the last iteration that was added."""
+        """Add the scores of the held-out images after the last iteration."""
         self._validation.add({"iteration": self._done}, scores)
         if self._board is not None:
             self._board.add(self._done, scores, "validation")
@@ -123,7 +123,7 @@ class Journal:
 
 
 class _Table:
-    """A CSV file that is gone on with: of rows from before an interruption, those up to `done` are kept."""
+    """A CSV file that a resumed run continues: rows of iterations before `done` are kept."""
 
     def __init__(self, path: Path, columns: tuple[str, ...], done: int) -> None:
         self._path, self._columns = path, columns
@@ -134,7 +134,7 @@ class _Table:
             self._write(row)
 
     def add(self, row: Mapping[str, object], figures: Mapping[str, float]) -> None:
-        """Add a row; the file is made with the first."""
+        """Add a row; the first creates the file."""
         self._write({**row, **{name: f"{value:.6g}" for name, value in figures.items()}})
 
     def _write(self, row: Mapping[str, object]) -> None:
@@ -147,7 +147,7 @@ class _Table:
         writer.writerow(row)
 
     def flush(self) -> None:
-        """Put the rows so far on disk."""
+        """Write the rows so far to disk."""
         if self._file is not None:
             self._file.flush()
 
@@ -158,7 +158,7 @@ class _Table:
 
 
 def _rows_before(path: Path, columns: tuple[str, ...], done: int) -> list[dict[str, str]]:
-    """Rows of earlier iterations; of none where the run starts afresh."""
+    """Return the rows of earlier iterations; none if the run starts anew."""
     if not path.is_file():
         return []
     with path.open(newline="", encoding="utf-8") as file:

@@ -1,4 +1,4 @@
-"""The datasets that a run learns from: which of their images are trained on, under which terms."""
+"""The datasets of a run: which of their images are trained on, and under which terms."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ class Source:
     Attributes
     ----------
     folder : str
-        Its folder's name, by which evaluation knows it again.
+        Name of its folder, by which evaluation recognises it.
     dataset : Dataset
-        What was found there.
+        What was found in the folder.
     kept, held_out : list of Sample
         Images trained on, and images held out.
     """
@@ -37,7 +37,7 @@ class Source:
     held_out: list[Sample]
 
     def record(self) -> dict[str, Any]:
-        """Return what a model's record says of the dataset."""
+        """Return the entry of the dataset in a model's record."""
         angles = sorted({one.field_of_view for one in self.kept if one.field_of_view is not None})
         return {
             "name": self.dataset.name,
@@ -52,14 +52,14 @@ class Source:
 
 @dataclass(frozen=True)
 class TrainingData:
-    """All that a run learns from.
+    """All datasets of a run.
 
     Attributes
     ----------
     sources : list of Source
         At least one.
     command : str
-        The command that trained the model; recorded with it.
+        Command that trains the model; kept in its record.
     """
 
     sources: list[Source]
@@ -67,12 +67,12 @@ class TrainingData:
 
     @property
     def count(self) -> int:
-        """How many images are trained on."""
+        """Number of images that are trained on."""
         return sum(len(source.kept) for source in self.sources)
 
     @property
     def held_out(self) -> list[Sample]:
-        """Images held out, of all datasets."""
+        """Held-out images of all datasets."""
         return [sample for source in self.sources for sample in source.held_out]
 
     @property
@@ -81,7 +81,7 @@ class TrainingData:
         return narrowest({source.folder: source.dataset.terms for source in self.sources})
 
     def images(self, preprocessing: Preprocessing) -> list[TrainingImage]:
-        """Read and cut the images to train on; raises `DataError` with a line for each that is unfit."""
+        """Read and crop the images to train on; raise `DataError` with a line for each unusable one."""
         found, faults = [], []
         for source in self.sources:
             try:
@@ -93,7 +93,7 @@ class TrainingData:
         return found
 
     def record(self) -> dict[str, Any]:
-        """Return what the model's record says of the data."""
+        """Return the entries of the data in the model's record."""
 
         def names(which: str) -> list[str]:
             return [
@@ -113,13 +113,13 @@ class TrainingData:
         }
 
     def _label(self, source: Source) -> str:
-        """Return what tells a dataset's images from those of others; nothing where there are none."""
+        """Return the name that qualifies the images of a dataset; empty if there is only one dataset."""
         return source.folder if len(self.sources) > 1 else ""
 
 
 @dataclass(frozen=True)
 class Given:
-    """What the command line says of its datasets, each by its folder's name.
+    """What the command line states about its datasets, by the names of their folders.
 
     Attributes
     ----------
@@ -136,7 +136,7 @@ class Given:
     terms: Sequence[str] = ()
 
     def of(self, folders: Sequence[str]) -> dict[str, Description]:
-        """Return what is said of each folder, by its name.
+        """Return the description of each folder, by its name.
 
         Raises
         ------
@@ -171,20 +171,20 @@ def find_sources(folders: Sequence[str], split: str, held_out: int, given: Given
     Parameters
     ----------
     folders : sequence of str
-        Their folders; no two may have one name.
+        Folders, all of different names.
     split : {"training", "all"}
-        Which of their images.
+        Images to use.
     held_out : int
-        How many images of each are held out.
+        Number of images of each dataset to hold out.
     given : Given
-        What is said of them.
+        What the command line states about them.
 
     Raises
     ------
     DataError
-        If a folder cannot be used, or two have one name.
+        If a folder cannot be used, or two folders have one name.
     OptionError
-        If a dataset has not more images than are to be held out.
+        If a dataset has too few images to hold out so many.
     """
     names = [folder_name(folder) for folder in folders]
     twice = _first_repeated(names)

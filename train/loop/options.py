@@ -1,4 +1,4 @@
-"""Everything that a training run is told, as one frozen dataclass that is written into its checkpoints."""
+"""All options of a training run, as one frozen dataclass that is kept in its checkpoints."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from retinagan.train.nets.discriminator import SMALLEST as DISCRIMINATOR_SIZE
 from retinagan.train.nets.generator import MODELS, GeneratorConfig, generator_config
 
 MOST_AT_ONCE = 4096
-"""Patches or images in a batch; more than this is a slip, and would fill the memory unstoppably."""
+"""Largest number of patches or images in a batch; more would fill the memory."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class StageOptions:
     iterations : int
         Optimizer steps of the generator in this stage; 0 leaves the stage out.
     learning_rate, discriminator_learning_rate : float
-        Peak rates. The patch stage uses the first alone.
+        Peak rates. The patch stage uses only the first.
     pixel_weight, dice_weight, adversarial_weight : float
         Weights of the generator's loss terms. The patch stage has no adversarial term.
     """
@@ -48,8 +48,8 @@ class TrainingOptions:
     Parameters
     ----------
     model : {"gan", "unet", "ru-net", "retina-gan"}
-        System of the paper. "unet" and "ru-net" have no discriminator: their adversarial stage, if any, is
-        one on whole images by the pixel loss alone, and its adversarial weight is 0.
+        System of the paper. "unet" and "ru-net" have no discriminator: their second stage, if any, trains on
+        whole images by the pixel loss alone, and its adversarial weight must be 0.
     widths, steps, layers, stem
         Shape of the generator, as in `GeneratorConfig`.
     patch : int
@@ -61,25 +61,25 @@ class TrainingOptions:
     pool : int
         Jittered and equalized images held ready.
     reuse : int
-        Patch iterations after which one of them is drawn anew.
+        Patch iterations between two new draws of one of them.
     weights : tuple of float
         Share of each dataset among the images drawn, in any unit; empty draws them evenly by dataset.
     validation : int
-        Images of each dataset held out, by image, to score the run while it goes on.
+        Images of each dataset that are held out, to score the run while it continues.
     ema : float
-        Decay of the running average of the generator's weights, which is what is kept; 0 turns it off.
+        Decay of the running average of the generator's weights, which is released; 0 turns it off.
     precision : {"fp32", "bf16", "fp16"}
-        Number format of convolutions, where torch's autocast lowers it.
+        Number format of convolutions under torch's autocast.
     accumulate : int
         Parts that a batch is cut into, of whatever stage. All parts' gradients make one step, and BatchNorm
         normalises each part by itself; the processes of a training share the parts.
     init : str
-        Checkpoint to start from; random weights if empty. Its BatchNorm statistics stay in a stage on whole
-        images, as do those that patches have found.
+        Checkpoint to start from; random weights if empty. A stage on whole images keeps its BatchNorm
+        statistics, or those found on patches.
     teacher : str
-        Checkpoint whose probabilities are learned from beside the experts' maps, in the patch stage.
+        Checkpoint whose probabilities are mixed with the experts' maps in the patch stage; none if empty.
     teacher_weight : float
-        Share of the teacher in what is learned, 0 to 1.
+        Weight of the teacher in the mixed maps, 0 to 1.
     """
 
     model: str = "retina-gan"
@@ -163,9 +163,7 @@ class TrainingOptions:
                 f"patches of {patch} pixels: expected a multiple of {divisor}, such as --patch {nearest}"
             )
         if size is not None and patch > size:
-            raise OptionError(
-                f"patches of {patch} pixels: expected at most the working size of {size} pixels"
-            )
+            raise OptionError(f"patches of {patch} pixels: the limit is the working size of {size} pixels")
         if not self.adversarial.iterations:
             return
         if size is not None and size % patch:
@@ -188,7 +186,7 @@ class TrainingOptions:
             if stage.iterations and (self.accumulate < 1 or count % self.accumulate):
                 raise OptionError(
                     f"--accumulate {self.accumulate}: expected a number that divides {flag} {count}, "
-                    "so that all parts of a batch are alike"
+                    "so that all parts of a batch have one size"
                 )
 
     @property
@@ -210,7 +208,7 @@ class TrainingOptions:
         return self.patches.iterations + self.adversarial.iterations
 
     def to_plain(self) -> dict[str, Any]:
-        """Nested dicts of plain types, for a checkpoint or JSON."""
+        """Return nested dicts of plain types, for a checkpoint or JSON."""
         plain = dataclasses.asdict(self)
         plain["widths"], plain["weights"] = list(self.widths), list(self.weights)
         plain["colour"]["gamma"] = list(self.colour.gamma)

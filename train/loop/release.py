@@ -1,4 +1,4 @@
-"""From a training run to a checkpoint that others use: its threshold, its scores, what it was trained on."""
+"""The released checkpoint of a training run: its threshold and the record of its data."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from retinagan.train.scores.prediction import checkpoint_predictor
 
 
 def with_threshold(checkpoint: Checkpoint, data: TrainingData) -> tuple[Checkpoint, str]:
-    """Choose the threshold with the largest Dice inside the FOV, and say how the checkpoint does there.
+    """Choose the threshold with the largest Dice inside the FOV, and report the scores at it.
 
-    Held-out images choose it if there are any, else the images trained on; never images of the test split.
-    All datasets weigh the same, however many pixels their images have.
+    It is chosen on the held-out images if there are any, else on the training images; never on test images.
+    All datasets have the same weight, whatever their number of pixels.
 
     Returns
     -------
@@ -35,7 +35,7 @@ def with_threshold(checkpoint: Checkpoint, data: TrainingData) -> tuple[Checkpoi
     held_out = bool(data.held_out)
     samples = [source.held_out if held_out else source.kept for source in data.sources]
     histogram = Histogram.balanced(
-        # one image at a time: those of today's cameras take hundreds of megabytes
+        # one image at a time: an image of a current camera takes hundreds of megabytes
         inside_fov(predictor.predict, (load_labelled(sample) for sample in some))
         for some in samples
     )

@@ -1,4 +1,4 @@
-"""Whether a run may go on from a checkpoint: only with the options and images that it was begun with."""
+"""Resuming a run from a checkpoint: only with the options and images that it was started with."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from retinagan.train.nets.checkpoint import Checkpoint
 
 
 def resumed_state(checkpoint: Checkpoint, options: TrainingOptions, images: list[str]) -> dict[str, Any]:
-    """Give the trainer's state that a checkpoint holds, for these options and names of training images.
+    """Return the trainer's state in a checkpoint, for these options and names of training images.
 
     Raises
     ------
     TrainingError
-        If the checkpoint was released without that state, or the run's options or images are not these.
+        If the checkpoint was released without that state, or its options or images differ.
     """
     if checkpoint.resume is None:
         raise TrainingError("this checkpoint was released without the trainer's state: it cannot be resumed")
@@ -25,7 +25,7 @@ def resumed_state(checkpoint: Checkpoint, options: TrainingOptions, images: list
     except (KeyError, TypeError, ValueError) as error:
         raise TrainingError(f"the run there was written by another version ({error})") from None
     if int(checkpoint.resume["iteration"]) <= options.patches.iterations:
-        # The adversarial stage has not begun: what it is to be like does not matter yet.
+        # The adversarial stage has not begun, so its options may still change.
         theirs = dataclasses.replace(theirs, adversarial=options.adversarial)
     if theirs != options:
         raise TrainingError(

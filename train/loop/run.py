@@ -1,4 +1,4 @@
-"""A training run in a folder: checkpoint as it goes, stop at a signal, go on where it stopped."""
+"""A training run in a folder: write checkpoints, stop at a signal, resume where it stopped."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from retinagan.train.loop.validation import Validation
 from retinagan.train.nets.checkpoint import load_checkpoint
 
 CHECKPOINT = "checkpoint.pt"
+"""Name of the checkpoint in the folder of a run."""
 FINAL = "model"
-"""Name of the model that a finished run gives out."""
-"""Name of the checkpoint in a run's folder."""
+"""Name of the model that a finished run releases."""
 
 
 def snapshot_name(iteration: int) -> str:
-    """Give the name of the model that a run keeps of an iteration on the way."""
+    """Return the file name of the model that a run keeps of an iteration."""
     return f"iteration-{iteration}.pt"
 
 
@@ -29,7 +29,7 @@ def resume(trainer: Trainer, folder: Path) -> bool:
     Raises
     ------
     ModelError, TrainingError
-        If the checkpoint cannot be read, or is of a run with other options.
+        If the checkpoint cannot be read, or belongs to a run with other options.
     """
     path = folder / CHECKPOINT
     if not path.is_file():
@@ -45,7 +45,7 @@ def _any_stopped(trainer: Trainer, stop: StopSignal) -> bool:
 
 
 def follow(trainer: Trainer, stop: StopSignal) -> None:
-    """Train as `run` does in the first process, in one that writes nothing."""
+    """Train in a process that writes no files, in step with `run` in the first process."""
     while not trainer.finished and not _any_stopped(trainer, stop):
         trainer.step()
 
@@ -61,24 +61,24 @@ def run(
     snapshots: int = 0,
     validation: Validation | None = None,
 ) -> None:
-    """Train until finished or stopped, with a checkpoint every so many minutes and at the end.
+    """Train until finished or stopped; write a checkpoint at intervals and at the end.
 
     Parameters
     ----------
     trainer : Trainer
         Fresh, or resumed.
     journal : Journal
-        Told of each iteration.
+        Receives the figures of each iteration.
     release : callable
-        Called with the stage's name when one ends that has another after it, and with "model" at the end.
+        Called with the name of a stage when another follows it, and with "model" at the end.
     folder : Path
-        Where `checkpoint.pt` is written; it must exist.
+        Existing folder that receives `checkpoint.pt`.
     minutes : float
         Time between checkpoints.
     stop : StopSignal
-        Looked at after each iteration, in all processes that train together.
+        Checked after each iteration, in all processes that train together.
     snapshots : int
-        Iterations between models that are kept as `iteration-N.pt`, for looking at; 0 keeps none.
+        Iterations between two models kept as `iteration-N.pt`; 0 keeps none.
     validation : Validation, optional
         Scores the averaged weights when it is due.
     """
@@ -102,6 +102,6 @@ def run(
 
 
 def save(trainer: Trainer, folder: Path, journal: Journal) -> None:
-    """Write the run's checkpoint and the log so far."""
+    """Write the checkpoint of the run and the log so far."""
     journal.flush()
     trainer.checkpoint().save(folder / CHECKPOINT)

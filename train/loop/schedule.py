@@ -9,7 +9,7 @@ WARM_UP = 100
 
 
 def rate_factor(position: int, iterations: int) -> float:
-    """Share of the peak rate: rises linearly, then falls along half a cosine to 0 at the stage's end.
+    """Return the share of the peak rate: a linear rise, then half a cosine down to 0 at the end of the stage.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Distillation: a trained generator's probabilities as part of what a smaller one learns."""
+"""Distillation: a trained generator's probabilities as part of the target of a smaller one."""
 
 from __future__ import annotations
 
@@ -13,30 +13,30 @@ from retinagan.train.nets.checkpoint import Checkpoint
 
 
 class Teacher:
-    """A frozen generator that softens the experts' maps by what it sees in the same patches.
+    """A frozen generator whose probabilities are mixed with the experts' maps of the same patches.
 
-    Binary cross-entropy is linear in its target, so that learning from the mixed map is learning from both,
-    each with its weight (Hinton, Vinyals and Dean, 2015, arXiv:1503.02531, at temperature 1).
+    Binary cross-entropy is linear in its target, so the loss on the mixed map is the weighted sum of the
+    losses on both (Hinton, Vinyals and Dean, 2015, arXiv:1503.02531, at temperature 1).
 
     Parameters
     ----------
     checkpoint : Checkpoint
         The teacher.
     weight : float
-        Share of its probability in the map, 0 to 1; the expert has the rest.
+        Weight of its probability in the mixed map, 0 to 1; the rest is the expert's.
     preprocessing : Preprocessing
-        What the learner's images went through.
+        Preprocessing of the learner's images.
     patch : int
         Side of the learner's patches in pixels.
     device : torch.device
-        Where to compute.
+        Device of the teacher.
 
     Raises
     ------
     ModelError
-        If the teacher was trained behind another equalization, so that it would not know these images, or
-        does not take patches of this side. Another scale is allowed: it shows the teacher vessels
-        magnified by the scales' ratio, which should lie within the scales that it was trained on.
+        If the teacher was trained with another equalization, or does not take patches of this side. Another
+        scale is allowed: it magnifies the vessels by the ratio of the scales, which should be within the
+        magnifications that the teacher was trained with.
     """
 
     def __init__(
@@ -63,6 +63,6 @@ class Teacher:
 
     @torch.no_grad()
     def soften(self, batch: Batch) -> Batch:
-        """Mix the batch's map with the teacher's probability, inside the retina."""
+        """Mix the maps of a batch with the teacher's probabilities, inside the retina."""
         probability = torch.sigmoid(self._generator(batch.image, batch.roi)) * batch.roi
         return replace(batch, truth=torch.lerp(batch.truth, probability, self._weight))

@@ -1,7 +1,7 @@
 """The trainer: a stage on patches, then the paper's adversarial loop on regrouped images.
 
 `Trainer.step` is one iteration. Batches, learning rates and all random draws are functions of the seed and
-the iteration's number, so a trainer that loads a saved state goes on bit for bit.
+the number of the iteration, so a trainer that loads a saved state continues bit for bit.
 """
 
 from __future__ import annotations
@@ -39,13 +39,13 @@ class Trainer:
     Parameters
     ----------
     images : list of TrainingImage
-        What to learn from.
+        Training images.
     options : TrainingOptions
-        Everything else. The weights' start depends on its seed alone.
+        All other options. The initial weights depend on the seed alone.
     device : torch.device
-        Where to compute.
+        Device of the training.
     workers : Workers
-        The processes that train together; each has a trainer of the same images and options.
+        Processes that train together; each has a trainer with the same images and options.
     jitter_workers : int
         Processes that prepare images ahead of need; call `close` to end them.
     """
@@ -107,7 +107,7 @@ class Trainer:
             self.discriminator.load_state_dict(checkpoint.discriminator.state_dict())
 
     def _advice(self, theirs: GeneratorConfig) -> str:
-        """Say by which options a net has that shape."""
+        """Return the options with which a net has that shape."""
 
         def shaped(config: GeneratorConfig) -> GeneratorConfig:
             shape = {name: getattr(theirs, name) for name in ("widths", "steps", "layers", "stem")}
@@ -148,18 +148,18 @@ class Trainer:
 
     @property
     def finished(self) -> bool:
-        """Whether all iterations of both stages are done."""
+        """Whether both stages are done."""
         return self.iteration >= self.options.iterations
 
     @property
     def stage(self) -> str:
-        """Stage of the next iteration: "patches", then "adversarial", or "images" without discriminator."""
+        """Stage of the next iteration: "patches", then "adversarial", or "images" without a discriminator."""
         if self.iteration < self.options.patches.iterations:
             return "patches"
         return "images" if self.discriminator is None else "adversarial"
 
     def step(self) -> dict[str, float]:
-        """Do one iteration of the stage it belongs to.
+        """Do one iteration of the current stage.
 
         Returns
         -------
@@ -174,7 +174,7 @@ class Trainer:
         TrainingError
             If a loss is not finite; the weights are those before the step.
         """
-        # One image's statistics are poor ones: a net that patches have trained keeps those that it has.
+        # The statistics of single images are poor: a net trained on patches keeps the statistics it has.
         trained = bool(self.options.patches.iterations or self.options.init)
         self.generator.train(self.stage == "patches" or not trained)
         losses = self._patch_step() if self.stage == "patches" else self._image_step()
@@ -206,7 +206,7 @@ class Trainer:
     def checkpoint(
         self, record: Mapping[str, Any] | None = None, threshold: float | None = None
     ) -> Checkpoint:
-        """Everything so far, with the averaged generator as the one to use."""
+        """Return a checkpoint of the current state, with the averaged generator as the model."""
         return Checkpoint(
             generator=copy.deepcopy(self.average.net).cpu(),
             discriminator=self.discriminator,
@@ -229,7 +229,7 @@ class Trainer:
         )
 
     def load(self, checkpoint: Checkpoint) -> None:
-        """Go on from a checkpoint of the same options and images.
+        """Resume from a checkpoint of the same options and images.
 
         Raises
         ------

@@ -1,4 +1,4 @@
-"""How the averaged weights do on images held out of the training, while it goes on."""
+"""Scores of the averaged weights on held-out images, during the training."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from retinagan.train.nets.generator import Generator
 from retinagan.train.scores.metrics import Histogram
 
 SCORES = ("auc", "dice", "threshold", "pixel")
-"""What is told: of all pixels inside the FOV pooled, at native size, the AUC, and the largest Dice with its
-threshold; and the mean pixel loss, as in training, of whole images without augmentation."""
+"""Names of the scores: AUC, and the largest Dice with its threshold, of all pixels inside the FOV at native
+size; and the mean pixel loss, as in training, of whole images without augmentation."""
 
 _WHOLE = Tiling(patch=None)
 
@@ -37,16 +37,16 @@ class _HeldOut:
 class Validation:
     """Held-out images, equalized once.
 
-    Nothing here draws a random number or changes a weight: a run is the same with and without.
+    Scoring draws no random number and changes no weight: a run is the same with and without it.
 
     Parameters
     ----------
     samples : list of Sample
         At least one.
     preprocessing : Preprocessing
-        As the run's.
+        That of the run.
     network_input : NetworkInput
-        As the run's.
+        That of the run.
     every : int
         Iterations between two scorings.
 
@@ -73,12 +73,12 @@ class Validation:
         self._images = images
 
     def is_due(self, iteration: int, last: bool) -> bool:
-        """Whether to score after so many iterations; always after the last."""
+        """Return whether to score after this iteration; always true after the last."""
         return last or iteration % self._every == 0
 
     @torch.inference_mode()
     def scores(self, net: Generator) -> dict[str, float]:
-        """Score a net in evaluation mode, wherever it computes; gives `SCORES` by name."""
+        """Score a net in evaluation mode on its own device; return `SCORES` by name."""
         losses, histograms = [], []
         for image in self._images:
             loss, histogram = self._score(net, image)

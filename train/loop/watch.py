@@ -1,4 +1,4 @@
-"""Early words on a training that goes wrong though it goes on."""
+"""Early warnings of a training that runs but does not learn."""
 
 from __future__ import annotations
 
@@ -6,18 +6,18 @@ from collections import deque
 from collections.abc import Mapping
 
 PATIENCE = 200
-"""Iterations over which means are taken before anything is said."""
+"""Number of iterations over which means are taken before a warning."""
 
 
 class Watch:
-    """Looks at each iteration's losses, and says once of each kind of trouble what it is and what to do."""
+    """Checks the losses of each iteration, and warns once of each kind of trouble, with what to do."""
 
     def __init__(self) -> None:
         self._recent: dict[str, deque[float]] = {}
         self._warned: set[str] = set()
 
     def look(self, losses: Mapping[str, float]) -> list[str]:
-        """Take in one iteration's losses; give the lines to say now, mostly none."""
+        """Add the losses of one iteration; return the warnings to print now, usually none."""
         for name in ("d_expert", "d_generated", "vessels", "predicted"):
             if name in losses:
                 self._recent.setdefault(name, deque(maxlen=PATIENCE)).append(losses[name])

@@ -1,4 +1,4 @@
-"""The processes of one training, as torch's `torchrun` starts them; one alone where it did not."""
+"""The processes of one training, as started by torch's `torchrun`; one process without it."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ from retinagan.runtime.errors import OptionError
 class Workers:
     """The place of a process among those that train together.
 
-    All of them hold the same weights and draw the same batches; each computes its own share of a batch.
-    torch's DistributedDataParallel is not used: its hooks expect one forward of a net for each backward,
-    and the discriminator is run three times a step, once with its weights frozen.
+    All processes hold the same weights and draw the same batches; each computes its share of a batch.
+    torch's DistributedDataParallel is not used: its hooks expect one forward pass for each backward pass,
+    and the discriminator runs three times a step, once with its weights frozen.
 
     Parameters
     ----------
     rank : int
-        Number of this process, from 0; only the first writes files and lines.
+        Number of this process, from 0; only process 0 writes files and prints.
     count : int
-        How many there are.
+        Number of processes.
     local_rank, local_count : int
         The same among the processes of this machine.
     """
@@ -39,11 +39,11 @@ class Workers:
 
     @property
     def first(self) -> bool:
-        """Whether this process is the one that writes and speaks."""
+        """Whether this process writes files and prints."""
         return self.rank == 0
 
     def add_up(self, tensors: list[Tensor]) -> None:
-        """Replace each tensor by its sum over the processes, by one message."""
+        """Replace each tensor by its sum over the processes, in one reduction."""
         if self.count == 1 or not tensors:
             return
         flat = torch.cat([tensor.reshape(-1) for tensor in tensors])
@@ -52,7 +52,7 @@ class Workers:
             tensor.copy_(part.view(tensor.shape))
 
     def largest(self, number: int, device: torch.device) -> int:
-        """Give the largest of the processes' numbers."""
+        """Return the largest of the numbers of all processes."""
         if self.count == 1:
             return number
         value = torch.tensor([number], device=device)
@@ -60,7 +60,7 @@ class Workers:
         return int(value.item())
 
     def refuse_disagreement(self, what: str, number: int, device: torch.device) -> None:
-        """Raise OptionError in all processes if this number is not the same in each."""
+        """Raise OptionError in all processes if they do not have the same number."""
         low, high = -self.largest(-number, device), self.largest(number, device)
         if low != high:
             raise OptionError(

@@ -28,10 +28,10 @@ def test_auto_takes_a_cuda_device_where_there_is_one(cuda_devices):
 
 def test_a_device_that_was_asked_for_and_is_missing_is_an_error(cuda_devices):
     cuda_devices(0)
-    with pytest.raises(ValueError, match=r"finds 0 CUDA devices, number 0 .*or take --device cpu"):
+    with pytest.raises(ValueError, match=r"finds 0 CUDA devices, device 0 .*or use --device cpu"):
         choose_device("cuda")
     cuda_devices(2)
-    with pytest.raises(ValueError, match="finds 2 CUDA devices, number 2 was asked for"):
+    with pytest.raises(ValueError, match="finds 2 CUDA devices, device 2 is requested"):
         choose_device("auto", 2)
     with pytest.raises(ValueError, match="--device tpu: expected one of auto, cpu, cuda"):
         choose_device("tpu")

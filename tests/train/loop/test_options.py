@@ -46,7 +46,7 @@ def test_which_systems_have_a_discriminator(model, expected):
             "patches of 100 pixels: expected a multiple of 8, such as --patch 96",
         ),
         ({"patch": -3}, "such as --patch 8"),
-        ({"patch": 520}, "patches of 520 pixels: expected at most the working size of 512 pixels"),
+        ({"patch": 520}, "patches of 520 pixels: the limit is the working size of 512 pixels"),
         (
             {"patch": 96, "adversarial": StageOptions(3, 1e-3)},
             "patches of 96 pixels: whole images.* divide the working size of 512 pixels, such as --patch 64",
