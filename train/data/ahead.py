@@ -22,18 +22,18 @@ _AHEAD = 2  # variants waiting for each worker
 
 
 class WorkerError(RetinaGanError, RuntimeError):
-    """A worker process ended before its time."""
+    """A worker process ended unexpectedly."""
 
 
 class VariantSource:
-    """Gives variants by their numbers, whoever makes them.
+    """Returns variants by their numbers, made here or by worker processes.
 
     Parameters
     ----------
     maker : VariantMaker
-        Makes them.
+        Maker of the variants.
     workers : int
-        Processes that make them ahead of need; with 0 they are made here, when they are asked for. The
+        Processes that make variants ahead of need; 0 makes them in this process when they are requested. The
         variants are the same.
     """
 
@@ -59,7 +59,7 @@ class VariantSource:
         if not self._workers:
             return self._maker(*key)
         if self._executor is None:
-            # Never forked from a process whose threads compute: a lock that one of them holds stays shut.
+            # Do not fork a process whose threads compute: a lock that one of them holds would stay locked.
             method = "forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn"
             context = multiprocessing.get_context(method)
             self._executor = ProcessPoolExecutor(self._workers, context, _start, (self._maker,))
@@ -89,7 +89,7 @@ class VariantSource:
 
 def _broken() -> WorkerError:
     return WorkerError(
-        "a process that jitters images was killed, most likely for lack of memory: the same command goes on "
+        "a process that jitters images was killed, probably for lack of memory: the same command resumes "
         "from the last checkpoint; give it a lower --jitter-workers, 0 for none"
     )
 
@@ -98,7 +98,7 @@ def _broken() -> WorkerError:
 def _main_module_hidden() -> Iterator[None]:
     """Keep new processes from importing the program's main module.
 
-    They need nothing of it, and a script without `if __name__ == "__main__"` would start itself again.
+    They do not need it, and a script without `if __name__ == "__main__"` would run again.
     """
     main = sys.modules["__main__"]
     sys.modules["__main__"] = ModuleType("__main__")

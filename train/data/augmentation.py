@@ -1,7 +1,7 @@
 """Augmentation: colour before equalization (it imitates cameras), geometry after (it imitates eyes).
 
-Everything here is numpy and OpenCV on 8-bit pixels, and draws from the generator that it is given, so that a
-seed fixes the outcome in whatever process it is made.
+All functions use numpy and OpenCV on 8-bit pixels and draw from the generator they are given, so that a seed
+determines the result in any process.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ class ColourJitter:
     Parameters
     ----------
     probability : float
-        Of each kind of change, independent of the others.
+        Probability of each kind of change, independent of the others.
     brightness, contrast, saturation : float
         Factors drawn from [1 - value, 1 + value].
     shift : float
-        Added to each channel by itself, drawn from [-value, value] of the full range.
+        Added to each channel independently, drawn from [-value, value] of the full range.
     gamma : (float, float)
         Range of the exponent.
     noise : float
@@ -39,10 +39,9 @@ class ColourJitter:
     blur : float
         Largest sigma of a Gaussian blur, in pixels at working size.
     illumination : float
-        Largest brightness that a slope across the image, and a round spot in it, add or take, of the full
-        range.
+        Largest brightness that a slope across the image and a round spot add or subtract, of the full range.
     jpeg : float
-        Lowest quality of a JPEG compression, up to 100; 100 leaves it out.
+        Lowest quality of a JPEG compression, up to 100; 100 turns it off.
     """
 
     probability: float = 0.5
@@ -60,7 +59,7 @@ class ColourJitter:
         object.__setattr__(self, "gamma", (float(self.gamma[0]), float(self.gamma[1])))
 
     def scaled(self, factor: float) -> ColourJitter:
-        """Return a jitter of that many times the strength, as often; 0 changes nothing, 1 is this one.
+        """Return a jitter of `factor` times the strength, with the same probability; 0 changes nothing.
 
         Raises
         ------
@@ -137,14 +136,14 @@ def jitter_colours(
     image : (S, S, 3) uint8
         RGB.
     jitter : ColourJitter
-        How much, and how often.
+        Strength and probability of the changes.
     random : numpy.random.Generator
-        What is drawn from.
+        Generator to draw from.
 
     Returns
     -------
     (S, S, 3) uint8
-        A new array, or the image itself where nothing changed.
+        A new array, or the image itself if nothing changed.
     """
     pixels = image.astype(np.float32) / np.float32(255.0)
     changed = _linear(pixels, jitter, random)
@@ -190,7 +189,7 @@ def _linear(pixels: Pixels, jitter: ColourJitter, random: np.random.Generator) -
 
 
 def _illuminated(pixels: Pixels, jitter: ColourJitter, random: np.random.Generator) -> Pixels:
-    """Add or take light along a slope across the image, and in a round spot."""
+    """Add or subtract light along a slope across the image, and in a round spot."""
     light: NDArray[np.float32] | None = None
     line = np.linspace(-1.0, 1.0, len(pixels), dtype=np.float32)
     if _happens(jitter.probability / 2, random):
@@ -227,21 +226,21 @@ def cut_patch(
     Parameters
     ----------
     layers : Layers
-        Of a square image; a patch may be larger, and is 0 beyond.
+        Layers of a square image; a larger patch is 0 beyond it.
     box : (int, int, int, int)
         Top, left, bottom, right of the box round the ROI, the last two exclusive.
     side : int
         Height and width of the patch.
     jitter : GeometricJitter
-        How often it is warped, and how much.
+        Probability and strength of warps.
     random : numpy.random.Generator
-        What is drawn from.
+        Generator to draw from.
     """
     for _ in range(20):
         warped = _happens(jitter.warped, random)
         patch = _warp(layers, box, side, jitter, random) if warped else window(layers, box, side, random)
         if patch.roi.any():
-            break  # almost always the first: only the box's corners miss a disc
+            break  # almost always the first: only corners of the box miss the disc
     return flip_and_turn(patch, random)
 
 
@@ -256,7 +255,7 @@ def flip_and_turn(layers: Layers, random: np.random.Generator) -> Layers:
 
 
 def window(layers: Layers, box: tuple[int, int, int, int], side: int, random: np.random.Generator) -> Layers:
-    """Cut a window at random, as far inside the box round the ROI as it fits; 0 beyond the image."""
+    """Cut a window at random, inside the box round the ROI if it fits; 0 beyond the image."""
     size = len(layers.roi)
     corner = []
     for low, high in ((box[0], box[2]), (box[1], box[3])):

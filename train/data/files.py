@@ -1,7 +1,7 @@
 """The files of a dataset: which belong to which image, which images are wanted, and what does not fit.
 
-A dataset is one folder of a layout (`layouts`), or has the folders `training` and `test`, each one of
-its own. Of a single folder, the layout's rule says which images are for testing.
+A dataset is one folder in a layout (`layouts`), or has the folders `training` and `test`, each in a layout.
+In a single folder, the rule of the layout selects the test images.
 """
 
 from __future__ import annotations
@@ -17,19 +17,19 @@ from retinagan.train.data.description import FILE, DataError, Description, read_
 from retinagan.train.data.layouts import LAYOUTS, Layout, Role, layout_of
 
 TRAINING, TEST, ALL = SPLITS = ("training", "test", "all")
-"""What may be asked for of a dataset."""
+"""The splits of a dataset."""
 
 _COMPRESSED = ".ppm.gz"
 _DOCUMENTS = ("README", "LICENSE", "LICENCE", "TERMS", "COPYING", "CITATION")
 
 
 class NoneLeftError(DataError):
-    """A dataset is too small for its layout's rule to leave images of the wanted kind."""
+    """A dataset has too few images: the rule of its layout leaves none for the split."""
 
 
 @dataclass(frozen=True)
 class Sample:
-    """Where the files of one image are, and its camera's angle in degrees where that is known."""
+    """The files of one image, and the angle of its camera in degrees if known."""
 
     name: str
     image: Path
@@ -46,17 +46,17 @@ class Dataset:
     Attributes
     ----------
     layout : str
-        The layout's name.
+        Name of the layout.
     part : str
-        Which of the folder's images these are, for people.
+        Which images of the folder these are, in words.
     samples : list of Sample
-        In the order of their names.
+        Sorted by name.
     notes : list of str
-        One line for each file that does not fit, with what is done about it.
+        One line for each file that does not fit, with the consequence.
     name : str
-        The dataset's name.
+        Name of the dataset.
     terms : str
-        Its terms of use; empty where they are not known.
+        Terms of use; empty if unknown.
     """
 
     layout: str
@@ -68,14 +68,14 @@ class Dataset:
 
     @property
     def description(self) -> str:
-        """Which images these are, in one line."""
+        """The images of the dataset in one line."""
         names = [sample.name for sample in self.samples]
         listed = names[0] if len(names) == 1 else f"{names[0]} to {names[-1]}"
         return f"{listed} ({self.layout} layout, {self.part})"
 
 
 def print_notes(command: str, dataset: Dataset) -> None:
-    """Print a dataset's notes as a command's warnings, on stderr."""
+    """Print the notes of a dataset as warnings of a command, on stderr."""
     for note in dataset.notes:
         print(f"{command}: warning: {note}", file=sys.stderr)
 
@@ -91,11 +91,11 @@ def find_dataset(folder: str | Path, split: str, given: Description | None = Non
     Parameters
     ----------
     folder : path
-        The dataset's folder.
+        Folder of the dataset.
     split : {"training", "test", "all"}
-        The images wanted.
+        Images to list.
     given : Description, optional
-        What is known of the dataset; it comes before what its `dataset.json` and its layout say.
+        Known facts; they override those of `dataset.json` and of the layout.
 
     Raises
     ------
@@ -105,7 +105,7 @@ def find_dataset(folder: str | Path, split: str, given: Description | None = Non
     """
     folder = Path(folder)
     if not folder.is_dir():
-        raise DataError(f"{folder} is no folder: give the dataset's folder, e.g. --data DRIVE")
+        raise DataError(f"{folder} is no folder: give the folder of a dataset, such as --data DRIVE")
     known = _merged(given or Description(), read_description(folder))
     known = dataclasses.replace(known, name=known.name or folder.resolve().name)
     halves = [half for half in (TRAINING, TEST) if (folder / half).is_dir()]
@@ -129,12 +129,12 @@ def find_dataset(folder: str | Path, split: str, given: Description | None = Non
 
 
 def _merged(first: Description, second: Description) -> Description:
-    """Return what the first knows, and of the second what the first does not."""
+    """Return the facts of the first, completed by those of the second."""
     return Description(
         name=first.name or second.name,
         field_of_view=second.field_of_view if first.field_of_view is None else first.field_of_view,
         terms=first.terms or second.terms,
-        # An angle given for the whole dataset is meant for all of its images.
+        # An angle given for the whole dataset holds for all of its images.
         exceptions=second.exceptions if first.field_of_view is None else first.exceptions,
         test=first.test or second.test,
     )
@@ -167,7 +167,7 @@ def _part(root: Path, split: str, known: Description) -> Dataset:
 def _testing(
     root: Path, layout: Layout, known: Description, samples: dict[str, Sample]
 ) -> tuple[set[str], str]:
-    """Return the keys of the images that test, and by which rule; no rule where the folder is a whole."""
+    """Return the keys of the test images and the rule; an empty rule if the folder is used whole."""
     if known.test:
         fitting = {key for key, sample in samples.items() if known.tests_with(sample.name)}
         told = " ".join(known.test)
@@ -192,14 +192,14 @@ def _unknown(root: Path) -> DataError:
 
 @dataclass
 class _Matching:
-    """The files of one folder, sorted out by a layout."""
+    """The files of one folder, matched by a layout."""
 
     root: Path
     layout: Layout
     notes: list[str] = field(default_factory=list)
 
     def samples(self) -> dict[str, Sample]:
-        """Give samples by key, in the order of keys; `notes` then has the lines on what does not fit."""
+        """Return samples by key, sorted; `notes` then has a line for each file that does not fit."""
         found = self._by_role()
         images, maps = found["image"], found["truth"]
         if not images:
@@ -208,7 +208,7 @@ class _Matching:
                 f"({self.layout.told})"
             )
         missing = [
-            f"{path}: no vessel map of it in {self._place(self.layout.truth)}; add it, or take the image away"
+            f"{path}: no vessel map of it in {self._place(self.layout.truth)}; add it, or remove the image"
             for key, path in images.items()
             if key not in maps
         ]
@@ -275,7 +275,7 @@ def _is_document(path: Path) -> bool:
 
 
 def _files(folder: Path) -> list[Path]:
-    """Files of a folder that are not hidden, by name; compressed images are refused."""
+    """Return the visible files of a folder, sorted by name; raise `DataError` for compressed images."""
     if not folder.is_dir():
         return []
     files = sorted(path for path in folder.iterdir() if path.is_file() and not path.name.startswith("."))
@@ -286,5 +286,5 @@ def _files(folder: Path) -> list[Path]:
 
 
 def folder_name(path: str | Path) -> str:
-    """Return a folder's own name, without the path that only this machine knows."""
+    """Return the name of a folder without its path."""
     return Path(path).resolve().name

@@ -1,4 +1,4 @@
-"""Images of a dataset with what experts drew on them: at native size, and as the net learns from them."""
+"""Images of a dataset with the experts' maps: at native size, and as training images."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ from retinagan.train.data.masks import fov_fault, rim_of, truth_fault
 
 @dataclass(frozen=True)
 class LabelledImage:
-    """One image at its native size, with what experts drew on it.
+    """One image at native size, with the experts' maps.
 
     Attributes
     ----------
     image : (H, W, 3) uint8
         RGB.
     truth, fov, second : (H, W) bool
-        The expert's vessels, the dataset's own FOV mask (the found retina where it has none), and the second
-        observer's vessels or None.
+        The expert's vessels; the FOV mask of the dataset, or the retina found if there is none; and the
+        second observer's vessels or None.
     field_of_view : float or None
-        The camera's angle in degrees, where it is known.
+        Angle of the camera in degrees, if known.
     """
 
     name: str
@@ -46,9 +46,9 @@ class LabelledImage:
 
 @dataclass(frozen=True)
 class TrainingImage:
-    """One image as the net sees it before equalization: the square round the retina at working size.
+    """One image before equalization: the square round the retina at working size.
 
-    It takes five bytes a pixel, since a run holds all of its images, and so does each of its workers.
+    It takes five bytes per pixel, since a run and each of its workers hold all images in memory.
 
     Attributes
     ----------
@@ -59,7 +59,7 @@ class TrainingImage:
     truth : (S, S) uint8
         Share of vessel in each pixel, 0 to 255: the expert's map shrunk by area; 0 outside the ROI.
     dataset : str
-        Name of the dataset that it belongs to; empty where there is but one.
+        Name of its dataset; empty if there is only one.
     """
 
     name: str
@@ -70,7 +70,7 @@ class TrainingImage:
 
 
 def qualified(dataset: str, name: str) -> str:
-    """Return an image's name, with its dataset's where there are several."""
+    """Return the name of an image, preceded by that of its dataset if there are several."""
     return f"{dataset}/{name}" if dataset else name
 
 
@@ -134,20 +134,19 @@ def _checked_fov(
 
 
 def crop_for_training(labelled: LabelledImage, preprocessing: Preprocessing) -> TrainingImage:
-    """Cut the square round the retina exactly as the runtime does, the map with it.
+    """Crop the square round the retina exactly as the runtime does, and the map with it.
 
     Parameters
     ----------
     labelled : LabelledImage
-        At native size.
+        Image at native size.
     preprocessing : Preprocessing
-        Says how large the square becomes.
+        Preprocessing, which sets the size of the square.
 
     Raises
     ------
     DataError
-        If no retina is found, it holds no vessel pixel, or the square follows from an angle that is not
-        known.
+        If no retina is found, it has no vessel pixel, or the size of the square depends on an unknown angle.
     """
     if preprocessing.pixels_per_degree is not None and labelled.field_of_view is None:
         raise DataError(
@@ -171,16 +170,16 @@ def crop_for_training(labelled: LabelledImage, preprocessing: Preprocessing) -> 
 def load_training_images(
     samples: list[Sample], preprocessing: Preprocessing, dataset: str = ""
 ) -> list[TrainingImage]:
-    """Read and cut all images before the first step, so that bad data is named at once.
+    """Read and crop all images before the first step, so that bad data is reported at once.
 
     Parameters
     ----------
     samples : list of Sample
-        Where the images are.
+        Files of the images.
     preprocessing : Preprocessing
-        Says how large their squares become.
+        Preprocessing, which sets the size of the squares.
     dataset : str
-        Name of the dataset, where there are several.
+        Name of the dataset; empty if there is only one.
 
     Raises
     ------

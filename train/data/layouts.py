@@ -1,4 +1,4 @@
-"""The five ways to lay out a dataset that are known, each with a rule which images are for testing."""
+"""The five known layouts of a dataset, each with a rule that selects the test images."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Role:
-    """One kind of file: the folders it may lie in, and its stem, whose first group names the image."""
+    """One kind of file: its possible folders, and a pattern of its stem whose first group names the image."""
 
     folders: tuple[str, ...]
     stem: str
@@ -18,26 +18,27 @@ class Role:
 
 @dataclass(frozen=True)
 class Layout:
-    """A way to lay out a dataset.
+    """A layout of a dataset.
 
     Attributes
     ----------
     name : str
+        Name of the layout.
     told : str
-        How it looks, for people.
+        Example of its files, in words.
     marks : tuple of tuples of str
         Glob patterns; a folder in which each pattern of one tuple finds something has this layout.
     image, truth, fov, second : Role
-        Its files. Without a role for masks, the retina is found in each image.
+        Kinds of files. Without a role for masks, the retina is found in each image.
     is_test : callable or None
         From an image's position (from 0), its key and the number of images to whether it is for testing;
         None takes the folder whole, as the half of a dataset that it is.
     rule : str
-        The same for people.
+        The rule in words.
     field_of_view : float or None
-        Angle of the dataset's camera in degrees, where the layout is one dataset's own.
+        Angle of the camera in degrees, if the layout belongs to one dataset.
     terms : str
-        Its terms of use, likewise.
+        Terms of use, likewise.
     """
 
     name: str
@@ -54,7 +55,7 @@ class Layout:
 
     @property
     def roles(self) -> dict[str, Role]:
-        """Its roles by name."""
+        """Kinds of files by name."""
         named = {"image": self.image, "truth": self.truth, "fov": self.fov, "second": self.second}
         return {name: role for name, role in named.items() if role is not None}
 
@@ -96,7 +97,7 @@ LAYOUTS = (
         Role(("labels",), r"(.+)"),
         Role(("masks",), r"(.+)"),
         Role(("labels2",), r"(.+)"),
-        # Images of one person mostly follow each other by name: a block of them parts few people.
+        # Images of one person usually have names in sequence, so a block splits few people.
         lambda position, key, count: position >= count - count // 5,
         "the last fifth by name tests",
     ),
@@ -121,7 +122,7 @@ LAYOUTS = (
         Role(("labels-ah", "."), r"(im\d{4})\.ah"),
         None,
         Role(("labels-vk", "."), r"(im\d{4})\.vk"),
-        # The sick eyes stand before the healthy ones: a block would test on one kind.
+        # Diseased eyes come before healthy ones, so a block would test on one kind.
         lambda position, key, count: position % 5 == 4,
         "each fifth by name tests",
         35.0,
@@ -130,7 +131,7 @@ LAYOUTS = (
 
 
 def layout_of(root: Path) -> Layout | None:
-    """Give the layout that fits a folder without folders training and test, or None."""
+    """Return the layout that fits a folder without folders training and test, or None."""
     return next((layout for layout in LAYOUTS if _fits(root, layout)), None)
 
 

@@ -15,14 +15,14 @@ from retinagan.train.data.augmentation import ColourJitter, Layers, jitter_colou
 from retinagan.train.data.images import TrainingImage
 
 PATCHES, IMAGES = 1, 11
-"""Streams of random numbers: of the stage on patches, and of that on whole images."""
+"""Streams of random numbers of the stage on patches and of the stage on whole images."""
 _ORDER, _COLOURS = 2, 3  # added to a stage's: the order of its images, and their colours
 
 Box = tuple[int, int, int, int]
 
 
 def seeded(seed: int, stream: int, number: int) -> np.random.Generator:
-    """Return a generator of random numbers that depends on these three alone."""
+    """Return a random generator that depends only on these three numbers."""
     return np.random.default_rng(np.random.SeedSequence((seed, stream, number)))
 
 
@@ -33,7 +33,7 @@ class Variant:
     Attributes
     ----------
     layers : Layers
-        Of the whole square.
+        Layers of the whole square.
     box : (int, int, int, int)
         Top, left, bottom, right of the box round the ROI, the last two exclusive.
     """
@@ -43,7 +43,7 @@ class Variant:
 
 
 class DrawOrder:
-    """Which image is drawn when, from datasets that may differ in size.
+    """The order in which images are drawn, from datasets that may differ in size.
 
     Draws come in rounds. In each round every dataset has its share of the draws, in random order; the images
     of a dataset are all drawn once before one is drawn again.
@@ -55,7 +55,7 @@ class DrawOrder:
     weights : tuple of float
         Share of each dataset, in any unit; above 0.
     seed : int
-        Of the order.
+        Seed of the order.
     """
 
     def __init__(self, counts: tuple[int, ...], weights: tuple[float, ...], seed: int) -> None:
@@ -63,7 +63,7 @@ class DrawOrder:
         self._starts = np.concatenate([[0], np.cumsum(counts)[:-1]]).astype(int)
         shares = np.array(weights) / sum(weights)
         length = max(sum(counts), math.ceil(1.0 / shares.min()))
-        # The largest remainders get the draws that whole shares leave over.
+        # Draws left over by rounding down go to the largest remainders.
         self._draws = np.floor(shares * length + 1e-9).astype(int)
         left = length - int(self._draws.sum())
         self._draws[np.argsort(self._draws - shares * length, kind="stable")[:left]] += 1
@@ -71,7 +71,7 @@ class DrawOrder:
         self._round: tuple[int, int, NDArray[np.intp]] | None = None
 
     def image(self, stream: int, number: int) -> int:
-        """Return the number of the image that is drawn at this place of a stream."""
+        """Return the number of the image drawn at this position of a stream."""
         turn, position = divmod(number, self._length)
         if self._round is None or self._round[:2] != (stream, turn):
             self._round = (stream, turn, self._drawn(stream, turn))
@@ -90,17 +90,20 @@ class DrawOrder:
 
 @dataclass
 class VariantMaker:
-    """Makes variants; it can be sent to another process.
+    """Makes variants; picklable, so that worker processes can use it.
 
     Attributes
     ----------
     images : list of TrainingImage
-        Those of a dataset stand together.
+        Training images; those of a dataset are consecutive.
     weights : tuple of float
         Share of each dataset among the draws.
     colour : ColourJitter
+        Strength and probability of the colour changes.
     preprocessing : Preprocessing
+        Equalization of the images.
     seed : int
+        Seed of the order and of the colours.
     """
 
     images: list[TrainingImage]
@@ -122,7 +125,7 @@ class VariantMaker:
         self._order = DrawOrder(counts, weights, self.seed)
 
     def __call__(self, stream: int, number: int) -> Variant:
-        """Make the variant of that number."""
+        """Make the variant with this number."""
         source = self.images[self._order.image(stream, number)]
         image = jitter_colours(source.image, self.colour, seeded(self.seed, stream + _COLOURS, number))
         equalized = equalize(image, source.roi, self.preprocessing)

@@ -1,4 +1,4 @@
-"""Running average of a net's weights, smoother than any one step's."""
+"""Running average of the weights of a net, smoother than those of a single step."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class WeightAverage(Generic[Net]):
     Parameters
     ----------
     net : nn.Module
-        The net being trained.
+        Net that is trained.
     decay : float
         Share of the old average kept at each update, in [0, 1). The first updates keep less, so that the
         random start is forgotten quickly. With 0 the average is the net itself.
@@ -32,7 +32,7 @@ class WeightAverage(Generic[Net]):
 
     @torch.no_grad()
     def update(self, net: Net, iteration: int) -> None:
-        """Take in the net's weights after the step of that number, counted from 0."""
+        """Add the weights of the net after step number `iteration`, counted from 0."""
         decay = min(self._decay, (1.0 + iteration) / (10.0 + iteration)) if self._decay else 0.0
         averaged, current = _tensors(self.net), _tensors(net)
         torch._foreach_lerp_(averaged, current, 1.0 - decay)

@@ -1,4 +1,4 @@
-"""Checkpoints: weights with all that is needed to run, fine-tune or go on training, in plain types."""
+"""Checkpoints: weights with all that is needed to run, fine-tune or resume a training, in plain types."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from retinagan.train.nets.discriminator import Discriminator, DiscriminatorConfi
 from retinagan.train.nets.generator import Generator, GeneratorConfig
 
 FORMAT = 1
-"""The number of the checkpoint's format; a reader refuses a newer one."""
+"""Version of the checkpoint format; readers refuse other versions."""
 
 
 @dataclass
 class Checkpoint:
-    """A trained generator and all that belongs to it.
+    """A trained generator with its preprocessing and record.
 
     Attributes
     ----------
@@ -36,11 +36,11 @@ class Checkpoint:
     preprocessing, network_input, tiling
         How an image becomes the generator's input, as in a model spec.
     threshold : float or None
-        Pixels at or above this probability count as vessel; None until it was chosen on training images.
+        Pixels at or above this probability count as vessel; None until it is chosen on training images.
     record : mapping
         Plain record of the training: model, data, options, iterations, command.
     resume : mapping or None
-        What only the trainer needs to go on; None in a released checkpoint.
+        State that only the trainer needs to resume; None in a released checkpoint.
     """
 
     generator: Generator
@@ -53,7 +53,7 @@ class Checkpoint:
     resume: Mapping[str, Any] | None = None
 
     def save(self, path: str | Path) -> None:
-        """Write the checkpoint whole or not at all; raises OSError if the folder cannot be written to."""
+        """Write the checkpoint whole or not at all; raise OSError if the folder cannot be written to."""
         released = (
             self.resume is None
         )  # then nobody needs D's last digits, and a package carries half its bytes
@@ -70,13 +70,13 @@ class Checkpoint:
             "record": json.loads(json.dumps(dict(self.record))),  # plain types, or an error now
             "resume": None if self.resume is None else dict(self.resume),
         }
-        buffer = io.BytesIO()  # torch says of a full disk RuntimeError, of whatever it may be
+        buffer = io.BytesIO()  # torch raises RuntimeError for any error of the disk
         torch.save(values, buffer)
         with written_atomically(path) as temporary:
             temporary.write_bytes(buffer.getbuffer())
 
     def released(self) -> Checkpoint:
-        """Give the checkpoint without what only the trainer needs."""
+        """Return the checkpoint without the state that only the trainer needs."""
         return dataclasses.replace(self, resume=None)
 
 
@@ -86,7 +86,7 @@ def load_checkpoint(path: str | Path) -> Checkpoint:
     Raises
     ------
     ModelError
-        If the file is missing, no checkpoint, of a newer format, or its weights do not fit its configuration.
+        If the file is missing, is no checkpoint, has another format, or its weights do not fit its shape.
     """
     path = Path(path)
     if not path.is_file():

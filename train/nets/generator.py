@@ -1,8 +1,8 @@
 """The generator: RU-Net with Retina-Attention, and the smaller nets that the paper compares it with.
 
 A fundus image and the mask of its retina go in, one logit per pixel comes out. The net is fully
-convolutional: any height and width that `GeneratorConfig.divisor` divides will do. Every BatchNorm stands
-directly on a convolution's output, so that each folds exactly into that convolution at export.
+convolutional: height and width can be any multiples of `GeneratorConfig.divisor`. Every BatchNorm directly
+follows a convolution, so that it folds exactly into that convolution at export.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ MODELS = ("gan", "unet", "ru-net", "retina-gan")
 """The systems of the paper's first table, smallest first."""
 
 STEMS = (1, 2, 4)
-"""What `GeneratorConfig.stem` may be."""
+"""Values of `GeneratorConfig.stem`."""
 
 
 @dataclass(frozen=True)
@@ -30,19 +30,19 @@ class GeneratorConfig:
     Parameters
     ----------
     widths : tuple of int
-        Channels of each scale, finest first. Each further scale halves height and width.
+        Channels of each scale, finest first. Each scale halves the height and width of the one before.
     recurrent : bool
         Residual units of recurrent layers (RU-Net) if true, else two plain convolutions (U-Net).
     steps : int
-        How often a recurrent layer feeds its state back (t in the paper). Unused without recurrence.
+        Feedback steps of a recurrent layer (t in the paper). Unused without recurrence.
     layers : int
         Recurrent layers in one residual unit, at least 1. Unused without recurrence.
     attention : bool
         Multiply the second-last feature map by the retina's mask (equation 7 of the paper).
     stem : {1, 2, 4}
-        Pixels along each side of a place of the finest feature map. Above 1 the net works on a grid coarser
-        than the image: its first convolution takes blocks of stem x stem pixels, and its head gives one
-        logit for each pixel of a block. The paper's net has 1.
+        Side in pixels of the blocks that the net takes in and gives out. Above 1 the finest feature map is
+        coarser than the image: the first convolution takes blocks of stem x stem pixels, and the head gives
+        one logit for each pixel of a block. The paper's net has 1.
     """
 
     widths: tuple[int, ...] = (16, 32, 64, 128)
@@ -64,7 +64,7 @@ class GeneratorConfig:
             raise OptionError(f"stem must be one of {', '.join(map(str, STEMS))}, got {self.stem}")
 
     def differing(self, wanted: GeneratorConfig) -> str:
-        """Say in what this shape is another than the one wanted, such as "steps 3, expected 2"."""
+        """Return how this shape differs from the one wanted, such as "steps 3, expected 2"."""
         names = (field.name for field in dataclasses.fields(self))
         pairs = [(name, getattr(self, name), getattr(wanted, name)) for name in names]
         return "; ".join(
@@ -84,7 +84,7 @@ def _in_words(value: tuple[int, ...] | int) -> str:
 
 
 def generator_config(model: str) -> GeneratorConfig:
-    """Give the generator's shape for one of the paper's systems.
+    """Return the shape of the generator of one of the paper's systems.
 
     Parameters
     ----------
@@ -213,7 +213,7 @@ class Generator(nn.Module):
         self.head.bias = nn.Parameter(torch.full((config.stem**2,), -2.0))
 
     def forward(self, image: Tensor, roi: Tensor) -> Tensor:
-        """Vessel logits of normalised images.
+        """Return vessel logits of normalised images.
 
         Parameters
         ----------
@@ -246,7 +246,7 @@ class Generator(nn.Module):
             x = torch.cat([up(x), skips.pop()], dim=1)  # (N, 2 C, 2 h', 2 w')
             x = block(x)  # (N, C, 2 h', 2 w')
         if self.config.attention:
-            if stem > 1:  # a block that holds one pixel of the retina must be computed
+            if stem > 1:  # a block with any pixel of the retina must be computed
                 roi = functional.max_pool2d(roi, stem)  # (N, 1, h, w)
             x = x * roi  # (N, widths[0], h, w): Retina-Attention, equation 7
         logits: Tensor = self.head(x)  # (N, stem^2, h, w)
@@ -275,5 +275,5 @@ class Generator(nn.Module):
 
 
 def parameter_count(module: nn.Module) -> int:
-    """Count the trainable parameters."""
+    """Return the number of trainable parameters."""
     return sum(parameter.numel() for parameter in module.parameters() if parameter.requires_grad)

@@ -178,7 +178,7 @@ def test_a_half_that_is_missing_is_named(folder):
 
 
 def test_a_missing_folder_is_named(tmp_path):
-    with pytest.raises(DataError, match="nowhere is no folder: give the dataset's folder"):
+    with pytest.raises(DataError, match="nowhere is no folder: give the folder of a dataset"):
         find_samples(tmp_path / "nowhere", "test")
 
 
