@@ -23,9 +23,9 @@ FAILED = "failed"
 STAGES = ("read", "roi", "crop", "equalize", "patches", "infer", "regroup", "write")
 """The steps that are timed, in order."""
 
-ANGLE_FROM = ("given", "file", "assumed", "fixed")
-"""Where an image's angle comes from: the user, the image's file, or the model's assumption; "fixed" where the
-model has one working size, whatever the angle."""
+ANGLE_FROM = ("given", "assumed", "fixed")
+"""Where an image's angle comes from: the user or the model's assumption; "fixed" where the model has one
+working size, whatever the angle."""
 
 _DIGEST_LENGTH = 16
 _READ_AS_FORMULA = ("=", "+", "-", "@", "\t", "\r")
@@ -87,21 +87,17 @@ class Settings:
             field_of_view=field_of_view,
         )
 
-    def angle_from(self, used: float | None, in_file: float | None) -> str:
-        """Tell where the angle comes from by which an image was scaled, one of `ANGLE_FROM`.
+    def angle_from(self, used: float | None) -> str:
+        """Return where the angle that scaled an image comes from, one of `ANGLE_FROM`.
 
         Parameters
         ----------
         used : float or None
             The angle in degrees; None where the model has a fixed working size.
-        in_file : float or None
-            What the image's file says.
         """
         if used is None:
             return "fixed"
-        if self.field_of_view is not None:
-            return "given"
-        return "assumed" if in_file is None else "file"
+        return "assumed" if self.field_of_view is None else "given"
 
     def stamp(self, status: os.stat_result | None) -> Stamp:
         """Return the stamp of an image file from its `os.stat`, or None if that failed."""

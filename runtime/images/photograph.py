@@ -27,8 +27,6 @@ class Photograph:
         Which of the file's full-size images this is, from 1, and how many it holds.
     warnings : tuple of ImageWarning
         What the file leaves in doubt, such as ``first-of-several-frames`` and ``bit-depth-guessed``.
-    field_of_view : float or None
-        Horizontal field of view in degrees, where the file says so.
     """
 
     pixels: NDArray[Any]
@@ -36,7 +34,6 @@ class Photograph:
     frame: int = 1
     frames: int = 1
     warnings: tuple[ImageWarning, ...] = ()
-    field_of_view: float | None = None
 
     def as_rgb8(self) -> NDArray[np.uint8]:
         """Return the pixels as (H, W, 3) uint8 RGB, scaled by `bits`."""

@@ -309,29 +309,11 @@ def test_a_row_says_the_angle_and_where_it_comes_from(tmp_path):
     assert (row.field_of_view, row.field_of_view_from, row.working_size) == (45.0, "assumed", 832)
 
 
-def test_the_angle_in_the_file_counts_unless_another_is_given(tmp_path, monkeypatch):
+def test_an_angle_that_the_user_gives_is_named_as_given(tmp_path, monkeypatch):
     save(tmp_path / "in" / "a.png", picture())
-    read = batch.read_photograph
-    monkeypatch.setattr(
-        batch, "read_photograph", lambda path, frame: replace(read(path, frame=frame), field_of_view=30.0)
-    )
-    seen = []
-
-    class Seeing(CalledSteps):
-        def infer(self, passing):
-            seen.append(passing.field_of_view)
-            super().infer(passing)
-
-    def scaled(frame):
-        return replace(segment(frame), field_of_view=30.0, working_size=544)
-
-    monkeypatch.setitem(globals(), "CalledSteps", Seeing)
-    (row,) = run(tmp_path, scaled)
-    assert row.field_of_view_from == "file"
     monkeypatch.setitem(globals(), "SETTINGS", replace(SETTINGS, field_of_view=60.0))
-    (row,) = run(tmp_path, scaled, again=True)
-    assert row.field_of_view_from == "given"
-    assert seen == [30.0, None]
+    (row,) = run(tmp_path, lambda frame: replace(segment(frame), field_of_view=60.0, working_size=1088))
+    assert (row.field_of_view, row.field_of_view_from, row.working_size) == (60.0, "given", 1088)
 
 
 def test_images_that_would_write_one_name_are_all_kept(tmp_path):

@@ -272,16 +272,8 @@ def test_the_last_column_has_a_fixed_length():
 
 def test_where_an_angle_comes_from():
     given = replace(SETTINGS, field_of_view=60.0)
-    assert [SETTINGS.angle_from(*angles) for angles in ((None, None), (45.0, None), (30.0, 30.0))] == [
-        "fixed",
-        "assumed",
-        "file",
-    ]
-    assert [given.angle_from(*angles) for angles in ((None, 30.0), (60.0, None), (60.0, 30.0))] == [
-        "fixed",
-        "given",
-        "given",
-    ]
+    assert [SETTINGS.angle_from(angle) for angle in (None, 45.0)] == ["fixed", "assumed"]
+    assert [given.angle_from(angle) for angle in (None, 60.0)] == ["fixed", "given"]
 
 
 def test_an_angle_changes_the_digest_where_it_matters():

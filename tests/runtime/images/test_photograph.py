@@ -7,7 +7,7 @@ from retinagan.runtime.images.photograph import Photograph
 def test_alone_it_is_the_first_of_one():
     photograph = Photograph(np.zeros((2, 3), np.uint8), 8)
     assert (photograph.frame, photograph.frames) == (1, 1)
-    assert (photograph.warnings, photograph.field_of_view) == ((), None)
+    assert photograph.warnings == ()
 
 
 @pytest.mark.parametrize(("bits", "level"), [(8, 255), (10, 255), (12, 64), (16, 4)])
