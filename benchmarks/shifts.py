@@ -28,12 +28,16 @@ from retinagan.runtime.errors import ImageError, RetinaGanError
 from retinagan.train.data.files import Sample, find_samples
 from retinagan.train.data.images import load_labelled
 from retinagan.train.data.shifts import SHIFTS
-from retinagan.train.scores.bootstrap import LEVEL, RESAMPLES, ends, resample_histograms
+from retinagan.train.scores.bootstrap import LEVEL, RESAMPLES, ends, resample
+from retinagan.train.scores.centreline import Centreline
 from retinagan.train.scores.comparison import Gain
+from retinagan.train.scores.counts import MapCounts
 from retinagan.train.scores.metrics import LEVELS, Histogram
 from retinagan.train.scores.prediction import Predictor, open_predictor
 
 BINS = 20
+
+_NO_CENTRELINE = Centreline(0, 0, 0, 0)  # centrelines are not compared here
 
 Draws = NDArray[np.float64]
 
@@ -97,7 +101,10 @@ def measure(name: str, predictor: Predictor, samples: list[Sample], shifts: Iter
     threshold = 0.5 if predictor.threshold is None else predictor.threshold
     return Measured(
         [_line(name, shift, threshold, histograms[shift], failed[shift]) for shift in shifts],
-        {shift: resample_histograms(histograms[shift], threshold) for shift in shifts},
+        {
+            shift: resample([MapCounts(one, threshold, _NO_CENTRELINE) for one in histograms[shift]])
+            for shift in shifts
+        },
         len(samples) == 1,
     )
 

@@ -182,7 +182,9 @@ def test_no_room_imports_one_to_its_right():
 def test_each_permission_is_used():
     used: dict[str, set[str]] = {part: set() for part in MAY_IMPORT}
     for part, path in parts():
-        names = {name.removeprefix("retinagan.") for _, name in imported(path) if name.startswith("retinagan.")}
+        names = {
+            name.removeprefix("retinagan.") for _, name in imported(path) if name.startswith("retinagan.")
+        }
         used.setdefault(part, set()).update(map(part_of, names))
     for part, row in MAY_IMPORT.items():
         unused = set(row.split()) - used[part] - set(COMMON.split())

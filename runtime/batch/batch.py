@@ -6,7 +6,7 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +21,7 @@ from retinagan.runtime.errors import ImageError
 from retinagan.runtime.faults import FaultPolicy
 from retinagan.runtime.images.reading import read_photograph
 from retinagan.runtime.segmenter import Segmentation
-from retinagan.runtime.stream.stages import Passing
+from retinagan.runtime.stream.stages import FrameSteps, Passing
 from retinagan.runtime.stream.threads import overlapped
 from retinagan.runtime.warnings import ImageWarning
 
@@ -67,19 +67,6 @@ def _stamp(item: Input, settings: Settings) -> Stamp:
         return settings.stamp(None)
 
 
-class Steps(Protocol):
-    """A segmenter's steps, as `FrameSteps` has them; each notes an error of the image as its `error`."""
-
-    def prepare(self, passing: Passing, /) -> None:
-        """Bring the image to the engine's patches."""
-
-    def infer(self, passing: Passing, /) -> None:
-        """Run the engine."""
-
-    def regroup(self, passing: Passing, /) -> None:
-        """Make the patches' probability the image's `segmentation`."""
-
-
 @dataclass(kw_only=True)
 class _Image(Passing):
     """An image on its way through the stages; `error` is what stopped it."""
@@ -101,7 +88,7 @@ class Batch:
 
     Parameters
     ----------
-    steps : Steps
+    steps : FrameSteps
         `Segmenter.frame_steps` of a segmenter for RGB frames.
     folder : OutputFolder
         The output folder, entered.
@@ -111,7 +98,9 @@ class Batch:
         Which pictures to write, of `KINDS`.
     """
 
-    def __init__(self, steps: Steps, folder: OutputFolder, settings: Settings, kinds: Sequence[str]) -> None:
+    def __init__(
+        self, steps: FrameSteps, folder: OutputFolder, settings: Settings, kinds: Sequence[str]
+    ) -> None:
         self._steps = steps
         self._folder = folder
         self._settings = settings
@@ -138,7 +127,7 @@ class Batch:
             ("retina-run-read", self._read),
             ("retina-run-prepare", self._prepare),
             ("retina-run-infer", self._steps.infer),
-            ("retina-run-regroup", self._regroup),
+            ("retina-run-regroup", self._steps.regroup),
             ("retina-run-hand-over", hand_over),
         ]
         arriving = (_Image(_UNREAD, 0.0, job=job, stamp=_stamp(job.input, self._settings)) for job in jobs)
@@ -158,19 +147,14 @@ class Batch:
                 raise ImageError("this folder cannot be listed; change its permissions or the user")
             photograph = read_photograph(path, frame=image.job.input.frame)
             image.warnings = photograph.warnings
-            if self._settings.field_of_view is None:  # what the user gives comes before what the file says
-                image.field_of_view = photograph.field_of_view
             image.frame = photograph.as_rgb8()
 
     def _prepare(self, image: _Image) -> None:
         if image.error is None:
             self._steps.prepare(image)
 
-    def _regroup(self, image: _Image) -> None:
-        self._steps.regroup(image)
-
     def _write(self, image: _Image, pool: ThreadPoolExecutor) -> Row:
-        """Write an image's pictures, all at once, and give its row."""
+        """Write an image's pictures, all at once, and return its row."""
         result, output = image.segmentation, image.job.output
         if image.error is None and result is not None:
             with self._faults.noted(image), image.clock.stage("write"):
@@ -210,7 +194,7 @@ def _row(image: _Image, settings: Settings) -> Row:
     return replace(
         row,
         field_of_view=result.field_of_view,
-        field_of_view_from=settings.angle_from(result.field_of_view, image.field_of_view),
+        field_of_view_from=settings.angle_from(result.field_of_view),
         working_size=result.working_size,
         roi_share=roi / result.roi.size,
         vessel_density=vessels / roi if roi else None,

@@ -9,14 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from retinagan.runtime.retina.find import Retina, find_retina
+from retinagan.runtime.retina.pieces import Gray
 
 LARGEST_CHANGE = 0.01
 """A retina is searched for again when more than this share of its area has swapped sides with the margin."""
 
 _BLOCKS = 128  # at least, along the long side; far smaller shifts show in the levels at the rim
 _SMALLEST_STEP = 12.0  # grey levels from margin to retina; with less, noise would count as change
-
-Gray = NDArray[np.float32]
 
 
 class StillRetina:

@@ -44,13 +44,6 @@ def resample(counts: list[MapCounts], resamples: int = RESAMPLES, seed: int = SE
     return {**scores, "cldice": _cldice(weights, counts)}
 
 
-def resample_histograms(
-    histograms: list[Histogram], threshold: float, resamples: int = RESAMPLES, seed: int = SEED
-) -> dict[str, Values]:
-    """Score resamples as `resample` does, of images whose centrelines were not counted."""
-    return _histogram_scores(_weights(len(histograms), resamples, seed), histograms, threshold)
-
-
 def _weights(number: int, resamples: int, seed: int) -> Values:
     """Draw how often each of so many images is in each resample; (B, n)."""
     random = np.random.default_rng(seed)

@@ -114,11 +114,6 @@ def _write_table(
                 writer.writerow([*label, row.map, row.region, row.image, *cells])
 
 
-def write_json(rows: Sequence[Row], facts: Mapping[str, Any], path: Path) -> None:
-    """Write all rows with facts about the evaluation (model, data, threshold), whole or not at all."""
-    write_facts({**facts, "rows": row_entries(rows)}, path)
-
-
 def write_facts(facts: Mapping[str, Any], path: Path) -> None:
     """Write facts about an evaluation as JSON, whole or not at all."""
     text = json.dumps(facts, indent=2, allow_nan=False) + "\n"

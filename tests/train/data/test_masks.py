@@ -21,7 +21,7 @@ def test_a_mask_like_the_retina_fits(fov):
         (~RETINA, "the mask looks inverted: it is black where the retina is"),
         (np.ones_like(RETINA), "the mask covers the whole picture, but the retina found in it 53%"),
         (VESSELS, "the mask looks like the vessel map"),
-        (np.roll(RETINA, 60, 1), "the mask and the retina found in the picture overlap by 41% only"),
+        (np.roll(RETINA, 60, 1), "the mask and the retina found in the picture overlap by only 41%"),
     ],
 )
 def test_a_mask_that_is_none_is_said_to_be_what_it_looks_like(fov, message):

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from retinagan.train.scores.evaluation import POOLED, Row
-from retinagan.train.scores.files import NAMES, TITLES, table, write_csv, write_json
+from retinagan.train.scores.files import NAMES, TITLES, row_entries, table, write_csv, write_facts
 from retinagan.train.scores.metrics import Scores
 
 MODEL = Scores(0.95, 0.83, 0.97, 0.82, 0.98, 0.79, 0.81)
@@ -45,7 +45,7 @@ def test_csv_holds_every_row_and_its_interval(tmp_path):
 
 
 def test_json_holds_the_facts_and_null_for_what_has_no_value(tmp_path):
-    write_json(ROWS, {"threshold": 0.5}, tmp_path / "scores.json")
+    write_facts({"threshold": 0.5, "rows": row_entries(ROWS)}, tmp_path / "scores.json")
     stored = json.loads((tmp_path / "scores.json").read_text())
     assert stored["threshold"] == 0.5
     assert stored["rows"][0]["auc"] == 0.98
