@@ -9,7 +9,7 @@ from uuid import uuid4
 
 @contextmanager
 def written_atomically(path: str | os.PathLike[str]) -> Iterator[Path]:
-    """Give a temporary path to write to; rename it to `path` at the end, or delete it on any exception.
+    """Return a temporary path to write to; rename it to `path` at the end, or delete it on any exception.
 
     Parameters
     ----------

@@ -228,7 +228,7 @@ class Segmenter:
     def frame_steps(
         self, reuse_roi: bool = False, field_of_view: float | None = None, noun: str = "frame"
     ) -> FrameSteps:
-        """Give the steps of `__call__` in three stages, for a pipeline that overlaps them.
+        """Return the steps of `__call__` in three stages, for a pipeline that overlaps them.
 
         Parameters
         ----------
@@ -278,7 +278,7 @@ class Segmenter:
 
 
 def _with_options(spec: ModelSpec, threshold: float | None, overlap: float | None) -> ModelSpec:
-    """Give the spec with the user's options in place of its own, checked by the spec's own ranges."""
+    """Return the spec with the user's options in place of its own, checked by the spec's own ranges."""
     if threshold is not None:
         spec = replace(spec, threshold=threshold)
     if overlap is not None:

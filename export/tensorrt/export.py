@@ -224,7 +224,7 @@ def _engine_build(
 
 
 def default_batch(spec: ModelSpec) -> tuple[int, int, int]:
-    """Give the batches that one image makes: patches without retina are left out, so from one patch on."""
+    """Return the batches that one image makes: patches without retina are left out, so from one patch on."""
     at_once = max(1, PIXELS_PER_RUN // spec.usual_patch**2)
     usual = min(len(PatchGrid.of(spec.preprocessing.usual_size, spec.tiling)), at_once)
     largest = max(len(PatchGrid.of(size, spec.tiling)) for size in usual_sizes(spec.preprocessing))

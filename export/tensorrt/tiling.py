@@ -17,7 +17,7 @@ _NARROWEST, _WIDEST = 256, 512
 
 
 def engine_tiling(spec: ModelSpec) -> Tiling:
-    """Give the tiling of an engine built from a model.
+    """Return the tiling of an engine built from a model.
 
     Parameters
     ----------
@@ -40,7 +40,7 @@ def engine_tiling(spec: ModelSpec) -> Tiling:
 
 
 def usual_sizes(preprocessing: Preprocessing) -> list[int]:
-    """Give the sides in pixels of the usual cameras' squares, if their images are fine enough."""
+    """Return the sides in pixels of the usual cameras' squares, if their images are fine enough."""
     density, multiple = preprocessing.pixels_per_degree, preprocessing.size_multiple
     if density is None:
         return [preprocessing.fixed_size]
@@ -48,7 +48,7 @@ def usual_sizes(preprocessing: Preprocessing) -> list[int]:
 
 
 def covered(size: int, tiling: Tiling) -> float:
-    """Give how many pixels the network computes for one of a square: 1 where a patch holds it exactly."""
+    """Return how many pixels the network computes for one of a square: 1 where a patch holds it exactly."""
     grid = PatchGrid.of(size, tiling)
     return len(grid) * grid.side**2 / size**2
 

@@ -79,7 +79,7 @@ def find_inputs(arguments: Sequence[str]) -> Found:
 
 
 def every_frame(inputs: Sequence[Input]) -> tuple[Input, ...]:
-    """Give an input for each full-size image of each file: ``visit.tif#1``, ``visit.tif#2``."""
+    """Return an input for each full-size image of each file: ``visit.tif#1``, ``visit.tif#2``."""
     expanded: list[Input] = []
     for item in inputs:
         frames = count_frames(item.path)

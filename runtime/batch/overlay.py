@@ -47,7 +47,7 @@ def _tint(image: NDArray[np.uint8], where: NDArray[np.bool_], color: tuple[int, 
 
 
 def _border(region: NDArray[np.bool_], width: int) -> NDArray[np.bool_]:
-    """Give a region's pixels that lie within `width` pixels of its outside or of the image's edge."""
+    """Return a region's pixels that lie within `width` pixels of its outside or of the image's edge."""
     kernel = np.ones((2 * width + 1, 2 * width + 1), np.uint8)
     inside = cv2.erode(region.view(np.uint8), kernel, borderType=cv2.BORDER_CONSTANT, borderValue=0)
     border: NDArray[np.bool_] = region & (inside == 0)

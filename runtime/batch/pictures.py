@@ -20,7 +20,7 @@ JPEG_HEAD = 20  # JPEG's start and its JFIF segment
 
 
 def picture_name(stem: str, kind: str, overlay_format: str = "jpeg") -> str:
-    """Give a picture's path in the output folder: ``<stem>_vessels.png``, ``<stem>_overlay.jpg``."""
+    """Return a picture's path in the output folder: ``<stem>_vessels.png``, ``<stem>_overlay.jpg``."""
     suffix = OVERLAY_FORMATS[overlay_format] if kind == "overlay" else ".png"
     return f"{stem}_{kind}{suffix}"
 

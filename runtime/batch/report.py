@@ -59,7 +59,7 @@ class Settings:
 
     @classmethod
     def of(cls, spec: ModelSpec, engine: str, field_of_view: float | None = None) -> "Settings":
-        """Give the settings of a run.
+        """Return the settings of a run.
 
         Parameters
         ----------
@@ -138,7 +138,7 @@ class Row:
     confidence: float | None = None
 
     def doubted(self, warnings: Iterable[ImageWarning]) -> "Row":
-        """Give this row with warnings: the codes, their sentences, and the status unless it failed."""
+        """Return this row with warnings: the codes, their sentences, and the status unless it failed."""
         found = list(dict.fromkeys(warnings))
         if not found:
             return self

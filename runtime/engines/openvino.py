@@ -109,7 +109,7 @@ class _Compiled:
 
 
 def _only_shape(spec: ModelSpec) -> Shape | None:
-    """Give the usual shape where one patch holds the whole square; else None, as counts then vary."""
+    """Return the usual shape where one patch holds the whole square; else None, as counts then vary."""
     side = spec.usual_patch
     return (1, 3, side, side) if side == spec.preprocessing.usual_size else None
 

@@ -49,7 +49,7 @@ class CompiledShapes(Generic[Compiled]):
             self._last_run[usual] = 0
 
     def compiled_for(self, shape: Shape) -> Compiled:
-        """Give the model compiled for this shape or for any; from any thread."""
+        """Return the model compiled for this shape or for any; from any thread."""
         with self._lock:
             self._runs += 1
             if shape not in self._fixed and not self._varies and shape[0] == 1 and self._has_room():

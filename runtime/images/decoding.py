@@ -1,9 +1,9 @@
 """Decode one image of a file: its values as stored, upright, and what the file declares about them.
 
 Pillow reads the header, decodes, and refuses truncated files. It cannot hold 16-bit colour, so OpenCV
-decodes that a second time, and is believed where it agrees with Pillow's upper eight bits: OpenCV by
-itself returns half images for truncated files. JPEG images are decoded by simplejpeg, which alone reports
-what libjpeg finds damaged.
+decodes those files a second time, and its result counts if the upper eight bits agree with Pillow's: OpenCV
+alone returns half images for truncated files. simplejpeg decodes JPEG images, because only it reports the
+damage that libjpeg finds.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ _pillow_limit = threading.Lock()
 
 @dataclass(frozen=True)
 class _Selected:
-    """One image of a file, ready to be decoded: `data` opens with it, or `seek` says where it is."""
+    """One image of a file, ready to decode: the first one in `data`, or the frame number in `seek`."""
 
     data: bytes
     frame: int
@@ -59,17 +59,17 @@ def decode(data: bytes, plugin: Plugin, max_pixels: int, frame: int | None) -> P
     data : bytes
         The whole file.
     plugin : callable
-        What opens it, see `retinagan.runtime.images.formats.plugin_for`.
+        Opens the file; see `retinagan.runtime.images.formats.plugin_for`.
     max_pixels : int
-        Larger images are refused by their header.
+        Images with more pixels are refused before they are decoded.
     frame : int or None
-        Which of its full-size images, from 1. None takes the first, with a warning if there are others.
+        Number of the full-size image, from 1. None takes the first and warns if there are others.
 
     Raises
     ------
     ImageError
-        If the image is damaged, too large, or of a kind that is not supported. Decoders raise errors of any
-        kind besides, for damaged files.
+        If the image is damaged, too large, or of an unsupported kind. For damaged files, decoders may also
+        raise other exceptions.
     """
     selected = _select(data, plugin, frame, max_pixels)
     pixels = _pixels(selected, plugin, max_pixels)
@@ -87,7 +87,7 @@ def frames_of(data: bytes, plugin: Plugin) -> int:
 
 
 def _select(data: bytes, plugin: Plugin, frame: int | None, max_pixels: int | None) -> _Selected:
-    """Find the image that is wanted; check that its data are whole unless `max_pixels` is None."""
+    """Find the requested image; check that its data are complete unless `max_pixels` is None."""
     number = 1 if frame is None else frame
     if plugin is TiffImageFile:
         tiff = Tiff(data)
@@ -127,7 +127,7 @@ def _animation(data: bytes, plugin: Plugin, number: int) -> _Selected:
 
 
 def _pixels(selected: _Selected, plugin: Plugin, max_pixels: int) -> NDArray[np.uint8] | NDArray[np.uint16]:
-    """Return the image with its orientation applied; raise whatever the decoder raises if it is not whole."""
+    """Return the image upright; a decoder's exception for damaged data passes through."""
     data = selected.data
     if plugin is WebPImageFile:
         _check_size(_webp_size(data), max_pixels)  # before the plugin, which allocates the canvas
@@ -159,7 +159,7 @@ def _pixels(selected: _Selected, plugin: Plugin, max_pixels: int) -> NDArray[np.
 
 
 def _jpeg(image: ImageFile, data: bytes, max_pixels: int) -> NDArray[np.uint8]:
-    """Return grey or RGB as simplejpeg decodes it; CMYK, once known to be whole, by Pillow."""
+    """Decode grey or RGB with simplejpeg; check CMYK with it, then convert with Pillow."""
     decoded = decode_jpeg(data, max_pixels)
     if image.mode not in ("L", "RGB"):
         _load(image)
@@ -177,7 +177,7 @@ def _check_size(size: tuple[int, int], max_pixels: int) -> None:
 
 
 def _load(image: ImageFile) -> None:
-    """Decode; Pillow's own size limit, which some plugins test again here, is not ours."""
+    """Decode without Pillow's own size limit, which some plugins apply here again."""
     if image.mode == "F":
         raise ImageError(f"32-bit floating point values are not supported; {_SAVE_AGAIN}")
     limit = Image.MAX_IMAGE_PIXELS
@@ -193,7 +193,7 @@ def _load(image: ImageFile) -> None:
 
 
 def _bits(image: ImageFile, data: bytes) -> int:
-    """Return the bits of one channel as the file stores it; Pillow's mode does not tell."""
+    """Return the bits per channel in the file, which Pillow's mode does not tell."""
     if isinstance(image, PngImageFile):
         return data[24]
     if isinstance(image, TiffImageFile):
@@ -206,7 +206,7 @@ def _orientation(image: ImageFile) -> int:
 
 
 def _oriented(array: NDArray[Any], orientation: int) -> NDArray[Any]:
-    """Return the array turned upright from an EXIF orientation (1 to 8; others mean nothing)."""
+    """Return the array turned upright by an EXIF orientation, 1 to 8; ignore other values."""
     if orientation in (5, 6, 7, 8):
         array = array.swapaxes(0, 1)
     if orientation in (2, 3, 6, 7):
@@ -217,7 +217,7 @@ def _oriented(array: NDArray[Any], orientation: int) -> NDArray[Any]:
 
 
 def _gray16(image: ImageFile) -> NDArray[np.uint16]:
-    """Return 16-bit grey, which Pillow holds in 16 or 32 bits, in either byte order."""
+    """Return 16-bit grey values, which Pillow stores in 16 or 32 bits of either byte order."""
     array = np.asarray(image)
     if array.dtype.itemsize > 2:
         least, most = int(array.min()), int(array.max())
@@ -227,7 +227,7 @@ def _gray16(image: ImageFile) -> NDArray[np.uint16]:
 
 
 def _sixteen(data: bytes, eight: NDArray[np.uint8], orientation: int) -> NDArray[np.uint16]:
-    """Return 16-bit colour as OpenCV decodes it, if its upper eight bits are what Pillow found."""
+    """Decode 16-bit colour with OpenCV; require that the upper eight bits equal Pillow's result."""
     decoded: NDArray[Any] | None = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
     if decoded is not None and decoded.dtype == np.uint16:
         if decoded.ndim == 3:
@@ -239,7 +239,7 @@ def _sixteen(data: bytes, eight: NDArray[np.uint8], orientation: int) -> NDArray
 
 
 def _deep_ppm(data: bytes, size: tuple[int, int]) -> NDArray[np.uint16] | None:
-    """Return a PPM of more than 8 bits, which Pillow would cut to 8 in colour; None if it has 8 or fewer."""
+    """Return a PPM of more than 8 bits, which Pillow reduces to 8 in colour; None for 8 bits or fewer."""
     header = re.match(rb"P([2356])" + 3 * rb"(?:\s|#[^\n]*\n)+(\d+)" + rb"\s", data)
     if header is None or int(header[4]) < 256:
         return None

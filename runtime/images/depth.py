@@ -1,4 +1,4 @@
-"""How many bits of 16-bit values are in use: as declared, or estimated so that single pixels have no say."""
+"""The bit depth of 16-bit images: as the file declares it, or estimated without regard to outliers."""
 
 from __future__ import annotations
 
@@ -11,27 +11,27 @@ from numpy.typing import NDArray
 from retinagan.runtime.warnings import ImageWarning
 
 DEPTHS = (8, 10, 12, 14, 16)
-"""Bits that sensors use; the estimate is one of these."""
+"""Bit depths of sensors; the estimate is one of these."""
 
 OUTLIERS = 0.005
 """Share of pixels that may lie above the estimated range: hot pixels, edges of a burnt-in label."""
 
 LABEL = 0.2
-"""Share of pixels up to which the largest value may be a label's white, and has no say."""
+"""Largest share of pixels at which the maximum counts as the white of a burnt-in label, and is ignored."""
 
 _FULL = 16
 
 
 @dataclass(frozen=True)
 class BitDepth:
-    """Bits in use of a picture's values.
+    """The bit depth of an image.
 
     Attributes
     ----------
     bits : int
         From 1 to 16.
     guessed : bool
-        Whether it is an estimate of less than the 16 bits that hold the values.
+        Whether the depth is estimated, and below 16.
     """
 
     bits: int
@@ -39,7 +39,7 @@ class BitDepth:
 
     @property
     def warnings(self) -> tuple[ImageWarning, ...]:
-        """``bit-depth-guessed`` if it is a guess, else nothing."""
+        """``bit-depth-guessed`` if the depth is a guess; otherwise empty."""
         if not self.guessed:
             return ()
         message = (
@@ -50,15 +50,15 @@ class BitDepth:
 
 
 def bit_depth(pixels: NDArray[Any], declared: int | None = None) -> BitDepth:
-    """Return the bits in use of a picture's values.
+    """Return the bit depth of an image.
 
-    A declaration of fewer than 16 bits is believed, unless more than `OUTLIERS` of the values exceed it.
-    One of 16 says no more than the data type does: many programs write it, whatever the sensor.
+    A declared depth below 16 counts unless more than `OUTLIERS` of the values exceed it. A declared depth of
+    16 is ignored: many programs write it whatever the sensor.
 
     Parameters
     ----------
     pixels : array of uint8 or uint16
-        The picture, any shape.
+        The image, of any shape.
     declared : int, optional
         Bits that the file declares, 1 to 16.
 
@@ -75,22 +75,22 @@ def bit_depth(pixels: NDArray[Any], declared: int | None = None) -> BitDepth:
 
 
 class SteadyDepth:
-    """The bit depth of a stream: decided by its first frame, and raised only by a frame that exceeds it.
+    """The bit depth of a stream: set by the first frame, and raised only by a frame that exceeds it.
 
-    A dim frame after a bright one keeps its brightness relative to the others.
+    All frames are scaled alike, so a dim frame stays dim beside a bright one.
     """
 
     def __init__(self) -> None:
         self._bits: int | None = None
 
     def reduced(self, frame: Any) -> Any:
-        """Return a uint16 frame as uint8, by the stream's bit depth; anything else as it is."""
+        """Return a uint16 frame as uint8, scaled by the stream's bit depth; anything else unchanged."""
         if isinstance(frame, np.ndarray) and frame.dtype.kind == "u" and frame.dtype.itemsize == 2:
             return upper_bits(frame, self.of(frame))
         return frame
 
     def of(self, frame: NDArray[Any]) -> int:
-        """Return the bits in use of the stream's frames, this one included."""
+        """Return the bit depth of the stream, this frame included."""
         if frame.dtype.itemsize == 1:
             return 8
         if self._bits is None or _share_above(frame, self._bits) > OUTLIERS:
@@ -99,7 +99,9 @@ class SteadyDepth:
 
 
 def upper_bits(pixels: NDArray[Any], bits: int) -> NDArray[np.uint8]:
-    """Return the upper eight of so many bits; larger values become 255. Fewer than 8 bits are spread to 255.
+    """Return the upper eight bits of values of a bit depth; values above its range become 255.
+
+    Depths below 8 are scaled up to 255.
 
     Parameters
     ----------
@@ -121,7 +123,7 @@ def upper_bits(pixels: NDArray[Any], bits: int) -> NDArray[np.uint8]:
 
 
 def _share_above(pixels: NDArray[Any], bits: int) -> float:
-    """Return the share of values of more bits, without those that equal the largest: a label's white."""
+    """Return the share of values above a bit depth, without a label's: those equal to the maximum."""
     above = np.count_nonzero(pixels >= (1 << bits)) / max(1, pixels.size)
     if above <= OUTLIERS:
         return float(above)

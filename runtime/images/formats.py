@@ -1,4 +1,4 @@
-"""The formats that are read, told apart by content: a file's name may be wrong, or have no extension."""
+"""The supported image formats, recognised by content: a file name may be wrong or lack an extension."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ SUFFIXES = (
     *(".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".tif", ".tiff", ".bmp"),
     *(".ppm", ".pgm", ".pbm", ".pnm", ".webp", ".gif", ".jp2", ".j2k", ".heic", ".heif"),
 )
-"""File name extensions of the formats, lower case."""
+"""File name extensions of the supported formats, in lower case."""
 
 EXPECTED = "expected PNG, JPEG, TIFF, BMP, PPM, WebP, GIF, JPEG 2000 or HEIC"
 
@@ -46,12 +46,12 @@ _DIGITS = re.compile(r"\.\d+|")
 
 
 def plugin_for(data: bytes) -> Plugin:
-    """Return what opens a file with this content.
+    """Return the Pillow plugin that opens a file with this content.
 
     Raises
     ------
     ImageError
-        If the content is of no format that is read, or is HEIC and pillow-heif is not installed.
+        If the format is not supported, or is HEIC and pillow-heif is not installed.
     """
     plugin = next((plugin for signature, plugin in _FORMATS if signature.match(data)), None)
     if plugin is not None:
@@ -62,7 +62,7 @@ def plugin_for(data: bytes) -> Plugin:
 
 
 def looks_like_an_image(path: str) -> bool:
-    """Whether a file is to be read: by its extension; without one, or with digits alone, by its content."""
+    """Whether a file is an image: by its extension or, if that is missing or only digits, by its content."""
     suffix = Path(path).suffix.lower()
     if suffix in SUFFIXES:
         return True

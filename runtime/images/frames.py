@@ -1,4 +1,4 @@
-"""Bring an image or camera frame into the one form that the pipeline works on: 8-bit RGB."""
+"""Convert images and camera frames to the pipeline's one format: 8-bit RGB."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _EXPECTED = "expected (height, width) grey or (height, width, 3) colour, uint8 o
 def as_rgb8(frame: NDArray[Any], color: ColorOrder = "rgb", *, bits: int | None = None) -> NDArray[np.uint8]:
     """Return a frame as 8-bit RGB.
 
-    Of uint16 frames the upper eight of the bits in use are kept, because sensors leave the top bits empty.
+    uint16 frames are scaled by their bit depth, because sensors leave the top bits empty.
 
     Parameters
     ----------
@@ -29,18 +29,18 @@ def as_rgb8(frame: NDArray[Any], color: ColorOrder = "rgb", *, bits: int | None 
     color : {"rgb", "bgr"}
         Order of the frame's channels; OpenCV's is "bgr".
     bits : int, optional
-        Bits in use of uint16 values, 1 to 16; estimated by `retinagan.runtime.images.depth.bit_depth` if left
+        Bit depth of uint16 values, 1 to 16; estimated by `retinagan.runtime.images.depth.bit_depth` if left
         out. Larger values become 255.
 
     Returns
     -------
     (H, W, 3) uint8
-        RGB, C-contiguous, 0 to 255. The frame itself, not a copy, if it already is all that.
+        RGB, C-contiguous, 0 to 255. The frame itself, not a copy, if it already has this format.
 
     Raises
     ------
     ImageError
-        If the frame's type, dtype or shape, or the colour order, is another.
+        If the frame's type, dtype or shape, or the colour order, is not one of these.
     """
     if color not in get_args(ColorOrder):
         raise ImageError(f'got color={color!r}; expected "rgb" or "bgr"')
@@ -57,7 +57,7 @@ def as_rgb8(frame: NDArray[Any], color: ColorOrder = "rgb", *, bits: int | None 
 
 
 def _way_to_one(frame: object) -> str:
-    """Say how to make a NumPy array of what is none."""
+    """Return advice on how to get a NumPy array from another object."""
     if isinstance(frame, str | bytes | os.PathLike):
         return "read a file by retinagan.runtime.read_image(path)"
     return "try numpy.asarray(frame)"

@@ -1,4 +1,4 @@
-"""See that an image file is whole, where the decoders would let a truncated or damaged one pass."""
+"""Check that an image file is complete, where decoders accept truncated or damaged files."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _COPY_AGAIN = "copy it again from its source"
 
 
 def check_png(data: bytes) -> None:
-    """Raise ImageError for a missing chunk or a wrong check sum, which Pillow lets pass among the pixels."""
+    """Raise ImageError if a chunk is missing or has a wrong checksum, which Pillow ignores in pixel data."""
     position, kind = 8, b""
     while kind != b"IEND":
         kind = data[position + 4 : position + 8]
@@ -24,7 +24,7 @@ def check_png(data: bytes) -> None:
 
 
 def png_significant_bits(data: bytes) -> int | None:
-    """Return the bits that a PNG declares significant, the most of its colours; None without sBIT."""
+    """Return the largest number of significant bits that a PNG declares for a colour; None without sBIT."""
     position = 8
     while data[position + 4 : position + 8] not in (b"IDAT", b"IEND", b""):
         length = int.from_bytes(data[position : position + 4], "big")
@@ -42,6 +42,6 @@ def check_webp(data: bytes) -> None:
 
 
 def check_jpeg2000(data: bytes) -> None:
-    """Raise ImageError without an end-of-codestream marker, which the decoder does not miss."""
+    """Raise ImageError if the end-of-codestream marker is missing, which the decoder does not report."""
     if data.rstrip(b"\0")[-2:] != b"\xff\xd9":
         raise ImageError(f"truncated (no end-of-codestream marker); {_COPY_AGAIN}")

@@ -1,7 +1,7 @@
-"""JPEG files: the images in one file, and decoding that does not pass over what is damaged.
+"""JPEG files: find the images in a file, and decode them without ignoring damage.
 
 Pillow and OpenCV drop libjpeg's warnings ("corrupt data", "premature end of data segment"), and return
-an image that is shifted or grey from the damage on. simplejpeg reports them.
+an image that is shifted or grey after the damage. simplejpeg reports them.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _LONGEST_ZEROS = bytes(64)
 
 @dataclass(frozen=True)
 class JpegImage:
-    """Where one image lies in a file: its first and last byte + 1, its width and height in pixels."""
+    """Location of one image in a file, ``data[start:end]``, and its width and height in pixels."""
 
     start: int
     end: int
@@ -32,12 +32,12 @@ class JpegImage:
 
 
 def jpeg_images(data: bytes) -> list[JpegImage]:
-    """Find the images of a JPEG file; several only if it says that they are there (Multi-Picture Format).
+    """Find the images of a JPEG file; several only if it declares them (Multi-Picture Format).
 
     Raises
     ------
     ImageError
-        If the first image has no end-of-image marker, or its markers make no sense.
+        If the first image has no end-of-image marker, or its markers are invalid.
     """
     first, several = _walk(data, 0)
     images = [first]
@@ -53,7 +53,7 @@ def jpeg_images(data: bytes) -> list[JpegImage]:
 
 
 def decode_jpeg(data: bytes, max_pixels: int) -> NDArray[np.uint8]:
-    """Decode a JPEG image, every warning of libjpeg being an error.
+    """Decode a JPEG image; every warning of libjpeg is an error.
 
     Returns
     -------
@@ -63,7 +63,7 @@ def decode_jpeg(data: bytes, max_pixels: int) -> NDArray[np.uint8]:
     Raises
     ------
     ImageError
-        If the image is truncated or damaged, or has more pixels.
+        If the image is truncated or damaged, or has more than `max_pixels` pixels.
     """
     import simplejpeg
 
@@ -86,7 +86,7 @@ def _reason(error: ValueError) -> str:
 
 
 def _walk(data: bytes, start: int) -> tuple[JpegImage, bool]:
-    """Follow the markers of one image to its end; tell, too, whether it says that others follow."""
+    """Follow the markers of one image to its end; return it, and whether it declares further images."""
     position, width, height, several = start + 2, 0, 0, False
     while True:
         position = _next_marker(data, position)
@@ -107,7 +107,7 @@ def _walk(data: bytes, start: int) -> tuple[JpegImage, bool]:
 
 
 def _next_marker(data: bytes, position: int) -> int:
-    """Return where the next marker is; entropy-coded data and restart markers are passed over."""
+    """Return the position of the next marker; skip entropy-coded data and restart markers."""
     while True:
         position = data.find(b"\xff", position)
         if position < 0 or position + 1 >= len(data):
@@ -124,8 +124,8 @@ def _next_marker(data: bytes, position: int) -> int:
 def _check_scans(data: bytes) -> None:
     """Raise ImageError for a long run of zeros in a progressive scan of AC coefficients.
 
-    Runs of empty blocks are coded as one number there, so that no encoder writes it, but a decoder takes it
-    for image data, and its end-of-band runs hide that the count of blocks does not come out.
+    Such scans code a run of empty blocks as one number, so no encoder writes the zeros. A decoder reads them
+    as image data, and end-of-band runs hide that the number of blocks is wrong.
     """
     zeros = data.find(_LONGEST_ZEROS)
     position = 2

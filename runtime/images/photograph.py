@@ -1,4 +1,4 @@
-"""What a file gives: the pixels, and what else it says about them."""
+"""One image of a file: its pixels, and what the file declares about them."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ class Photograph:
     pixels : (H, W) or (H, W, 3), uint8 or uint16
         Grey or RGB, upright, values as in the file.
     bits : int
-        Bits in use of each value: 8 for uint8; 8, 10, 12, 14 or 16 for uint16, declared by the file or
-        estimated from the values, see `retinagan.runtime.images.depth`.
+        Bit depth of the values: 8 for uint8; 8, 10, 12, 14 or 16 for uint16, declared by the file or
+        estimated from the values; see `retinagan.runtime.images.depth`.
     frame, frames : int
-        Which of the file's full-size images this is, from 1, and how many it holds.
+        Number of this full-size image in the file, from 1, and how many there are.
     warnings : tuple of ImageWarning
-        What the file leaves in doubt, such as ``first-of-several-frames`` and ``bit-depth-guessed``.
+        Doubts about how to read the file, such as ``first-of-several-frames`` and ``bit-depth-guessed``.
     """
 
     pixels: NDArray[Any]

@@ -1,4 +1,4 @@
-"""Read image files whole or not at all: every file gives its full image or an error that says why not."""
+"""Read image files completely or not at all: the result is the full image or an error that says why not."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ _SAVE_AGAIN = "save it as 8-bit or 16-bit grey or RGB"
 
 
 def read_image(path: str | Path, *, max_pixels: int = MAX_PIXELS) -> NDArray[Any]:
-    """Read an image file's pixels; see `read_photograph`, which returns what else the file says.
+    """Read an image file's pixels; `read_photograph` also returns what the file declares about them.
 
     Returns
     -------
     (H, W) or (H, W, 3), uint8 or uint16
-        Grey or RGB, C-contiguous. Values as in the file: 12-bit data in 16 bits stay 0 to 4095.
+        Grey or RGB, C-contiguous. Values are those of the file: 12-bit data in 16 bits stay 0 to 4095.
         1-bit images become 0 and 255.
     """
     return read_photograph(path, max_pixels=max_pixels).pixels
@@ -37,23 +37,23 @@ def read_image(path: str | Path, *, max_pixels: int = MAX_PIXELS) -> NDArray[Any
 def read_photograph(
     path: str | Path, *, frame: int | None = None, max_pixels: int = MAX_PIXELS
 ) -> Photograph:
-    """Read one image of a file, with what the file says about it.
+    """Read one image of a file, with what the file declares about it.
 
-    PNG, JPEG, TIFF, BMP, PPM, WebP, GIF, JPEG 2000 and, with pillow-heif installed, HEIC, told apart by
-    content. The EXIF orientation is applied, alpha is dropped, palettes are expanded, CMYK becomes RGB.
-    Colour profiles are ignored: the numbers are those in the file.
+    Formats are PNG, JPEG, TIFF, BMP, PPM, WebP, GIF, JPEG 2000 and, with pillow-heif installed, HEIC; they
+    are recognised by content. The EXIF orientation is applied, alpha is dropped, palettes are expanded, and
+    CMYK becomes RGB. Colour profiles are ignored: the numbers are those in the file.
 
-    Of several images of full size the first is read, with the warning ``first-of-several-frames``: pages of
-    a TIFF, views of a stereo photograph (MPO), frames of an animation. Thumbnails are not counted.
+    If a file holds several full-size images (pages of a TIFF, views of a stereo photograph (MPO), frames of
+    an animation), the first is read, with the warning ``first-of-several-frames``. Thumbnails do not count.
 
     Parameters
     ----------
     path : str or Path
-        A regular file; it is read once.
+        A regular file, which is read once.
     frame : int, optional
-        Which of the file's full-size images to read, from 1, without that warning.
+        Number of the full-size image to read, from 1; suppresses that warning.
     max_pixels : int
-        Larger images are refused by their header.
+        Images with more pixels are refused before they are decoded.
 
     Returns
     -------
@@ -62,8 +62,8 @@ def read_photograph(
     Raises
     ------
     ImageError
-        If the file is missing, not readable, empty, not an image, of a kind that is not supported, too
-        large, truncated or damaged, or has no such frame. The text does not repeat the path.
+        If the file is missing, unreadable, empty, not an image, unsupported, too large, truncated or damaged,
+        or has no such frame. The message does not contain the path.
     """
     data = _read_bytes(Path(path), max_pixels)
     plugin = plugin_for(data)
@@ -90,7 +90,7 @@ def count_frames(path: str | Path) -> int:
 
 
 def _read_bytes(path: Path, max_pixels: int) -> bytes:
-    """Return the file's content, unless it is longer than any image of that many pixels would be."""
+    """Return the file's content, unless it is larger than any image of that many pixels can be."""
     limit = 8 * max_pixels + (64 << 20)  # 16-bit RGBA, not compressed, and room for what else a file holds
     try:
         status = path.stat()

@@ -1,6 +1,6 @@
-"""TIFF files: which page is the photograph, and whether its strips or tiles are whole.
+"""TIFF files: find the page of the photograph, and check that its strips or tiles are complete.
 
-Decoders open the first page, which may be a thumbnail, and only warn of strips that end early.
+Decoders open the first page, which may be a thumbnail, and only warn about truncated strips.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _UNCOMPRESSED, _JPEG, _PACKBITS, _DEFLATE = 1, 7, 32773, (8, 32946)
 
 @dataclass(frozen=True)
 class Page:
-    """One page: where its directory is, and its tags that hold whole numbers or bytes."""
+    """One page: the offset of its directory, and the tags that hold integers or bytes."""
 
     offset: int
     tags: dict[int, tuple[int, ...]]
@@ -42,7 +42,7 @@ class Page:
 
     @property
     def is_reduced(self) -> bool:
-        """Whether the file calls this page a smaller copy of another, or a mask."""
+        """Whether the file marks this page as a reduced copy of another, or as a mask."""
         return bool(self.one(_SUBFILE) & (_REDUCED | _MASK)) or self.one(_OLD_SUBFILE) == 2
 
     @property
@@ -57,7 +57,7 @@ class Page:
 
     @property
     def declared_bits(self) -> int | None:
-        """Bits in use of a 16-bit sample, by BitsPerSample or MaxSampleValue."""
+        """Bit depth of 16-bit samples by BitsPerSample or MaxSampleValue; None if neither tells."""
         bits = self.one(_BITS, 1)
         most = max(self.tags.get(_MOST_SAMPLE, (0,)))
         return most.bit_length() if 1 < most < (1 << bits) - 1 else bits if 8 < bits < 16 else None
@@ -69,7 +69,7 @@ class Tiff:
     Raises
     ------
     ImageError
-        If a directory, or the value of a tag, lies beyond the end.
+        If a directory, or the value of a tag, lies beyond the end of the file.
     """
 
     def __init__(self, data: bytes) -> None:
@@ -85,13 +85,13 @@ class Tiff:
             ) from error
 
     def photographs(self) -> list[Page]:
-        """Return the pages of full size: neither marked as reduced, nor much smaller than the largest."""
+        """Return the full-size pages: not marked as reduced, and not much smaller than the largest."""
         full = [page for page in self.pages if not page.is_reduced] or self.pages
         largest = max(page.pixels for page in full)
         return [page for page in full if 4 * page.pixels > largest] or full
 
     def with_first(self, page: Page) -> bytes:
-        """Return the file with this page as its first, which all decoders open."""
+        """Return the file with its first directory set to this page's, which all decoders open."""
         if page is self.pages[0]:
             return self._data
         place = 8 if self._big else 4
@@ -154,7 +154,7 @@ class Tiff:
 
 
 def _decoded_sizes(page: Page, tiled: bool) -> list[int]:
-    """Return the bytes that each strip or tile decodes to."""
+    """Return the decoded size of each strip or tile in bytes."""
     width, height = page.one(_WIDTH), page.one(_HEIGHT)
     bits, samples = page.tags.get(_BITS, (1,)), page.one(_SAMPLES, 1)
     planes = samples if page.one(_PLANAR, 1) == 2 else 1
@@ -170,12 +170,12 @@ def _decoded_sizes(page: Page, tiled: bool) -> list[int]:
 
 
 def _most_pixels(page: Page) -> int:
-    """Return a bound of a strip's or tile's pixels: the page's, and the part of a tile beyond its edge."""
+    """Return an upper bound for the pixels of a strip or tile, whose edge may lie beyond the page's."""
     return page.pixels + max(page.one(_TILE_WIDTH) * page.one(_TILE_HEIGHT), 16 * page.one(_WIDTH))
 
 
 def _inflates(piece: memoryview, size: int) -> bool:
-    """Whether a zlib stream is whole: its check sum is right, and it gives that many bytes at least."""
+    """Whether a zlib stream has the right checksum and decodes to at least that many bytes."""
     stream, found = zlib.decompressobj(), 0
     try:
         part = stream.decompress(piece, 1 << 20)
@@ -190,7 +190,7 @@ def _inflates(piece: memoryview, size: int) -> bool:
 
 
 def _unpacks(piece: memoryview, size: int) -> bool:
-    """Whether PackBits data gives that many bytes and then ends."""
+    """Whether PackBits data decodes to exactly that many bytes."""
     found = position = 0
     while position < len(piece) and found < size:
         header = piece[position]
@@ -202,5 +202,5 @@ def _unpacks(piece: memoryview, size: int) -> bool:
 
 
 def _joined(tables: bytes, strip: bytes) -> bytes:
-    """Return a whole JPEG image of the tables that all strips share and one strip."""
+    """Join the JPEG tables that all strips share and one strip to a complete JPEG image."""
     return tables[:-2] + strip[2:] if len(tables) > 4 else strip

@@ -12,12 +12,12 @@ _FOLDER = Path(__file__).parents[1] / "models"
 
 
 def bundled_models() -> tuple[str, ...]:
-    """Give the names of the bundled models, sorted."""
+    """Return the names of the bundled models, sorted."""
     return tuple(sorted(path.stem for path in _FOLDER.glob("*.onnx")))
 
 
 def bundled_model(name: str = DEFAULT_MODEL) -> Path:
-    """Give the path of a bundled model's ONNX file.
+    """Return the path of a bundled model's ONNX file.
 
     Raises
     ------
@@ -30,7 +30,7 @@ def bundled_model(name: str = DEFAULT_MODEL) -> Path:
 
 
 def find_model(model: str | os.PathLike[str] | None) -> Path:
-    """Give the path of a model: None is the default one, a bundled name that one, else it is a path.
+    """Return the path of a model: None is the default one, a bundled name that one, else it is a path.
 
     Raises
     ------

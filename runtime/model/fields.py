@@ -41,7 +41,7 @@ class Rule:
 
 
 def described(doc: str, **limits: Any) -> dict[str, Rule]:
-    """Give a field's metadata: its meaning and, as keywords, the limits of `Rule`."""
+    """Return a field's metadata: its meaning and, as keywords, the limits of `Rule`."""
     return {_RULE: Rule(doc, **limits)}
 
 
@@ -104,7 +104,7 @@ def _from_json(name: str, value: object, kind: Any) -> object:
 
 
 def _checked(value: Any, kind: Any, rule: Rule) -> object:
-    """Give the value in its plain type, or `_INVALID`."""
+    """Return the value in its plain type, or `_INVALID`."""
     if isinstance(kind, types.UnionType):
         if value is None:
             return None

@@ -12,7 +12,7 @@ _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
 
 
 def onnx_metadata(path: str | os.PathLike[str]) -> dict[str, str]:
-    """Give the key-value pairs (`metadata_props`) of an ONNX file.
+    """Return the key-value pairs (`metadata_props`) of an ONNX file.
 
     Parameters
     ----------
@@ -43,7 +43,7 @@ def _entry(message: memoryview) -> tuple[str, str]:
 
 
 def _fields(message: memoryview) -> Iterator[tuple[int, memoryview]]:
-    """Give number and content of a protobuf message's fields; of an integer, no content."""
+    """Return number and content of a protobuf message's fields; of an integer, no content."""
     position = 0
     while position < len(message):
         tag, position = _varint(message, position)

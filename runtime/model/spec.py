@@ -313,7 +313,7 @@ class ModelSpec:
             raise ModelError(f"{source}: {fault}; correct the data and train the model again")
 
     def to_json(self) -> str:
-        """Give the spec as JSON text; what is absent of hash, engine and confidence is left out.
+        """Return the spec as JSON text; what is absent of hash, engine and confidence is left out.
 
         Raises
         ------
@@ -351,13 +351,13 @@ class ModelSpec:
 
 
 def spec_path(artefact: str | os.PathLike[str]) -> Path:
-    """Give the path of an artefact's spec: ``model.onnx`` has ``model.onnx.json`` beside it."""
+    """Return the path of an artefact's spec: ``model.onnx`` has ``model.onnx.json`` beside it."""
     artefact = Path(artefact)
     return artefact.with_name(artefact.name + ".json")
 
 
 def sha256_of(path: str | os.PathLike[str]) -> str:
-    """Give a file's SHA-256 in hexadecimal digits, reading a piece at a time.
+    """Return a file's SHA-256 in hexadecimal digits, reading a piece at a time.
 
     Raises
     ------

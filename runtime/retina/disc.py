@@ -1,4 +1,4 @@
-"""Circles in images: robust fit to border points, refinement on the image itself, and drawing."""
+"""Circles in images: fit them to border points, refine them on the image, and draw them."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class Disc:
 
 @dataclass(frozen=True)
 class Rim:
-    """What an image shows along a disc's rim, in those of the `RAYS` directions that lie in the frame.
+    """What an image shows along a disc's rim, in the `RAYS` directions whose rim lies in the frame.
 
     Parameters
     ----------
@@ -113,7 +113,7 @@ def sharpen_disc(signal: NDArray[np.float32], disc: Disc, radii: tuple[float, fl
     signal : (H, W) float32
         Grey levels, bright inside the disc.
     disc : Disc
-        The approximate disc; its rim is searched for within 4 % of the radius.
+        The approximate disc. The search for its rim covers 4 % of the radius on either side.
     radii : (smallest, largest)
         Smallest and largest plausible radius, in pixels.
     """
@@ -192,7 +192,7 @@ def _circles_through(
 
 
 def _least_squares(points: NDArray[np.float64], disc: Disc, radii: tuple[float, float]) -> Disc | None:
-    """Refit by Kasa's linear least squares to the points near the disc, four times over."""
+    """Refit the disc to the points near it by Kasa's linear least squares, four times."""
     for _ in range(4):
         offset = points - (disc.center_x, disc.center_y)
         near = np.abs(np.hypot(offset[:, 0], offset[:, 1]) - disc.radius) <= max(

@@ -1,10 +1,10 @@
-"""Find the retina in a fundus image: a threshold finds it, a circle fitted to its border makes it a disc.
+"""Find the retina in a fundus image by thresholds and a circle fitted to the border.
 
-A working copy with a long side of 512 pixels is cut at several thresholds between the level of the margin
-and that of the retina. A circle is fitted to the border of each piece, without the points on the frame's
-edge. The circle with the strongest step from bright to dark along its rim wins. If there is none, the search
-is repeated with a flat or graded surround made dark. If no circle explains the image then (the retina fills
-the frame, or its field is not a disc), the bright region itself is the mask, with a warning.
+A working copy with a long side of 512 pixels is thresholded at several levels between those of the margin
+and the retina. A circle is fitted to the border of each piece, without the points on the frame's edge. The
+circle with the strongest step from bright to dark along its rim wins. If there is none, a flat or graded
+surround is made dark and the search repeated. If still no circle explains the image (the retina fills the
+frame, or its field is not a disc), the bright region itself is the mask, with a warning.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from retinagan.runtime.warnings import ImageWarning
 __all__ = ["SMALLEST_SIDE", "Disc", "Retina", "find_retina"]
 
 SMALLEST_SIDE = 32
-"""Images with a shorter side than this (pixels) are refused: no vessel could be seen in them."""
+"""Images with a shorter side than this (pixels) are refused: they show no vessels."""
 
 _WORKING_SIDE = 512
 _LEAST_STEP = 0.03
@@ -57,13 +57,13 @@ class Retina:
 def find_retina(image: NDArray[np.uint8]) -> Retina:
     """Find the region of interest of a fundus image.
 
-    A disc is accepted whatever its colour; of pictures without one some are refused, see `plausibility`.
-    A white margin is read as a dark one.
+    A disc is accepted whatever its colour. Some images without a disc are refused; see `plausibility`. A
+    white margin is treated as a dark one.
 
     Parameters
     ----------
     image : (H, W, 3) uint8
-        RGB, at least `SMALLEST_SIDE` pixels a side.
+        RGB; each side has at least `SMALLEST_SIDE` pixels.
 
     Returns
     -------
@@ -76,7 +76,7 @@ def find_retina(image: NDArray[np.uint8]) -> Retina:
     ImageError
         If the array is not (H, W, 3) uint8.
     NoRetinaError
-        If the picture cannot show a retina.
+        If the image cannot show a retina.
     """
     if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
         raise ImageError(f"got an array {image.shape} {image.dtype}; expected (height, width, 3) uint8 RGB")
@@ -106,14 +106,14 @@ def find_retina(image: NDArray[np.uint8]) -> Retina:
 
 
 class _Found(NamedTuple):
-    """The fields of view, that which is taken first, and the signal in which they were found."""
+    """The fields of view, the one to segment first, and the signal in which they were found."""
 
     discs: list[Disc]
     signal: Gray
 
 
 def _find_fields(small: NDArray[np.uint8], signal: Gray) -> _Found:
-    """Find the discs in the picture as it is; else behind its surround; else several that touch."""
+    """Find the discs in the image as it is; else without its surround; else several that touch."""
     plain = without_white_margin(small, signal)
     if (disc := find_disc(plain)) is not None:
         return _Found([disc, *other_fields(plain, disc)], plain)
@@ -130,7 +130,7 @@ def _find_fields(small: NDArray[np.uint8], signal: Gray) -> _Found:
 
 
 def _shows(signal: Gray, disc: Disc) -> bool:
-    """Whether the picture itself has a step along a disc's rim, up or down; else the surround made it up."""
+    """Whether the image itself has a step along a disc's rim; if not, darkening the surround created it."""
     rim = look_at_rim(signal, disc)
     return abs(rim.inside - rim.outside) > _LEAST_STEP * (rim.inside + rim.outside)
 
@@ -152,7 +152,7 @@ def _whole_frame_warning(region: Mask) -> ImageWarning:
 
 
 def _working_copy(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Return the image with a long side of 512 pixels, so that all lengths below hold at any size."""
+    """Return the image with a long side of 512 pixels, so that all lengths here hold at any size."""
     height, width = image.shape[:2]
     scale = _WORKING_SIDE / max(height, width)
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
@@ -162,14 +162,14 @@ def _working_copy(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 def _signal(small: NDArray[np.uint8]) -> Gray:
-    """Return the brightest channel, freed of noise and thin lettering."""
+    """Return the brightest channel without noise and thin lettering."""
     red, green, blue = cv2.split(small)
     brightest = cv2.medianBlur(cv2.max(cv2.max(red, green), blue), 5)
     return cv2.GaussianBlur(brightest, (0, 0), 1.0).astype(np.float32)
 
 
 def _bright_region(signal: Gray) -> Mask:
-    """Return the largest region not far darker than the picture's bright part; all of it if it is bright."""
+    """Return the largest bright region, relative to the image's own brightness; it may be the whole frame."""
     level = max(8.0, 0.25 * float(np.percentile(signal, 75)))
     return main_piece(opened(signal > level, 9))
 

@@ -1,4 +1,4 @@
-"""What the camera hides of a disc: notches and straight cuts, as dark as the margin."""
+"""The parts of a disc that the camera hides: notches and straight cuts, as dark as the margin."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ _SHORTEST_CUT = 0.25  # of the radius: the edge of a shorter one is a notch's si
 def hidden_parts(signal: Gray, disc: Disc) -> Mask:
     """Find the parts of a disc that are as dark as the margin, open on its rim and sharply bounded.
 
-    Retina that fades into the dark is bounded softly, and stays. A part with one straight edge is a cut
-    through the field of view: all of the disc beyond that line is hidden, its thin corners too.
+    Retina that fades into the dark has a soft boundary and is kept. A part with one straight edge is a cut
+    through the field of view: all of the disc beyond that line is hidden, including its thin corners.
 
     Parameters
     ----------
@@ -54,7 +54,7 @@ def hidden_parts(signal: Gray, disc: Disc) -> Mask:
 
 
 def _beyond_straight_edge(part: Mask, core: Mask, disc: Disc) -> Mask:
-    """Give the side of the frame that a straight cut hides; nothing where the part's edge is not straight."""
+    """Return the side of the frame that a straight cut hides; nothing if the part's edge is not straight."""
     edge = part & core & (cv2.erode(part.view(np.uint8), np.ones((3, 3), np.uint8)) == 0)
     rows, columns = np.nonzero(edge)
     nothing = np.zeros(part.shape, np.bool_)
@@ -71,6 +71,6 @@ def _beyond_straight_edge(part: Mask, core: Mask, disc: Disc) -> Mask:
 
 
 def _distance(x: Gray, y: Gray, line: NDArray[np.float32]) -> Gray:
-    """Give the signed distance in pixels of points from a line: its direction (dx, dy), a point (x0, y0)."""
+    """Return the signed distance of points from a line (dx, dy, x0, y0), in pixels."""
     dx, dy, x0, y0 = line
     return np.asarray(dx * (y - y0) - dy * (x - x0), np.float32)

@@ -1,4 +1,4 @@
-"""Connected pieces of a mask: opened, filled, and their border points. Masks are (H, W) bool."""
+"""Connected pieces of a mask: opening, filling and border points. Masks are (H, W) bool."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ Mask = NDArray[np.bool_]
 
 
 def frame_edge(array: NDArray[Any]) -> NDArray[Any]:
-    """Return the outermost rows and columns of an array in one line."""
+    """Return the outermost rows and columns of an array, concatenated."""
     return np.concatenate([array[0], array[-1], array[:, 0], array[:, -1]])
 
 
 def opened(mask: Mask, size: int) -> Mask:
-    """Remove what is thinner than `size` pixels; the frame's edge does not erode what it cuts."""
+    """Remove structures thinner than `size` pixels; those cut by the frame's edge are not eroded there."""
     kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (size, size))
     padded = cv2.copyMakeBorder(mask.view(np.uint8), size, size, size, size, cv2.BORDER_REPLICATE)
     smooth = cv2.morphologyEx(padded, cv2.MORPH_OPEN, kernel)
@@ -47,6 +47,6 @@ def border_points(piece: Mask) -> NDArray[np.float64]:
 
 
 def resized(mask: Mask, shape: tuple[int, int]) -> Mask:
-    """Return the mask at another (height, width)."""
+    """Return the mask resized to another (height, width)."""
     levels = cv2.resize(mask.view(np.uint8) * np.uint8(255), shape[::-1], interpolation=cv2.INTER_LINEAR)
     return np.asarray(levels >= 128)

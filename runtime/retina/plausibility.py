@@ -1,9 +1,9 @@
-"""Refuse pictures that cannot show a retina; in doubt, accept them.
+"""Refuse images that cannot show a retina; accept doubtful ones.
 
-A picture is refused if it is black, uniform or white noise. If no disc was found, so that the retina may fill
+An image is refused if it is black, uniform or white noise. If no disc was found, so that the retina may fill
 the frame, it is also refused if its bright region is tiny, if most of it is white or has one pale colour (a
-page, a drawing), or if most of it is blue, green or white (a landscape). Grey images, images of
-one channel, and images without blue (two-colour laser cameras) pass the test of colour.
+page, a drawing), or if most of it is blue, green or white (a landscape). Grey images, images with one
+channel, and images without blue (two-colour laser cameras) pass the colour test.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _EXPECTED = "expected a fundus image: a bright retina, with or without a dark ma
 
 
 def refuse_empty(image: NDArray[np.uint8], signal: NDArray[np.float32]) -> None:
-    """Raise NoRetinaError for a black or uniform picture and for noise.
+    """Raise NoRetinaError if the image is black, uniform or noise.
 
     Parameters
     ----------
@@ -48,7 +48,7 @@ def _variance(image: NDArray[Any]) -> float:
 
 
 def refuse_implausible(image: NDArray[np.uint8], region: NDArray[np.bool_]) -> None:
-    """Raise NoRetinaError for a picture without a disc that cannot be a retina filling the frame.
+    """Raise NoRetinaError if an image without a disc cannot be a retina that fills the frame.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Whether vessels are darker than the retina round them, as in a photograph, or brighter: a negative."""
+"""Whether vessels are darker than the retina, as in a photograph, or brighter, as in a negative."""
 
 from __future__ import annotations
 
@@ -14,28 +14,28 @@ _GROUND = 15
 _DIRECTIONS = 8
 _SHARE = 0.05
 _FAINT = 0.05
-"""Contrast in local standard deviations that tells nothing."""
+"""Contrast in local standard deviations below which lines are noise."""
 
 
 def polarity(square: NDArray[np.uint8], roi: Mask) -> float:
     """Compare dark lines with bright ones in the green channel.
 
-    Lines of eight directions are set against the mean round them, each in units of the local standard
-    deviation. The strongest 5 % of the dark ones stand for vessels in a photograph, of the bright ones in a
-    negative or an angiogram.
+    Lines in eight directions are compared with the local mean, in units of the local standard deviation. The
+    strongest 5 % of the dark lines are the vessels of a photograph, those of the bright lines the vessels of
+    a negative or an angiogram.
 
     Parameters
     ----------
     square : (S, S, 3) uint8
-        RGB, the square round the retina, not equalized.
+        RGB, the square around the retina before equalization.
     roi : (S, S) bool
         True inside the retina.
 
     Returns
     -------
     float
-        Binary logarithm of dark over bright: above 0 where vessels are dark, below 0 where they are bright.
-        0 where the retina is too small to tell.
+        Binary logarithm of dark over bright: above 0 if vessels are dark, below 0 if they are bright, and 0
+        if the retina is too small to tell.
     """
     size = (_SIDE, _SIDE)
     green = cv2.resize(square[..., 1], size, interpolation=cv2.INTER_AREA).astype(np.float32)
@@ -51,7 +51,7 @@ def polarity(square: NDArray[np.uint8], roi: Mask) -> float:
 
 
 def _standardised(green: Gray) -> Gray:
-    """Return each level's distance from the mean round it in local standard deviations, at most 2."""
+    """Return each level's distance from the local mean in local standard deviations, clipped to 2."""
     detail = green - cv2.blur(green, (_GROUND, _GROUND))
     wide = (4 * _GROUND + 1, 4 * _GROUND + 1)
     deviation = np.sqrt(np.maximum(cv2.blur(detail * detail, wide), 0)) + 2  # 2 levels: noise is no detail
@@ -77,7 +77,7 @@ def _strongest_lines(detail: Gray) -> tuple[Gray, Gray]:
 def _mean_along(detail: Gray, places: NDArray[np.intp]) -> Gray:
     """Return each pixel's mean over the places (row, column) of a window of `_LINE` pixels round it.
 
-    A sum over the line's few pixels; a filter by the whole window takes some fifteen times as long.
+    Summing the line's few pixels is faster than filtering with the whole window.
     """
     middle = _LINE // 2
     padded = cv2.copyMakeBorder(detail, middle, middle, middle, middle, cv2.BORDER_REFLECT_101)

@@ -1,4 +1,4 @@
-"""Search for the disc of a field of view: thresholds, a circle round each bright piece, the best rim wins."""
+"""Search for the disc of a field of view: fit a circle to the bright piece at each threshold."""
 
 from __future__ import annotations
 
@@ -12,23 +12,24 @@ from retinagan.runtime.retina.pieces import Gray, Mask, border_points, main_piec
 
 _THRESHOLDS = 12
 _THINNEST = 5
-"""Pixels: what is thinner belongs to no field of view."""
+"""Pixels: thinner structures belong to no field of view."""
 
 
 def find_disc(signal: Gray, thinnest: int = _THINNEST) -> Disc | None:
-    """Find the disc that explains a picture best.
+    """Find the disc that explains an image best.
 
     Parameters
     ----------
     signal : (H, W) float32
         Grey levels of the working copy, 0 to 255; bright inside the disc.
     thinnest : int
-        What is thinner than this, in pixels, is cut from a bright piece: a wide one parts discs that touch.
+        Structures of a bright piece thinner than this, in pixels, are removed. A large value separates discs
+        that touch.
 
     Returns
     -------
     Disc or None
-        None where no circle explains the picture.
+        None if no circle explains the image.
     """
     radii = (0.06 * max(signal.shape), 0.75 * float(np.hypot(*signal.shape)))
     best_score, best = 0.0, None
@@ -54,14 +55,14 @@ def find_disc(signal: Gray, thinnest: int = _THINNEST) -> Disc | None:
 
 
 def agreement(piece: Mask, drawn: Mask) -> float:
-    """Give the share that two masks have in common, 0 to 1."""
+    """Return the intersection over union of two masks, 0 to 1."""
     return float((piece & drawn).sum() / max(1, (piece | drawn).sum()))
 
 
 def _is_field_of_view(signal: Gray, disc: Disc, rim: Rim, common: float) -> bool:
-    """Tell a field of view from a bright spot in the retina: beyond its rim it is dark, nearly all round.
+    """Whether a disc is a field of view, not a bright spot in the retina: nearly all beyond its rim is dark.
 
-    `common` is the share that the disc and the bright piece have in common.
+    `common` is the intersection over union of the disc and the bright piece.
     """
     if rim.contrast < 0.08 or rim.support < 0.4 or rim.visible * rim.support < 0.02 or common < 0.75:
         return False
@@ -79,7 +80,7 @@ def _is_field_of_view(signal: Gray, disc: Disc, rim: Rim, common: float) -> bool
 def thresholds(signal: Gray) -> NDArray[np.float64]:
     """Return grey levels from just above the darkest to just below the brightest, the middle ones first.
 
-    Their ratios are equal. At the middle levels margin and retina fall apart in nearly all images.
+    Their ratios are equal. The middle levels separate margin and retina in nearly all images.
     """
     darkest, brightest = float(signal.min()), float(np.percentile(signal[::2, ::2], 95))
     low, high = darkest + 3.0, max(darkest + 4.0, 0.8 * brightest)

@@ -1,4 +1,4 @@
-"""Other fields of view in the same picture: the second eye, a montage."""
+"""Other fields of view in the same image, as of the second eye or in a montage."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from retinagan.runtime.retina.search import agreement, thresholds
 
 _LEVELS = 5
 _MOST = 8
-"""Discs that one bright piece may consist of."""
+"""Largest number of discs in one bright piece."""
 _LEAST_AREA = 0.15
-"""Of the main disc's area: less that is bright beside it is no other eye."""
+"""Share of the main disc's area: a smaller bright area beside it is no other eye."""
 
 
 def other_fields(signal: Gray, disc: Disc) -> list[Disc]:
-    """Find the fields of view beside one that is known.
+    """Find the fields of view beside a known one.
 
     Parameters
     ----------
@@ -30,7 +30,7 @@ def other_fields(signal: Gray, disc: Disc) -> list[Disc]:
     Returns
     -------
     list of Disc
-        Discs at least 0.4 times as large, in the order of their size.
+        Discs with at least 0.4 times its radius, the largest first.
     """
     rim = look_at_rim(signal, disc)
     level = rim.outside + max(8.0, 0.15 * (rim.inside - rim.outside))
@@ -43,10 +43,10 @@ def other_fields(signal: Gray, disc: Disc) -> list[Disc]:
 
 
 def fields_of_view(signal: Gray, *, touching: bool = False) -> list[Disc]:
-    """Find all discs that stand out from a dark ground, the largest first.
+    """Find all discs on a dark background, the largest first.
 
-    Each is a bright piece of its own, round, with a step to the dark along nearly all of its rim. With
-    `touching`, discs that touch are parted.
+    Each is a separate, round, bright piece with a step to the dark along nearly all of its rim. With
+    `touching`, discs that touch are separated.
     """
     largest = max(signal.shape)
     radii = (0.06 * largest, 0.5 * largest)
@@ -62,7 +62,7 @@ def fields_of_view(signal: Gray, *, touching: bool = False) -> list[Disc]:
 
 
 def _discs_of(piece: Mask, signal: Gray, radii: tuple[float, float], most: int) -> list[Disc]:
-    """Find up to `most` discs in a bright piece: one that is all of it, or several, each cut out in turn."""
+    """Find up to `most` discs in a bright piece: one that fills it, or several, each removed in turn."""
     found: list[Disc] = []
     while len(found) < most:
         rough = fit_disc(border_points(piece), radii)
@@ -84,7 +84,7 @@ def _discs_of(piece: Mask, signal: Gray, radii: tuple[float, float], most: int) 
 
 
 def _may_be_round(statistics: NDArray[np.int32], smallest_radius: float) -> bool:
-    """Tell from a piece's box and area whether it is worth a fit: neither tiny, nor long, nor a rectangle."""
+    """Whether a piece, by its box and area, is worth a fit: not tiny, elongated or rectangular."""
     width, height = int(statistics[cv2.CC_STAT_WIDTH]), int(statistics[cv2.CC_STAT_HEIGHT])
     area = int(statistics[cv2.CC_STAT_AREA])
     large = area >= 2 * smallest_radius**2

@@ -1,4 +1,4 @@
-"""Find the retina once, and again only when the image's margin changes: for cameras that do not move."""
+"""Find the retina once, and again only when the margin changes, for cameras that do not move."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from retinagan.runtime.retina.find import Retina, find_retina
 from retinagan.runtime.retina.pieces import Gray
 
 LARGEST_CHANGE = 0.01
-"""A retina is searched for again when more than this share of its area has swapped sides with the margin."""
+"""Share of the retina's area that may change between retina and margin before a new search."""
 
 _BLOCKS = 128  # at least, along the long side; far smaller shifts show in the levels at the rim
 _SMALLEST_STEP = 12.0  # grey levels from margin to retina; with less, noise would count as change
@@ -22,9 +22,8 @@ class StillRetina:
     """Finds the retina as `find_retina` does, and returns the same one while the margin is unchanged.
 
     Each frame is compared with the frame in which the retina was found, not with the previous one, so that
-    slow drift adds up and is noticed. Only the parts as dark as the margin are compared: brightness may
-    change, and the retina may move inside the camera's field of view. An image without a margin is searched
-    each time.
+    slow drift is noticed. Only the shape of the dark margin is compared: brightness may change, and the
+    retina may move inside the camera's field of view. Images without a margin are searched every time.
     """
 
     def __init__(self) -> None:
@@ -43,7 +42,7 @@ class StillRetina:
 
 @dataclass(frozen=True)
 class _Found:
-    """A retina, and the light and dark parts of the image in which it was found."""
+    """A retina, and the bright and dark parts of the image in which it was found."""
 
     retina: Retina
     shape: tuple[int, ...]
@@ -53,7 +52,7 @@ class _Found:
 
     @classmethod
     def remember(cls, shape: tuple[int, ...], small: Gray, retina: Retina) -> _Found | None:
-        """Return what later frames are compared with, or None if the image has no margin to compare."""
+        """Return the reference for later frames, or None if the image has no margin to compare."""
         covered = _blocks(retina.mask.view(np.uint8) * np.uint8(255))
         inside, outside = covered == 255, covered == 0
         light = _light(small, inside, outside)
@@ -82,7 +81,7 @@ def _blocks(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 def _light(small: Gray, inside: NDArray[np.bool_], outside: NDArray[np.bool_]) -> Gray | None:
-    """Return 0 where as dark as the margin, 1 where as bright as the retina; None if they hardly differ.
+    """Return 0 where as dark as the margin, 1 where as bright as the retina; None if these are close.
 
     Vessels, shadows and the fall-off of light towards the rim stay above the level that counts as retina.
     """

@@ -1,6 +1,6 @@
-"""What surrounds a fundus image in the frame: white paper, a viewer's window, padding of any colour.
+"""Darken what surrounds a fundus image in the frame: white paper, a viewer's window, coloured padding.
 
-The search for the disc expects a dark margin. Here a margin of another kind is made dark.
+The search for the disc expects a dark margin.
 """
 
 from __future__ import annotations
@@ -15,18 +15,19 @@ _WHITE = 235
 _STEP = 2
 """Grey levels between neighbouring pixels of one surround, which may be graded."""
 _LEAST_SHARE = 0.03
-"""Of the frame: a smaller surround explains nothing."""
+"""Share of the frame: a smaller surround is ignored."""
 _HALO = 20
-"""Pixels of the working copy that a halo is wide at most."""
+"""Largest width of a halo, in pixels of the working copy."""
 _FLATTEST = 0.3
-"""Grey levels by which a pixel of a surround differs from the mean of its neighbours, in its flatter parts.
+"""Largest difference, in grey levels, of a surround's flatter parts from the mean of their neighbours.
 
-Retina without margin has 0.3 to 1.0 on nearly all real images, flat or graded padding 0 to 0.25, as JPEG too.
+Retina without a margin has 0.3 to 1.0 in nearly all real images; flat or graded padding has 0 to 0.25, even
+after JPEG compression.
 """
 
 
 def without_white_margin(small: NDArray[np.uint8], signal: Gray) -> Gray:
-    """Return the signal with white made black, where it lines most of the frame's edge and touches it.
+    """Return the signal with a white margin made black, if white covers most of the frame's edge.
 
     Parameters
     ----------
@@ -45,11 +46,11 @@ def without_white_margin(small: NDArray[np.uint8], signal: Gray) -> Gray:
 
 
 def grounds_without_surround(small: NDArray[np.uint8], signal: Gray) -> list[Gray]:
-    """Return the signal with a flat or evenly graded surround made black; an empty list if there is none.
+    """Return two signals with a flat or evenly graded surround made black; an empty list if there is none.
 
     The surround grows from the frame's edge over pixels that differ little from their neighbours. A retina
-    that fills the frame is no surround: it has the same texture all over. In the second of the two results
-    what is darker than the surround and touches it is black, too: filters leave a dark halo round the retina.
+    that fills the frame is no surround: its texture is the same everywhere. In the second signal, darker
+    pixels that touch the surround are black too, because filters leave a dark halo around the retina.
 
     Parameters
     ----------
@@ -79,7 +80,7 @@ def grounds_without_surround(small: NDArray[np.uint8], signal: Gray) -> list[Gra
 
 
 def _grown_from_edge(smooth: NDArray[np.uint8]) -> Mask:
-    """Flood the picture from its edge over steps of at most `_STEP` levels in each channel."""
+    """Flood the image from its edge, where neighbours differ by at most `_STEP` levels in each channel."""
     height, width = smooth.shape[:2]
     flooded = np.zeros((height + 2, width + 2), np.uint8)
     columns, rows = range(0, width, 16), range(0, height, 16)
@@ -88,14 +89,14 @@ def _grown_from_edge(smooth: NDArray[np.uint8]) -> Mask:
     ]
     for x, y in seeds:
         if not flooded[y + 1, x + 1]:
-            steps = (_STEP, _STEP, _STEP)
+            step = (_STEP, _STEP, _STEP)
             flags = 8 | cv2.FLOODFILL_MASK_ONLY | (1 << 8)
-            cv2.floodFill(smooth, flooded, (x, y), (0, 0, 0), steps, steps, flags)
+            cv2.floodFill(smooth, flooded, (x, y), (0, 0, 0), step, step, flags)
     return np.ascontiguousarray(flooded[1:-1, 1:-1]).view(np.bool_)
 
 
 def _texture(small: NDArray[np.uint8]) -> Gray:
-    """Return how far each pixel is from the mean of its neighbours, in grey levels."""
+    """Return the distance of each pixel from the mean of its neighbours, in grey levels."""
     gray = cv2.cvtColor(small, cv2.COLOR_RGB2GRAY).astype(np.float32)
     return np.asarray(np.abs(gray - cv2.blur(gray, (5, 5))), np.float32)
 

@@ -1,6 +1,6 @@
-"""Cut the square round the retina's disc at the network's working size, and paste results back in place.
+"""Crop the square around the retina's disc at the network's working size, and put results back in place.
 
-The square is as wide as the disc, so vessels keep their scale whatever margin the camera leaves.
+The square follows the disc, so vessels keep their scale whatever margin the camera leaves.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class SquareCrop:
     working_size : int
         Its side after resizing.
     height, width : int
-        Size of the image that it was made for.
+        Size of the image that the crop was made for.
     """
 
     left: int
@@ -72,13 +72,13 @@ class SquareCrop:
         return np.asarray(cv2.resize(square, size, interpolation=method), image.dtype)
 
     def cut_mask(self, mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
-        """Return the square of a (height, width) bool mask at working size: pixels at least half covered."""
+        """Crop a (height, width) bool mask at working size; pixels at least half covered are True."""
         grey = np.zeros((self.height, self.width), np.uint8)
         np.multiply(mask[self.in_image], np.uint8(255), out=grey[self.in_image])
         return self.cut(grey) >= 128
 
     def restore(self, probability: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return a map of the square in its place in the whole image.
+        """Put a map of the square in its place in the whole image.
 
         Parameters
         ----------
@@ -87,7 +87,7 @@ class SquareCrop:
         Returns
         -------
         (height, width) float32
-            In [0, 1], 0 outside the square. The inverse of `cut` in place: nothing shifts.
+            In [0, 1], 0 outside the square. Positions are the exact inverse of `cut`.
         """
         expected = (self.working_size, self.working_size)
         if probability.shape != expected:
@@ -105,7 +105,7 @@ class SquareCrop:
         return self._overlap()[0]
 
     def _overlap(self) -> tuple[tuple[slice, slice], tuple[slice, slice]]:
-        """Return rows and columns of the part inside the frame, in the image and in the square."""
+        """Return the rows and columns of the part inside the frame, in the image and in the square."""
         top, bottom = max(0, self.top), min(self.height, self.top + self.side)
         left, right = max(0, self.left), min(self.width, self.left + self.side)
         in_image = slice(top, bottom), slice(left, right)
@@ -117,7 +117,7 @@ class SquareCrop:
 
 
 def square_crop(disc: Disc, shape: tuple[int, int], working_size: int, side: int | None = None) -> SquareCrop:
-    """Return the square round a disc.
+    """Return the crop of the square around a disc.
 
     Parameters
     ----------

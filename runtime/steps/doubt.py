@@ -1,4 +1,4 @@
-"""What a vessel map says of its own worth: the Dice to be expected, and what to doubt about the picture."""
+"""Judge a vessel map without a reference: its expected Dice, and warnings about the image."""
 
 from __future__ import annotations
 
@@ -18,27 +18,27 @@ LEVELS = 1000
 """Probabilities are counted in steps of 1 / LEVELS."""
 
 _LARGEST_SIDE = 1000
-"""Pixels: of larger maps every second pixel is counted, or every third, and so on."""
+"""Pixels: of larger maps, every second or third pixel is counted, and so on."""
 
 LOWEST_DENSITY, HIGHEST_DENSITY = 0.02, 0.30
-"""Shares of the retina that vessels may have. Maps of real images lie between 0.08 and 0.17."""
+"""Range of the vessels' share of the retina. Maps of real images have 0.08 to 0.17."""
 
 _SPARSE = 0.06
-"""Density up to which the vessels' polarity is looked at: what a model finds in a negative is below it."""
+"""Density below which the vessels' polarity is measured: maps of negatives are sparser than this."""
 _NEGATIVE = -0.1
-"""Polarity below which vessels are brighter than their surroundings. Photographs lie above 0.1."""
+"""Polarity below which an image counts as a negative. Photographs lie above 0.1."""
 
 _NO_CALIBRATION = Confidence()
 
 
 @dataclass(frozen=True)
 class Doubt:
-    """What is to be thought of a map.
+    """The judgement of a map.
 
     Attributes
     ----------
     confidence : float
-        The Dice to be expected, 0 to 1.
+        The expected Dice, 0 to 1.
     warnings : tuple of ImageWarning
     """
 
@@ -53,21 +53,20 @@ def doubt(
     threshold: float,
     calibration: Confidence | None = None,
 ) -> Doubt:
-    """Judge a map without any truth.
+    """Judge a map without a reference.
 
     Parameters
     ----------
     probability : (H, W) float32
         The map at the frame's size, 0 to 1.
     roi : (H, W) bool
-        Where there is a map.
+        Where the map is defined.
     prepared : Prepared
-        What it was made from.
+        The frame that the map was computed from.
     threshold : float
         Pixels at or above this probability count as vessel.
     calibration : Confidence, optional
-        From the model's spec. Without one the probabilities are taken at their word, and no confidence is
-        too low.
+        From the model's spec. Without one, probabilities count as calibrated, and no confidence is too low.
     """
     counts = level_counts(probability, roi)
     density = float(counts[_vessel_levels(threshold)].sum() / max(counts.sum(), 1.0))
@@ -88,13 +87,17 @@ def doubt(
 
 
 def level_counts(probability: NDArray[np.float32], roi: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """Count the pixels inside `roi` by their probability: (LEVELS,) float64; of large maps a regular sample.
+    """Count the pixels inside `roi` by their probability; of large maps, a regular sample.
 
     Parameters
     ----------
     probability : (H, W) float32
         0 to 1.
     roi : (H, W) bool
+
+    Returns
+    -------
+    (LEVELS,) float64
     """
     step = max(1, round(max(roi.shape) / _LARGEST_SIDE))
     probability = np.ascontiguousarray(probability[::step, ::step])
@@ -107,11 +110,11 @@ def level_counts(probability: NDArray[np.float32], roi: NDArray[np.bool_]) -> ND
 def expected_dice(
     counts: NDArray[np.float64], threshold: float, calibration: Confidence | None = None
 ) -> float:
-    """Give the Dice to be expected of a map, from its probabilities alone.
+    """Return the expected Dice of a map, from its probabilities alone.
 
-    With p the calibrated probability that a pixel is vessel and m the map at the threshold, the expected
-    overlap is the sum of p m and the expected size of the truth the sum of p, so that Dice is about
-    2 sum(p m) / (sum(m) + sum(p)). The calibration's `gain` and `bias` then make Dice of it, as measured.
+    Let p be the calibrated probability that a pixel is vessel, and m the map at the threshold. The expected
+    overlap is the sum of p m, and the expected size of the reference is the sum of p, so Dice is about
+    2 sum(p m) / (sum(m) + sum(p)). The calibration's `gain` and `bias` correct this to the measured Dice.
 
     Parameters
     ----------
@@ -137,7 +140,7 @@ def expected_dice(
 
 
 def calibrated_levels(calibration: Confidence) -> NDArray[np.float64]:
-    """Give the calibrated probability of each level, (LEVELS,) float64 (Platt's scaling of the logit)."""
+    """Return the calibrated probability of each level, (LEVELS,) float64, by Platt scaling of the logit."""
     levels = _middles()
     logits = np.log(levels / (1 - levels))
     return np.asarray(1 / (1 + np.exp(-(calibration.slope * logits + calibration.offset))), np.float64)

@@ -1,4 +1,4 @@
-"""Equalization of a cropped fundus image, as the model's spec asks for it."""
+"""Equalize a cropped fundus image as the model's spec says."""
 
 import threading
 from collections.abc import Callable
@@ -21,9 +21,9 @@ def equalize(image: NDArray[np.uint8], roi: NDArray[np.bool_], options: Preproce
     image : (S, S, 3) uint8 array
         RGB image.
     roi : (S, S) bool array
-        True inside the retina; with "ace" it is the Subset of the equation.
+        True inside the retina; for "ace", the Subset of the equation.
     options : Preprocessing
-        Which method, and its parameters.
+        The method and its parameters.
 
     Returns
     -------
@@ -40,18 +40,18 @@ def clahe(
     tiles: tuple[int, int] = (8, 8),
     mask: NDArray[np.bool_] | None = None,
 ) -> NDArray[np.uint8]:
-    """Equalize each channel of an image by OpenCV's CLAHE, the alternative of the paper's table 2.
+    """Equalize each channel of an image with OpenCV's CLAHE, the alternative in table 2 of the paper.
 
     Parameters
     ----------
     image : (H, W) or (H, W, C) uint8 array
     clip_limit : float
-        How far a tile's histogram may stand above its mean.
+        Largest value of a tile's histogram, relative to its mean.
     tiles : (int, int)
-        Tiles in a row and in a column.
+        Number of tiles in a row and in a column.
     mask : (H, W) bool array, optional
-        The pixels outside come out as 0, whatever they were. CLAHE itself knows no mask: in the tiles'
-        histograms they count, as 0.
+        Pixels outside become 0 in the result. CLAHE itself has no mask: they count as 0 in the tiles'
+        histograms.
 
     Returns
     -------
@@ -77,7 +77,7 @@ def _planes(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 class _Scratch(threading.local):
-    """What a thread keeps from image to image."""
+    """Memory that a thread reuses from image to image."""
 
     def __init__(self) -> None:
         self.workspace = Workspace()
@@ -100,4 +100,4 @@ def _unchanged(image: NDArray[np.uint8], roi: NDArray[np.bool_], options: Prepro
 
 
 METHODS: dict[str, _Method] = {"ace": _ace, "clahe": _clahe, "none": _unchanged}
-"""The methods by the name that a spec gives them."""
+"""Equalization methods by their name in a spec."""

@@ -1,4 +1,4 @@
-"""Cutting the working square into patches and regrouping it, blended where they overlap."""
+"""Cut the working square into patches and regroup them, blended where they overlap."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from retinagan.runtime.model.spec import Tiling
 class PatchGrid:
     """A square of `size` pixels covered by square patches of `side` pixels, row by row.
 
-    Where `side` and `overlap` do not fill the square evenly, the last patch of a row or column is shifted
+    If `side` and `overlap` do not fill the square evenly, the last patch of each row and column is shifted
     inward, so that every patch lies inside the square.
 
     Parameters
@@ -25,9 +25,9 @@ class PatchGrid:
     size : int
         Side of the square in pixels.
     side : int
-        Side of a patch in pixels. A patch wider than the square is filled up with 0.
+        Side of a patch in pixels. A patch larger than the square is padded with 0.
     overlap : float
-        Share of a patch's side that it has in common with the next one, 0 to 0.9.
+        Overlap of neighbouring patches as a share of their side, 0 to 0.9.
 
     Raises
     ------
@@ -49,7 +49,7 @@ class PatchGrid:
 
     @classmethod
     def of(cls, size: int, tiling: Tiling) -> PatchGrid:
-        """Give the grid of a square as a spec tiles it; without a patch of its own the square is the patch.
+        """Return the grid for a square by a spec's tiling; without a patch size, the square is the only patch.
 
         Raises
         ------
@@ -60,7 +60,7 @@ class PatchGrid:
 
     @cached_property
     def starts(self) -> NDArray[np.intp]:
-        """First pixels of the patches along one axis, ascending; the grid is the same in both axes."""
+        """First pixels of the patches along either axis, ascending."""
         step = max(1, round(self.side * (1.0 - self.overlap)))
         last = max(self.size - self.side, 0)
         return np.array([*range(0, last, step), last], dtype=np.intp)
@@ -75,8 +75,8 @@ class PatchGrid:
     def weights(self) -> NDArray[np.float64]:
         """Blending weights along one axis, (patches along it, side), summing to one at every pixel.
 
-        They fall linearly towards a patch's border, where a convolution knows least, and are 1 where no
-        other patch is. The weight at a pixel is the product of its row's and its column's.
+        They fall linearly towards a patch's border, where a convolution has the least context, and are 1 where
+        patches do not overlap. The weight at a pixel is the product of its row's and its column's.
         """
         ramp = np.minimum(np.arange(self.side), np.arange(self.side)[::-1]) + 0.5
         total = np.zeros(self.size)
@@ -85,11 +85,11 @@ class PatchGrid:
         return np.stack([ramp / total[start : start + self.side] for start in self.starts])
 
     def __len__(self) -> int:
-        """Give the number of patches."""
+        """Return the number of patches."""
         return len(self.starts) ** 2
 
     def with_roi(self, roi: NDArray[np.bool_]) -> NDArray[np.intp]:
-        """Give the indices of the patches that hold at least one pixel of `roi`, an (S, S) bool array."""
+        """Return the indices of the patches that hold at least one pixel of `roi`, an (S, S) bool array."""
         return np.flatnonzero(self.split(roi).any(axis=(1, 2)))
 
     def split(self, array: NDArray[Any], indices: NDArray[np.intp] | None = None) -> NDArray[Any]:
@@ -110,7 +110,7 @@ class PatchGrid:
         Raises
         ------
         ValueError
-            If the array is not of the grid's size.
+            If the array does not have the grid's size.
         """
         if array.shape[:2] != (self.size, self.size):
             raise ValueError(f"got an array of shape {array.shape}; the grid cuts ({self.size}, {self.size})")
@@ -126,17 +126,17 @@ class PatchGrid:
     def regroup(
         self, patches: NDArray[np.float32], indices: NDArray[np.intp] | None = None
     ) -> NDArray[np.float32]:
-        """Put patches back together; where several cover a pixel, give their weighted mean.
+        """Put patches back together; where several cover a pixel, take their weighted mean.
 
-        What `split` cut comes back exactly: sums are in float64, whose error is too small to show in
-        float32.
+        The result of `split` is restored exactly: sums are in float64, whose error is below the resolution
+        of float32.
 
         Parameters
         ----------
         patches : (N, side, side) float32 array
         indices : (N,) int array, optional
-            Which patches these are, as given by `with_roi`; all of them if left out. A patch that is left
-            out counts as 0, which leaves every pixel of that ROI untouched.
+            Indices of these patches, as returned by `with_roi`; all patches if left out. Missing patches
+            count as 0, which changes no pixel of that ROI.
 
         Returns
         -------
@@ -145,7 +145,7 @@ class PatchGrid:
         Raises
         ------
         ValueError
-            If number or shape of the patches do not fit the grid.
+            If the number or shape of the patches does not fit the grid.
         """
         chosen = np.arange(len(self)) if indices is None else indices
         expected = (len(chosen), self.side, self.side)

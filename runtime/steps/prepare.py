@@ -20,7 +20,7 @@ FindRetina = Callable[[NDArray[np.uint8]], Retina]
 
 @dataclass(frozen=True)
 class Prepared:
-    """A frame brought to the form that the network was trained on; S is the working size.
+    """A frame in the form that the network was trained on; S is the working size.
 
     Attributes
     ----------
@@ -29,13 +29,13 @@ class Prepared:
     roi : (S, S) bool array
         True inside the retina.
     crop : SquareCrop
-        Where the square lies in the frame; it brings maps back and cuts other images alike.
+        Position of the square in the frame; restores maps and cuts other images alike.
     retina : Retina
         The retina in the frame, at the frame's size.
     square : (S, S, 3) uint8 array
         The square before equalization, RGB.
     field_of_view : float or None
-        Degrees that the disc was taken for; None where the working size is fixed.
+        Angle of the disc's diameter in degrees; None if the working size is fixed.
     """
 
     image: NDArray[np.uint8]
@@ -54,7 +54,7 @@ def prepare(
     find: FindRetina = find_retina,
     field_of_view: float | None = None,
 ) -> Prepared:
-    """Find the retina, cut the square round it to the working size, and equalize it.
+    """Find the retina, crop the square around it at working size, and equalize it.
 
     Parameters
     ----------
@@ -69,13 +69,13 @@ def prepare(
     find : callable
         Finds the retina in an RGB image, as `find_retina` does.
     field_of_view : float, optional
-        Degrees of the retina's disc, 10 to 220; what `options` assumes if left out.
+        Angle of the disc's diameter in degrees, 10 to 220; the assumption in `options` if left out.
 
     Raises
     ------
     ImageError
-        If the frame's dtype or shape is wrong, or the field of view out of range; `NoRetinaError` if it
-        shows no retina.
+        If the frame's dtype or shape is wrong, or the field of view is out of range; `NoRetinaError` if the
+        frame shows no retina.
     """
     clock = clock or StageClock()
     with clock.stage("roi"):

@@ -1,4 +1,4 @@
-"""The rim of the retina: its border lies at half the step to the dark, experts draw to the step's foot."""
+"""The rim of the retina: the border found is halfway down the step to the dark; experts draw to its foot."""
 
 import cv2
 import numpy as np
@@ -8,16 +8,16 @@ from retinagan.runtime.retina.find import Retina
 from retinagan.runtime.steps.crop import SquareCrop
 
 _WIDTH = 0.004
-"""Of the retina's radius; on DRIVE the experts' fields of view are wider by this share."""
+"""Share of the retina's radius by which the experts' fields of view on DRIVE are wider."""
 
 
 def with_rim(retina: Retina, crop: SquareCrop) -> NDArray[np.bool_]:
-    """Give the retina's mask, wider by its rim where that lies in the square, of which alone there is a map.
+    """Return the retina's mask, widened by its rim inside the square, which limits the map.
 
     Returns
     -------
     (H, W) bool
-        A new array. A retina of less than 125 pixels in radius has no rim: it would be under half a pixel.
+        A new array. A retina with a radius below 125 pixels has no rim, which would be under half a pixel.
     """
     width = _width(retina)
     neighbourhood = np.ones((2 * width + 1, 2 * width + 1), np.uint8)
@@ -30,7 +30,7 @@ def with_rim(retina: Retina, crop: SquareCrop) -> NDArray[np.bool_]:
 def spread_over_rim(
     probability: NDArray[np.float32], roi: NDArray[np.bool_], retina: Retina, crop: SquareCrop
 ) -> NDArray[np.float32]:
-    """Give pixels just outside the retina, of which the network knows nothing, what lies beside them inside.
+    """Extend a map over the rim, which the network does not see, by the values beside it in the retina.
 
     Parameters
     ----------
@@ -39,13 +39,13 @@ def spread_over_rim(
     roi : (S, S) bool
         True inside the retina.
     retina, crop
-        Where the retina lies in the frame, and the square.
+        The retina in the frame, and the square.
 
     Returns
     -------
     (S, S) float32
-        As it was inside `roi`; over the rim and the pixel beyond, which resizing blends in, the mean of what
-        is inside nearby; 0 further out.
+        Unchanged inside `roi`. On the rim and one pixel beyond, which resizing blends in, the mean of nearby
+        values inside; 0 further out.
     """
     reach = round(_width(retina) * crop.working_size / crop.side) + 1
     neighbourhood = (2 * reach + 1, 2 * reach + 1)

@@ -1,4 +1,4 @@
-"""The side of the working square: pixels a degree and the camera's field of view, or one fixed size."""
+"""The size of the working square: by pixels per degree and the camera's field of view, or fixed."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ from retinagan.runtime.model.spec import Preprocessing
 from retinagan.runtime.retina.disc import Disc
 
 NARROWEST, WIDEST = 10.0, 220.0
-"""Fields of view in degrees that a fundus camera may have; anything else is a slip."""
+"""Range of a fundus camera's field of view in degrees; other values are mistakes."""
 
 
 @dataclass(frozen=True)
 class WorkingSquare:
-    """The square round a retina, in the image's pixels and in those that the network sees.
+    """The square around a retina, in pixels of the image and of the network's input.
 
     Attributes
     ----------
     size : int
-        Its side at the working scale, in pixels.
+        Side at the working scale, in pixels.
     side : int
-        The same side in the image's pixels: at least the disc's diameter.
+        Side in the image's pixels; at least the disc's diameter.
     field_of_view : float or None
-        Degrees that the disc's diameter was taken for; None where the working size is fixed.
+        Angle of the disc's diameter in degrees; None if the working size is fixed.
     """
 
     size: int
@@ -35,23 +35,22 @@ class WorkingSquare:
 def working_square(
     preprocessing: Preprocessing, disc: Disc, field_of_view: float | None = None
 ) -> WorkingSquare:
-    """Give the working square of a retina.
+    """Return the working square of a retina.
 
     With `preprocessing.pixels_per_degree` the square has that density, but at most
-    `preprocessing.largest_magnification` times the image's own: at 1 a retina that the camera drew smaller
-    keeps its pixels. Its side is filled up to a multiple of
-    `preprocessing.size_multiple` by what lies round the disc, so that engines see few different sizes and
-    the density stays exact. With `preprocessing.working_size` the disc fills a square of that size.
+    `preprocessing.largest_magnification` times the image's own: at 1 no image is magnified. The side is
+    extended beyond the disc to a multiple of `preprocessing.size_multiple`, so that engines see few different
+    sizes and the density stays exact. With `preprocessing.working_size` the disc fills a square of that size.
 
     Parameters
     ----------
     preprocessing : Preprocessing
-        Of the model.
+        The model's preprocessing.
     disc : Disc
-        The retina's fitted circle, in the image's pixels. Where the frame cuts the retina it is still the
-        whole circle, whose diameter is the camera's angle.
+        The circle fitted to the retina, in the image's pixels. It is the whole circle, whose diameter is the
+        camera's angle, even where the frame cuts the retina.
     field_of_view : float, optional
-        Degrees of the disc's diameter, 10 to 220. The preprocessing's own assumption if left out.
+        Angle of the disc's diameter in degrees, 10 to 220; the preprocessing's assumption if left out.
 
     Raises
     ------
@@ -71,7 +70,7 @@ def working_square(
 
 
 def check_field_of_view(degrees: float) -> None:
-    """Refuse a field of view that no fundus camera has.
+    """Check that a field of view is one that a fundus camera can have.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""A prepared frame's steps round the engine: patches to run it on, and its maps made a segmentation."""
+"""The steps before and after the engine: cut a prepared frame into patches, and regroup their maps."""
 
 import math
 from collections import deque
@@ -20,13 +20,13 @@ from retinagan.runtime.steps.timing import StageClock
 from retinagan.runtime.warnings import ImageWarning
 
 Infer = Callable[[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]], object]
-"""Runs a network: takes normalised patches (N, 3, side, side) and their ROI (N, 1, side, side), and writes
-the probability (N, 1, side, side) into its third argument, as `EngineAdapter.infer` does."""
+"""Run a network as `EngineAdapter.infer` does: take normalised patches (N, 3, side, side) and their ROI
+(N, 1, side, side), and write the probability (N, 1, side, side) into the third argument."""
 
 
 @dataclass(frozen=True)
 class Network:
-    """What runs a network, and how the patches that it takes are normalised."""
+    """A function that runs a network, and the normalisation of its patches."""
 
     infer: Infer
     input: NetworkInput
@@ -41,19 +41,19 @@ class Segmentation:
     probability : (H, W) float32 array
         Probability that a pixel belongs to a vessel, 0 to 1; 0 outside `roi`.
     vessels : (H, W) bool array
-        Where the probability reaches the threshold, inside `roi`.
+        True where the probability is at or above the threshold, inside `roi`.
     roi : (H, W) bool array
         True inside the retina and on its rim.
     seconds : mapping of str to float
-        Wall time of the stages "roi", "crop", "equalize", "patches", "infer" and "regroup".
+        Wall time by stage: "roi", "crop", "equalize", "patches", "infer" and "regroup".
     field_of_view : float or None
-        Degrees that the retina's disc was taken for; None where the model has a fixed working size.
+        Angle of the disc's diameter in degrees; None if the model has a fixed working size.
     working_size : int
-        Side in pixels of the square that the network saw.
+        Side of the network's input square, in pixels.
     confidence : float
-        The Dice to be expected of the map, from its probabilities alone, 0 to 1; NaN where nothing judged it.
+        Expected Dice of the map, from its probabilities alone, 0 to 1; NaN if the map was not judged.
     warnings : tuple of ImageWarning
-        What is doubted about the image or its map; the map is there all the same.
+        Doubts about the image or its map; the map is valid all the same.
     """
 
     probability: NDArray[np.float32]
@@ -67,12 +67,12 @@ class Segmentation:
 
 
 class PatchBuffers:
-    """The engine's arrays for one frame, in memory from the start, which may be filled again for another.
+    """The engine's arrays for one frame, allocated at once and reusable for other frames.
 
     Attributes
     ----------
     grid : PatchGrid
-        What they are for.
+        The grid that the arrays fit.
     image : (N, 3, side, side) float32 array
     roi, probability : (N, 1, side, side) float32 arrays
         N is the number of patches of the whole grid.
@@ -87,16 +87,16 @@ class PatchBuffers:
 
 
 class BufferPool:
-    """Buffers that wait for their next frame: as many as there ever were frames at work at once.
+    """Idle buffers for the next frames, as many as were ever in use at once.
 
-    Buffers fit one grid. Where frames differ in their grids, those of the last one wait and others are freed.
+    Buffers fit one grid. If frames differ in their grids, only buffers of the latest grid are kept.
     """
 
     def __init__(self) -> None:
         self._idle: deque[PatchBuffers] = deque()
 
     def take(self, grid: PatchGrid) -> PatchBuffers:
-        """Take idle buffers for a grid, or make new ones; from any thread."""
+        """Take idle buffers for a grid, or allocate new ones. Thread-safe."""
         try:
             while (buffers := self._idle.pop()).grid != grid:
                 pass
@@ -105,12 +105,12 @@ class BufferPool:
             return PatchBuffers(grid)
 
     def give_back(self, buffers: PatchBuffers) -> None:
-        """Keep buffers for another frame."""
+        """Return buffers to the pool."""
         self._idle.append(buffers)
 
     @contextmanager
     def lent(self, grid: PatchGrid) -> Iterator[PatchBuffers]:
-        """Give buffers for a grid until the block ends."""
+        """Lend buffers for a grid until the block ends."""
         buffers = self.take(grid)
         try:
             yield buffers
@@ -120,20 +120,20 @@ class BufferPool:
 
 @dataclass(frozen=True)
 class PatchBatch:
-    """The patches of one frame that hold retina, as the engine takes them; N of them.
+    """The N patches of one frame that show retina, as the engine takes them.
 
     Attributes
     ----------
     grid : PatchGrid
-        How the working square is cut.
+        The grid of the working square.
     indices : (N,) int array
-        Which patches of the grid they are.
+        Indices of the patches in the grid.
     image : (N, 3, side, side) float32 array
-        Normalised as the spec's `network_input` says.
+        Normalised by the spec's `network_input`.
     roi : (N, 1, side, side) float32 array
         1 inside the retina, 0 outside.
     probability : (N, 1, side, side) float32 array
-        Where the engine's result goes.
+        Receives the engine's result.
     """
 
     grid: PatchGrid
@@ -146,7 +146,7 @@ class PatchBatch:
 def cut_patches(
     prepared: Prepared, options: NetworkInput, buffers: PatchBuffers, clock: StageClock
 ) -> PatchBatch:
-    """Cut the equalized square and its ROI into the engine's patches, which lie in `buffers`.
+    """Cut the equalized square and its ROI into the engine's patches, stored in `buffers`.
 
     Counts the stage "patches".
     """
@@ -170,9 +170,9 @@ def regroup(
     clock: StageClock,
     calibration: Confidence | None = None,
 ) -> Segmentation:
-    """Put the patches' probability back together and in its place in the frame; all arrays are new.
+    """Regroup the patches' probability and put it in its place in the frame; all arrays are new.
 
-    The map is judged on the way, with the calibration of the model's spec if there is one; see `doubt`.
+    The map is judged too, with the calibration of the model's spec if it has one; see `doubt`.
     Counts the stage "regroup".
     """
     with clock.stage("regroup"):
@@ -202,12 +202,12 @@ def segment_square(
     threshold: float = 0.5,
     clock: StageClock | None = None,
 ) -> Segmentation:
-    """Cut the prepared square into patches, run the network on them, and regroup its maps in the frame.
+    """Cut the prepared square into patches, run the network on them, and regroup the maps in the frame.
 
     Parameters
     ----------
     prepared : Prepared
-        By `prepare`.
+        From `prepare`.
     tiling : Tiling
         How the square is cut.
     network : Network

@@ -1,4 +1,4 @@
-"""Patches of pixels turned into the arrays that the network takes."""
+"""Convert patches of pixels to the network's input arrays."""
 
 import cv2
 import numpy as np
@@ -24,7 +24,7 @@ def image_tensor(
     Returns
     -------
     (N, 3, height, width) float32 array
-        `out`, or else a new array.
+        `out` if given, else a new array.
     """
     levels = np.arange(256)[:, None] / 255.0
     normalised = (levels - np.array(options.mean)) / np.array(options.std)
@@ -38,9 +38,9 @@ def image_tensor(
 
 
 def roi_tensor(patches: NDArray[np.bool_], out: NDArray[np.float32] | None = None) -> NDArray[np.float32]:
-    """Turn (N, height, width) bool patches of the ROI into (N, 1, height, width) float32, 0 or 1.
+    """Convert (N, height, width) bool patches of the ROI to (N, 1, height, width) float32, 0 or 1.
 
-    The result is written into `out`, or else a new array.
+    The result is written into `out` if given, else into a new array.
     """
     tensor = np.empty((len(patches), 1, *patches.shape[1:]), np.float32) if out is None else out
     tensor[:, 0] = patches

@@ -1,4 +1,4 @@
-"""Seconds spent in each named stage of one image's way."""
+"""Wall time of each stage in the processing of one image."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -6,12 +6,12 @@ from time import perf_counter
 
 
 class StageClock:
-    """Adds up the wall time of stages; one clock serves one image.
+    """Sums the wall time of stages; one clock serves one image.
 
     Attributes
     ----------
     seconds : dict of str to float
-        By stage, in the order in which stages were first entered.
+        Wall time by stage, in the order in which stages were first entered.
     """
 
     def __init__(self) -> None:
@@ -19,7 +19,7 @@ class StageClock:
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
-        """Count the time until the block ends for stage `name`."""
+        """Add the time until the block ends to stage `name`."""
         start = perf_counter()
         try:
             yield

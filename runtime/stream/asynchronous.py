@@ -45,7 +45,7 @@ class AsyncStream:
         self._stop.atexit = False  # the line closes itself then
 
     def statistics(self) -> StreamStatistics:
-        """Give counts, rate, and times by stage until now."""
+        """Return counts, rate, and times by stage until now."""
         return self._line.statistics()
 
     async def aclose(self) -> None:
@@ -63,7 +63,7 @@ class AsyncStream:
         return self
 
     async def __anext__(self) -> FrameResult:
-        """Give the next result; raises as `Stream.__next__` does."""
+        """Return the next result; raises as `Stream.__next__` does."""
         try:
             while True:
                 try:

@@ -173,7 +173,7 @@ class FrameLine:
         self._threads.finish(failure)
 
     def get(self, *, wait: bool = True) -> FrameResult | None:
-        """Give the next result, or None after the last; raises as `StageThreads.get` does."""
+        """Return the next result, or None after the last; raises as `StageThreads.get` does."""
         self._check_process()
         passing = self._threads.get(wait=wait)
         if passing is None:
@@ -188,7 +188,7 @@ class FrameLine:
         )
 
     def statistics(self) -> StreamStatistics:
-        """Give what became of the frames until now."""
+        """Return what became of the frames until now."""
         return self._window.summary(self._threads)
 
     def stop(self) -> None:

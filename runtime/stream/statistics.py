@@ -46,7 +46,7 @@ class StreamStatistics:
     stages: Mapping[str, Percentiles]
 
     def __str__(self) -> str:
-        """Give the numbers and a table in milliseconds."""
+        """Return the numbers and a table in milliseconds."""
         rows = {**self.stages, **({} if self.latency is None else {"latency": self.latency})}
         lines = [
             f"{self.received} frames: {self.segmented} segmented, {self.failed} failed, "
@@ -94,7 +94,7 @@ class StatisticsWindow:
                 self._times.append((latency, *seconds.values()))
 
     def summary(self, entrance: Entrance) -> StreamStatistics:
-        """Give the statistics as they are now, with what `entrance` has taken in and dropped."""
+        """Return the statistics as they are now, with what `entrance` has taken in and dropped."""
         with self._lock:
             segmented, failed = self._segmented, self._failed
             finished, times, names = list(self._finished), list(self._times), self._names

@@ -75,7 +75,7 @@ class Stream:
         self._line.finish()
 
     def statistics(self) -> StreamStatistics:
-        """Give counts, rate, and times by stage until now; from any thread, also after the end."""
+        """Return counts, rate, and times by stage until now; from any thread, also after the end."""
         return self._line.statistics()
 
     def close(self) -> None:
@@ -90,7 +90,7 @@ class Stream:
         return self
 
     def __next__(self) -> FrameResult:
-        """Give the next result.
+        """Return the next result.
 
         Raises
         ------

@@ -101,7 +101,7 @@ class StageThreads(Generic[Item]):
         return False
 
     def get(self, *, wait: bool = True) -> Item | None:
-        """Give the next item that is through, or None after the last.
+        """Return the next item that is through, or None after the last.
 
         Raises
         ------

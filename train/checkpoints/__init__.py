@@ -11,12 +11,12 @@ _FOLDER = Path(__file__).parent
 
 
 def bundled_checkpoints() -> tuple[str, ...]:
-    """Give the names of the bundled checkpoints, sorted."""
+    """Return the names of the bundled checkpoints, sorted."""
     return tuple(sorted(path.stem for path in _FOLDER.glob("*.pt")))
 
 
 def find_checkpoint(name: str | os.PathLike[str]) -> Path:
-    """Give the path of a checkpoint: a bundled name that one, else it is a path.
+    """Return the path of a checkpoint: a bundled name that one, else it is a path.
 
     Raises
     ------

@@ -70,7 +70,7 @@ def _histogram_scores(weights: Values, histograms: list[Histogram], threshold: f
 
 
 def _auc(weights: Values, vessels: Values, background: Values) -> Values:
-    """Give how many pairs of a vessel and another pixel are in the right order, ties half; (B,).
+    """Return how many pairs of a vessel and another pixel are in the right order, ties half; (B,).
 
     The number is bilinear in the images' weights, so one n x n matrix serves all resamples.
     """
@@ -81,7 +81,7 @@ def _auc(weights: Values, vessels: Values, background: Values) -> Values:
 
 
 def _true_positive_at(weights: Values, vessels: Values, background: Values) -> Values:
-    """Give the vessel pixels found at the lowest threshold that keeps the specificity; (B,).
+    """Return the vessel pixels found at the lowest threshold that keeps the specificity; (B,).
 
     All resamples search their level at once by halving.
     """
@@ -97,7 +97,7 @@ def _true_positive_at(weights: Values, vessels: Values, background: Values) -> V
 
 
 def _from_level(counts: Values) -> Values:
-    """Give how many pixels have each level or a higher one, and at the end 0."""
+    """Return how many pixels have each level or a higher one, and at the end 0."""
     return np.pad(counts[:, ::-1].cumsum(axis=1)[:, ::-1], ((0, 0), (0, 1)))
 
 
@@ -117,14 +117,14 @@ def _cldice(weights: Values, counts: list[MapCounts]) -> Values:
 
 
 def interval(values: dict[str, Values]) -> tuple[Scores, Scores]:
-    """Give the lower and the upper end of each score's interval; NaN where a score has no value."""
+    """Return the lower and the upper end of each score's interval; NaN where a score has no value."""
     pairs = [ends(values[name]) for name in values]
     low, high = (dict(zip(values, side, strict=True)) for side in zip(*pairs, strict=True))
     return Scores(**low), Scores(**high)
 
 
 def ends(values: Values) -> tuple[float, float]:
-    """Give the lower and the upper end of one score's interval; NaN where it has no value."""
+    """Return the lower and the upper end of one score's interval; NaN where it has no value."""
     known = values[~np.isnan(values)]
     if not known.size:
         return float("nan"), float("nan")

@@ -41,7 +41,7 @@ class Centreline:
         return cls(*(sum(column) for column in zip(*table, strict=True)))
 
     def cldice(self) -> float:
-        """Give the harmonic mean of both shares; 0 if one map has vessels alone, NaN if neither has.
+        """Return the harmonic mean of both shares; 0 if one map has vessels alone, NaN if neither has.
 
         References
         ----------

@@ -103,7 +103,7 @@ def evaluate(arguments: argparse.Namespace) -> int:
 
 
 def _angles(asked: str, predictor: Predictor, other: Predictor | None) -> tuple[str, ...]:
-    """Give by which angles to score; once where no map depends on it."""
+    """Return by which angles to score; once where no map depends on it."""
     if not any(one.takes_angle for one in (predictor, other) if one is not None):
         return (KNOWN,)
     return (KNOWN, ASSUMED) if asked == BOTH else (asked,)
@@ -152,7 +152,7 @@ def _angle(evaluation: Evaluation) -> str:
 
 
 def _pooled_inside(evaluation: Evaluation) -> Row:
-    """Give the model's scores of all pixels inside the FOV."""
+    """Return the model's scores of all pixels inside the FOV."""
     return next(row for row in evaluation.rows if (row.map, row.region, row.image) == (MODEL, FOV, POOLED))
 
 
@@ -196,7 +196,7 @@ def _output_folder(arguments: argparse.Namespace) -> Path:
 
 
 def _figures_folder(folder: Path, task: Task, arguments: argparse.Namespace) -> Path:
-    """Give the folder for figures of a dataset: the output folder, or one in it where there are several."""
+    """Return the folder for figures of a dataset: the output folder, or one in it where there are several."""
     if len(arguments.data) > 1:
         folder = folder / folder_name(task.data)
     return folder / task.angle if arguments.field_of_view == BOTH else folder

@@ -34,7 +34,7 @@ class Gain:
     interval: tuple[float, float] | None
 
     def printed(self) -> str:
-        """Give the value and, where there is one, its interval."""
+        """Return the value and, where there is one, its interval."""
         if self.interval is None:
             return signed(self.value)
         return f"{signed(self.value)} [{' to '.join(signed(end) for end in self.interval)}]"
@@ -67,7 +67,7 @@ class Difference:
 
 
 def differences(first: list[Measured], second: list[Measured]) -> list[Difference]:
-    """Give how much the first model's scores are above the second's on the same images, in each region."""
+    """Return how much the first model's scores are above the second's on the same images, in each region."""
     found = []
     for index, region in enumerate(REGIONS):
         pair = [[image.model[index] for image in measured] for measured in (first, second)]

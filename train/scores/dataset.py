@@ -34,7 +34,7 @@ class Threshold:
 
     @classmethod
     def of(cls, predictor: Predictor) -> Threshold:
-        """Give a model's own threshold, or the default for one that has none."""
+        """Return a model's own threshold, or the default for one that has none."""
         if predictor.threshold is None:
             return cls(DEFAULT_THRESHOLD, "the default; --threshold training chooses on training images")
         return cls(predictor.threshold, "the model's own, from its training images")
@@ -59,7 +59,7 @@ class Comparison:
     differences: list[Difference]
 
     def facts(self) -> dict[str, Any]:
-        """Give plain types for JSON."""
+        """Return plain types for JSON."""
         return {
             "predictor": self.other.description,
             "threshold": self.threshold.value,
@@ -92,7 +92,7 @@ class Task:
     quiet: bool = False
 
     def for_training(self) -> Task:
-        """Give the task of the dataset's training images.
+        """Return the task of the dataset's training images.
 
         Raises
         ------
@@ -161,7 +161,7 @@ class Evaluation:
         return f"; {known} of these trained the model or chose its threshold" if known else ""
 
     def facts(self) -> dict[str, Any]:
-        """Give plain types for JSON, with all rows."""
+        """Return plain types for JSON, with all rows."""
         facts: dict[str, Any] = {
             "data": self.data,
             "scored": self.task.dataset.description,
@@ -218,7 +218,7 @@ def threshold_from_training(task: Task, predictor: Predictor) -> Threshold:
 
 
 def _drawing_panels(predict: Predict, threshold: float, folder: Path) -> Predict:
-    """Give a predictor that also draws each image's panel, so that no map need be kept."""
+    """Return a predictor that also draws each image's panel, so that no map need be kept."""
     from retinagan.train.scores.figures import draw_panel  # imports matplotlib, which only figures need
 
     def predict_and_draw(image: LabelledImage) -> Any:

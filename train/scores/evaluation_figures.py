@@ -51,7 +51,7 @@ def draw_evaluation(measured: list[Measured], rows: list[Row], folder: Path) -> 
 
 
 def _line(rows: list[Row], name: str, field: str, images: list[str]) -> list[float]:
-    """Give a score of each image; NaN for those without a map, as where no second observer drew one."""
+    """Return a score of each image; NaN for those without a map, as where no second observer drew one."""
     found = {
         row.image: float(getattr(row.scores, field))
         for row in rows

@@ -122,7 +122,7 @@ def write_facts(facts: Mapping[str, Any], path: Path) -> None:
 
 
 def row_entries(rows: Sequence[Row]) -> list[dict[str, Any]]:
-    """Give rows as plain types for JSON; what has no value is None."""
+    """Return rows as plain types for JSON; what has no value is None."""
     return [_entry(row) for row in rows]
 
 
@@ -133,7 +133,7 @@ def _entry(row: Row) -> dict[str, Any]:
 
 
 def as_entry(difference: Difference) -> dict[str, Any]:
-    """Give a difference as plain types for JSON."""
+    """Return a difference as plain types for JSON."""
     entry: dict[str, Any] = {"region": difference.region, **_without_nan(difference.scores)}
     return entry | _ends(difference.interval)
 

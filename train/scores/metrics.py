@@ -131,7 +131,7 @@ class Histogram:
         return float(dice.argmax()) / LEVELS
 
     def roc(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Give the ROC curve's corners: 1 - specificity and sensitivity, both from 0 to 1."""
+        """Return the ROC curve's corners: 1 - specificity and sensitivity, both from 0 to 1."""
         labels, levels, counts = self._weighted()
         false_rate, true_rate, _ = roc_curve(labels, levels, sample_weight=counts)
         return false_rate, true_rate
@@ -158,7 +158,7 @@ class Histogram:
 
 
 def level_of(threshold: float) -> int:
-    """Give the lowest level that counts as vessel; raises ValueError if the threshold is not in [0, 1]."""
+    """Return the lowest level that counts as vessel; raises ValueError if the threshold is not in [0, 1]."""
     if not 0.0 <= threshold <= 1.0:
         raise ValueError(f"threshold is {threshold}, expected 0 to 1")
     return int(np.rint(threshold * LEVELS))
