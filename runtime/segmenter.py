@@ -1,4 +1,4 @@
-"""One image in, its vessel map out: the whole way through the runtime."""
+"""Segment images with a model: the complete pipeline from image to vessel map."""
 
 import os
 from collections.abc import AsyncIterable, Iterable
@@ -41,20 +41,21 @@ class Segmenter:
     model : str or path, optional
         A bundled model's name, an ONNX file or a TensorRT engine; the bundled "retina-gan" if left out.
     device : {"auto", "cpu", "cuda", "cuda:N"}
-        Where to run; "auto" takes the best that works here. See `retinagan.runtime.engines.open_adapter`.
+        Where to run; "auto" takes the best device that works. See `retinagan.runtime.engines.open_adapter`.
     engine : {"auto", "onnxruntime", "openvino", "tensorrt"}
-        What runs it; "auto" takes the fastest that works there.
+        The engine that runs the model; "auto" takes the fastest one that works on the device.
     color : {"rgb", "bgr"}
         The order of the frames' channels; "bgr" for frames from OpenCV.
     threads : int, optional
-        How many CPU threads the engine uses; all cores if left out.
+        Number of CPU threads of the engine; all cores if left out.
     threshold : float, optional
         Pixels at or above this probability count as vessel, 0 to 1; the spec's if left out.
     overlap : float, optional
-        Share of a patch's side that it has in common with the next, 0 to 0.9, instead of the spec's.
+        Overlap of neighbouring patches as a share of their side, 0 to 0.9; the spec's if left out.
     field_of_view : float, optional
-        The camera's angle in degrees, 10 to 220, by which the working square is found; the spec's assumption
-        if left out. A call may give another for its frame. A model of a fixed working size does not use it.
+        The camera's angle in degrees, 10 to 220, which sets the size of the working square; the spec's
+        assumption if left out. A call may pass another for its frame. Models with a fixed working size ignore
+        it.
 
     Attributes
     ----------
@@ -64,13 +65,13 @@ class Segmenter:
     Raises
     ------
     ImageError
-        If the colour order is unknown, or the field of view out of range.
+        If the colour order is unknown, or the field of view is out of range.
     ModelError
-        If the model is unknown, broken or not what its spec says, or an option is out of range.
+        If the model is unknown, damaged or does not match its spec, or an option is out of range.
     EngineError
-        If the engine or device is not there.
+        If the engine or device is not available.
     OptionError
-        If engine, device or `threads` is none that there is.
+        If `engine`, `device` or `threads` is not one of the values above.
     """
 
     def __init__(
@@ -103,7 +104,7 @@ class Segmenter:
 
     @property
     def engine(self) -> str:
-        """The engine, its version and where it runs, in one line."""
+        """The engine, its version and its device, in one line."""
         return self._adapter.description
 
     @property
@@ -119,7 +120,7 @@ class Segmenter:
         frame : (H, W, 3) or (H, W) array
             uint8 or uint16 fundus image, in the segmenter's colour order or grey.
         field_of_view : float, optional
-            The camera's angle in degrees for this frame; the segmenter's own if left out.
+            The camera's angle in degrees for this frame; the segmenter's if left out.
 
         Returns
         -------
@@ -158,26 +159,26 @@ class Segmenter:
         Parameters
         ----------
         frames : iterable of arrays
-            Each as for `__call__`. It is drawn from in a thread of the stream's own. What it raises is
-            raised to the consumer, after the results of the frames before.
+            Frames as for `__call__`, drawn in a thread of the stream. An exception of the iterable reaches the
+            consumer after the results of all earlier frames.
         policy : {"every", "latest"}
-            What happens to frames that come faster than they are segmented. "every": none is lost, and the
-            next is drawn when there is room. "latest": they are drawn as they come, and those that have
-            waited longest are dropped, and counted.
+            What happens to frames that come faster than they are segmented. "every": no frame is lost; the
+            next is drawn when there is room. "latest": frames are drawn as they come; those that have waited
+            longest are dropped and counted.
         queue : int
-            How many frames may wait, from 1. Besides these, each of the three stages holds one.
+            Number of frames that may wait, from 1. In addition, each of the three stages holds one.
         reuse_roi : bool
-            Whether to search for the retina again only when the picture's margin changes, see
-            `StillRetina`; False searches every frame, as `__call__` does.
+            Whether to search for the retina again only when the image's margin changes; see `StillRetina`.
+            False searches every frame, as `__call__` does.
         field_of_view : float, optional
-            The camera's angle in degrees, 10 to 220; the segmenter's own if left out. A stream that takes its
-            frames by `Stream.put` takes another angle with a frame.
+            The camera's angle in degrees, 10 to 220; the segmenter's if left out. `Stream.put` takes an angle
+            for each frame.
 
         Returns
         -------
         Stream
             An iterator of `FrameResult`, one for each frame that was not dropped. A frame that cannot be
-            segmented gives a result with an `error`, and the stream goes on.
+            segmented has a result with an `error`, and the stream continues.
 
         Raises
         ------
@@ -198,7 +199,7 @@ class Segmenter:
         reuse_roi: bool = True,
         field_of_view: float | None = None,
     ) -> Stream:
-        """Open a stream that takes its frames by `Stream.put`, such as from a camera's callback.
+        """Open a stream that takes frames by `Stream.put`, for example from a camera's callback.
 
         Options and errors are those of `stream`.
         """
@@ -213,10 +214,10 @@ class Segmenter:
         reuse_roi: bool = True,
         field_of_view: float | None = None,
     ) -> "AsyncStream":
-        """Do what `stream` does in asyncio: ``async for result in segmenter.astream(frames)``.
+        """Segment frames as `stream` does, in asyncio: ``async for result in segmenter.astream(frames)``.
 
-        Frames may come from an asynchronous iterable, drawn from in a task, or from another, drawn from in
-        a thread. To be called in a running event loop. Options and errors are those of `stream`.
+        An asynchronous iterable is drawn from in a task, any other in a thread. Call this in a running event
+        loop. Options and errors are those of `stream`.
         """
         from retinagan.runtime.stream.asynchronous import (
             AsyncStream,  # imports asyncio, which others do without
@@ -228,14 +229,14 @@ class Segmenter:
     def frame_steps(
         self, reuse_roi: bool = False, field_of_view: float | None = None, noun: str = "frame"
     ) -> FrameSteps:
-        """Return the steps of `__call__` in three stages, for a pipeline that overlaps them.
+        """Return the steps of `__call__` as three stages, for a pipeline that overlaps them.
 
         Parameters
         ----------
         reuse_roi, field_of_view
             As for `stream`.
         noun : str
-            What a frame is called in errors, such as "image".
+            What error messages call a frame, such as "image".
 
         Raises
         ------
@@ -252,7 +253,7 @@ class Segmenter:
         return FrameSteps(self._adapter, self.spec, self._color, find, angle, noun)
 
     def warmup(self) -> None:
-        """Run the engine once on empty patches, so that the first frame takes no longer than the rest."""
+        """Run the engine once on empty patches, so that the first frame takes no longer than later ones."""
         spec, angle = self.spec, self._field_of_view
         preprocessing = spec.preprocessing
         if angle is not None:
@@ -262,7 +263,7 @@ class Segmenter:
         self._adapter.infer(np.zeros((shape[0], 3, side, side), np.float32), np.ones(shape, np.float32))
 
     def close(self) -> None:
-        """Wait for the calls that run, then free the engine; later calls raise `EngineError`."""
+        """Wait for running calls, then free the engine; later calls raise `EngineError`."""
         self._adapter.close()
 
     def __enter__(self) -> "Segmenter":
@@ -278,7 +279,7 @@ class Segmenter:
 
 
 def _with_options(spec: ModelSpec, threshold: float | None, overlap: float | None) -> ModelSpec:
-    """Return the spec with the user's options in place of its own, checked by the spec's own ranges."""
+    """Return the spec with the user's options, checked against the spec's ranges."""
     if threshold is not None:
         spec = replace(spec, threshold=threshold)
     if overlap is not None:

@@ -1,4 +1,4 @@
-"""The models that come with this package."""
+"""The models bundled with this package."""
 
 import os
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 from retinagan.runtime.errors import ModelError
 
 DEFAULT_MODEL = "retina-gan"
-"""The bundled model that is taken if none is named."""
+"""The bundled model that is used by default."""
 
 _FOLDER = Path(__file__).parents[1] / "models"
 
@@ -22,7 +22,7 @@ def bundled_model(name: str = DEFAULT_MODEL) -> Path:
     Raises
     ------
     ModelError
-        If no model of that name is bundled; it lists those that are.
+        If no model of that name is bundled; the message lists the bundled ones.
     """
     if name not in bundled_models():
         raise ModelError(f'no bundled model is called "{name}"; bundled models: {_listed()}')
@@ -30,12 +30,12 @@ def bundled_model(name: str = DEFAULT_MODEL) -> Path:
 
 
 def find_model(model: str | os.PathLike[str] | None) -> Path:
-    """Return the path of a model: None is the default one, a bundled name that one, else it is a path.
+    """Return the path of a model, given as a bundled name, a path, or None for the default model.
 
     Raises
     ------
     ModelError
-        If it is neither a bundled name nor a file.
+        If `model` is neither a bundled name nor a file.
     """
     if model is None:
         return bundled_model()

@@ -1,4 +1,4 @@
-"""Fields that carry their type, range and meaning: one table from which reading, checking and errors follow.
+"""Dataclass fields with type, range and meaning, from which parsing, checks and error messages follow.
 
 A frozen dataclass declares each field with ``metadata=described(...)`` and calls `check_fields(self)` in
 ``__post_init__``. `from_mapping` builds it from parsed JSON.
@@ -30,7 +30,7 @@ class FieldError(ModelError):
 
 @dataclasses.dataclass(frozen=True)
 class Rule:
-    """What a field means and may hold; `required` says whether a file must name it."""
+    """The meaning and limits of a field; `required` says whether a file must contain it."""
 
     doc: str
     low: float | None = None
@@ -51,7 +51,7 @@ def check_fields(instance: Any) -> None:
     Raises
     ------
     FieldError
-        Naming the key, what it got and what it expected.
+        With the key, the value and what was expected.
     """
     for field in dataclasses.fields(instance):
         value = getattr(instance, field.name)
@@ -67,7 +67,7 @@ def from_mapping(cls: type[T], values: object) -> T:
     Raises
     ------
     FieldError
-        For an unknown, missing, ill-typed or out-of-range key, under its dotted name.
+        If a key is unknown, missing, ill-typed or out of range; it is named with dots.
     """
     if not isinstance(values, Mapping):
         raise FieldError(cls.__name__, f"got {shown(values)}; expected an object of keys and values")
@@ -88,7 +88,7 @@ _INVALID = object()
 
 
 def _from_json(name: str, value: object, kind: Any) -> object:
-    """Turn what JSON has instead of nested dataclasses and tuples into these."""
+    """Convert JSON objects and lists to nested dataclasses and tuples."""
     if isinstance(kind, types.UnionType):
         if value is None:
             return None
@@ -104,7 +104,7 @@ def _from_json(name: str, value: object, kind: Any) -> object:
 
 
 def _checked(value: Any, kind: Any, rule: Rule) -> object:
-    """Return the value in its plain type, or `_INVALID`."""
+    """Return the value as its plain type, or `_INVALID`."""
     if isinstance(kind, types.UnionType):
         if value is None:
             return None
@@ -143,7 +143,7 @@ def _text_allowed(value: object, rule: Rule) -> bool:
 
 
 def _expected(field: "dataclasses.Field[Any]") -> str:
-    """Say in words what a field takes, and in brackets what it means."""
+    """Describe the values that a field takes and, in brackets, its meaning."""
     rule: Rule = field.metadata[_RULE]
     kind: Any = field.type
     if isinstance(kind, types.UnionType):
@@ -162,7 +162,7 @@ def _expected(field: "dataclasses.Field[Any]") -> str:
 
 
 def shown(value: object) -> str:
-    """Show a value in one short line."""
+    """Return a value as one short line of text."""
     return _in_short(f'"{value}"' if isinstance(value, str) else repr(value))
 
 

@@ -1,4 +1,4 @@
-"""Reading an ONNX file's metadata without any ONNX library, since a device may have none."""
+"""Read the metadata of an ONNX file without an ONNX library, which a device may lack."""
 
 import os
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ def onnx_metadata(path: str | os.PathLike[str]) -> dict[str, str]:
     Parameters
     ----------
     path : str or path
-        The file; only its outermost fields are looked at.
+        The file; only its outermost fields are parsed.
 
     Returns
     -------
@@ -26,7 +26,7 @@ def onnx_metadata(path: str | os.PathLike[str]) -> dict[str, str]:
     Raises
     ------
     ModelError
-        If the file cannot be read, or is no ONNX file or a truncated one.
+        If the file cannot be read, is not an ONNX file, or is truncated.
     """
     try:
         fields = _fields(memoryview(Path(path).read_bytes()))
@@ -43,7 +43,7 @@ def _entry(message: memoryview) -> tuple[str, str]:
 
 
 def _fields(message: memoryview) -> Iterator[tuple[int, memoryview]]:
-    """Return number and content of a protobuf message's fields; of an integer, no content."""
+    """Yield the number and content of each field of a protobuf message; integers have no content."""
     position = 0
     while position < len(message):
         tag, position = _varint(message, position)
@@ -63,7 +63,7 @@ def _fields(message: memoryview) -> Iterator[tuple[int, memoryview]]:
 
 
 def _varint(message: memoryview, position: int) -> tuple[int, int]:
-    """Read an integer in groups of seven bits, low ones first; give it and the position behind it."""
+    """Read a variable-length integer; return it and the position after it."""
     value = 0
     for shift in range(0, 70, 7):
         byte = message[position]

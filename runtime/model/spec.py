@@ -1,7 +1,7 @@
-"""The model spec: everything about an artefact that changes its result, and what is known of its worth.
+"""The model spec: all parameters that change an artefact's result, and its measured scores.
 
-It lies beside the artefact as ``<file>.json``, with the artefact's SHA-256, and is checked before the
-artefact is loaded. An ONNX file repeats it, without the hash, in its own metadata under `METADATA_KEY`.
+The spec is the file ``<file>.json`` beside the artefact. It holds the artefact's SHA-256 and is checked before
+the artefact is loaded. An ONNX file repeats it, without the hash, in its own metadata under `METADATA_KEY`.
 """
 
 import dataclasses
@@ -20,28 +20,28 @@ from retinagan.runtime.model.fields import FieldError, check_fields, described, 
 from retinagan.runtime.model.worth import worth_fault
 
 FORMAT = 2
-"""The number of the spec's format; a reader takes earlier ones, and refuses a newer one.
+"""Version of the spec's format. Earlier versions are read, newer ones refused.
 
-Format 1 knows a fixed working size alone.
+Format 1 has only fixed working sizes.
 """
 
 METADATA_KEY = "retinagan.spec"
-"""The key of an ONNX file's metadata that holds its spec."""
+"""Key of the spec in an ONNX file's metadata."""
 
 
 _WORKING_SIZE = 512
 
 
 class UnverifiedModelWarning(UserWarning):
-    """A model runs by the spec in its own metadata: no hash says that it is the file that was exported."""
+    """A model uses the spec in its own metadata: no hash confirms that it is the exported file."""
 
 
 @dataclass(frozen=True)
 class Preprocessing:
     """How an image is brought to the form that the network was trained on.
 
-    The working scale is one of two: `pixels_per_degree`, from which the square follows by the camera's field
-    of view, or `working_size`, the square's side whatever the camera.
+    The working scale is either `pixels_per_degree`, which with the camera's field of view sets the square's
+    size, or `working_size`, the square's side for every camera.
     """
 
     method: str = field(
@@ -109,7 +109,7 @@ class Preprocessing:
         Raises
         ------
         ModelError
-            If the size follows from the camera's field of view.
+            If the size depends on the camera's field of view.
         """
         if self.working_size is None:
             raise ModelError(
@@ -119,7 +119,7 @@ class Preprocessing:
 
     @property
     def usual_size(self) -> int:
-        """The working size at the assumed field of view, in pixels: the fixed one where there is one."""
+        """The fixed working size in pixels, or else the one at the assumed field of view."""
         if self.pixels_per_degree is None:
             return self.fixed_size
         side = self.pixels_per_degree * self.field_of_view
@@ -128,7 +128,7 @@ class Preprocessing:
 
 @dataclass(frozen=True)
 class NetworkInput:
-    """How pixels become the network's input: ``(rgb / 255 - mean) / std``, a channel each, RGB order."""
+    """How pixels become the network's input: ``(rgb / 255 - mean) / std`` for each channel, in RGB order."""
 
     mean: tuple[float, float, float] = field(
         default=(0.5, 0.5, 0.5),
@@ -165,7 +165,7 @@ class Tiling:
 
 @dataclass(frozen=True)
 class EngineBuild:
-    """What an engine was built by, from and for; it runs nowhere else."""
+    """What an engine was built by, from and for; it runs only there."""
 
     builder: str = field(metadata=described("what built the engine", choices=("tensorrt", "tensorrt_rtx")))
     version: str = field(metadata=described("version of the builder"))
@@ -190,10 +190,10 @@ class EngineBuild:
 
 @dataclass(frozen=True)
 class Confidence:
-    """How the Dice to be expected of a map follows from its probabilities, as measured for this model.
+    """How the expected Dice of a map follows from its probabilities, as measured for this model.
 
-    The probability p counts as ``sigmoid(slope * logit(p) + offset)``; with E the expected Dice by these,
-    the confidence is ``gain * E + bias``. The values here change nothing.
+    A probability p is calibrated to ``sigmoid(slope * logit(p) + offset)``. With E the expected Dice by these
+    probabilities, the confidence is ``gain * E + bias``. The default values change nothing.
     """
 
     slope: float = field(default=1.0, metadata=described("factor of the logit", low=0.01, high=100.0))
@@ -213,8 +213,8 @@ class Confidence:
 class ModelSpec:
     """An artefact's spec.
 
-    `training`, `scores` and `proof` are free records: data, terms and command; measured figures; the
-    comparison with the reference. All else changes the result. Values out of range raise `ModelError`.
+    `training` (data, terms and command), `scores` (measured) and `proof` (comparison with the reference) are
+    free records. All other fields change the result. Values out of range raise `ModelError`.
     """
 
     name: str = field(metadata=described("the model's name", pattern=r"\S(.*\S)?"))
@@ -277,7 +277,7 @@ class ModelSpec:
 
     @property
     def usual_patch(self) -> int:
-        """Side of a patch in pixels; that of the whole square at the assumed field of view if none is set."""
+        """Side of a patch in pixels; by default the whole square at the assumed field of view."""
         return self.tiling.patch or self.preprocessing.usual_size
 
     @classmethod
@@ -287,8 +287,8 @@ class ModelSpec:
         Raises
         ------
         ModelError
-            If the text is not JSON, is of a newer format, a key is missing, unknown, ill-typed or out of
-            range, or the figures are those of a model that is unfit for use.
+            If the text is not JSON or has a newer format, if a key is missing, unknown, ill-typed or out of
+            range, or if the scores are those of a model that is unfit for use.
         """
         try:
             values = json.loads(text, parse_constant=_no_constant, object_pairs_hook=_without_duplicates)
@@ -308,17 +308,17 @@ class ModelSpec:
         return spec
 
     def check_worth(self, source: str | os.PathLike[str] = "spec") -> None:
-        """Raise ModelError if the model is unfit for use by its own figures, see `worth_fault`."""
+        """Raise ModelError if the model is unfit for use by its own scores; see `worth_fault`."""
         if fault := worth_fault(self.threshold, self.scores):
             raise ModelError(f"{source}: {fault}; correct the data and train the model again")
 
     def to_json(self) -> str:
-        """Return the spec as JSON text; what is absent of hash, engine and confidence is left out.
+        """Return the spec as JSON text, without hash, engine and confidence if they are not set.
 
         Raises
         ------
         ModelError
-            If a free record holds what JSON cannot (NaN, arrays, objects).
+            If a free record holds values that JSON cannot represent (NaN, arrays, objects).
         """
         values = {"format": FORMAT} | dataclasses.asdict(self)
         if not self.sha256:
@@ -335,7 +335,7 @@ class ModelSpec:
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> "ModelSpec":
-        """Read a spec file (see `spec_path`); raises `ModelError` as `from_json`, or if it cannot be read."""
+        """Read a spec file (see `spec_path`); raise `ModelError` as `from_json` does, or if it cannot be read."""
         try:
             content = Path(path).read_bytes()
         except OSError as error:
@@ -343,7 +343,7 @@ class ModelSpec:
         return cls.from_json(content, path)
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the spec whole or not at all; raises OSError, or `ModelError` as the checks above do."""
+        """Write the spec atomically; raise OSError, or `ModelError` as the checks above do."""
         text = self.to_json()
         self.check_worth(path)
         with written_atomically(path) as temporary:
@@ -357,7 +357,7 @@ def spec_path(artefact: str | os.PathLike[str]) -> Path:
 
 
 def sha256_of(path: str | os.PathLike[str]) -> str:
-    """Return a file's SHA-256 in hexadecimal digits, reading a piece at a time.
+    """Return a file's SHA-256 in hexadecimal digits, read in pieces.
 
     Raises
     ------
@@ -375,7 +375,7 @@ def sha256_of(path: str | os.PathLike[str]) -> str:
 
 
 def verify(artefact: str | os.PathLike[str], spec: ModelSpec) -> None:
-    """Check that an artefact is the file that its spec describes.
+    """Check that an artefact has the SHA-256 of its spec.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Figures with which no model is given out or run: they come of wrong masks or maps, not of training."""
+"""Scores that show a model to be unfit for use: they come from wrong masks or maps, not from training."""
 
 from __future__ import annotations
 
@@ -6,18 +6,18 @@ from collections.abc import Mapping
 from typing import Any
 
 LEAST_AUC = 0.6
-"""A model that ranks pixels worse than this has learnt nothing; chance is 0.5."""
+"""AUC below which a model has learnt nothing; chance is 0.5."""
 
 
 def worth_fault(threshold: float, scores: Mapping[str, Any]) -> str:
-    """Say why a model is unfit for use; nothing if it is fit, as far as its figures tell.
+    """Return why a model is unfit for use by its scores; an empty string if it is fit.
 
     Parameters
     ----------
     threshold : float
         The operating threshold.
     scores : mapping
-        Measured figures; "auc" counts, where it is there: None or NaN is one that could not be measured.
+        Measured scores. "auc" counts if present; None or NaN means that it could not be measured.
     """
     if not 0.0 < threshold < 1.0:
         whole = "every pixel" if threshold <= 0.0 else "no pixel"

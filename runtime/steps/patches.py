@@ -49,7 +49,7 @@ class PatchGrid:
 
     @classmethod
     def of(cls, size: int, tiling: Tiling) -> PatchGrid:
-        """Return the grid for a square by a spec's tiling; without a patch size, the square is the only patch.
+        """Return the grid of a square by a spec's tiling; without a patch size the square is the patch.
 
         Raises
         ------
@@ -75,8 +75,8 @@ class PatchGrid:
     def weights(self) -> NDArray[np.float64]:
         """Blending weights along one axis, (patches along it, side), summing to one at every pixel.
 
-        They fall linearly towards a patch's border, where a convolution has the least context, and are 1 where
-        patches do not overlap. The weight at a pixel is the product of its row's and its column's.
+        They fall linearly towards a patch's border, where a convolution has the least context. They are 1
+        where patches do not overlap. The weight at a pixel is the product of its row's and its column's.
         """
         ramp = np.minimum(np.arange(self.side), np.arange(self.side)[::-1]) + 0.5
         total = np.zeros(self.size)

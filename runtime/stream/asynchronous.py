@@ -19,12 +19,12 @@ from retinagan.runtime.stream.statistics import StreamStatistics
 
 
 class AsyncStream:
-    """Results of frames in the order of arrival; made by `Segmenter.astream` in a running event loop.
+    """Results of frames in the order of arrival; created by `Segmenter.astream` in a running event loop.
 
     An asynchronous iterator of `FrameResult`, and an asynchronous context manager. It ends as `Stream`
-    does; its source may be asynchronous, which is then drawn from in a task, or not. Where the task that
-    fetches results is cancelled, the threads end as soon as their present call does; `aclose`, and the
-    end of an ``async with`` block, wait for that.
+    does. An asynchronous source is drawn from in a task, any other in a thread. If the task that fetches
+    results is cancelled, the threads end after their current call; `aclose`, and the end of an
+    ``async with`` block, wait for that.
     """
 
     def __init__(
@@ -45,11 +45,11 @@ class AsyncStream:
         self._stop.atexit = False  # the line closes itself then
 
     def statistics(self) -> StreamStatistics:
-        """Return counts, rate, and times by stage until now."""
+        """Return counts, rate, and times by stage so far."""
         return self._line.statistics()
 
     async def aclose(self) -> None:
-        """Stop all threads after their present call, and wait for them; later calls do nothing."""
+        """Stop all threads after their current call, and wait for them; later calls do nothing."""
         self._stop()
         if self._feeder is not None:
             await asyncio.wait([self._feeder])
@@ -96,18 +96,18 @@ class AsyncStream:
 
 
 class _Bell:
-    """Wakes coroutines, from any thread. Whoever waits must look first, and look again when woken."""
+    """Wakes coroutines from any thread. A waiter must check its condition before it waits and when it wakes."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
         self._sleepers: list[asyncio.Future[None]] = []
 
     def ring(self) -> None:
-        """Wake all that wait."""
+        """Wake all waiting coroutines."""
         self.call(self._wake)
 
     def call(self, function: Callable[[], object]) -> None:
-        """Have the loop call a function; do nothing if the loop is closed."""
+        """Call a function in the loop; do nothing if the loop is closed."""
         with suppress(RuntimeError):
             self._loop.call_soon_threadsafe(function)
 
@@ -125,7 +125,7 @@ class _Bell:
 
 
 async def _feed(frames: AsyncIterator[NDArray[Any]], line: FrameLine, bell: _Bell) -> None:
-    """Bring the frames in; refers to no stream, so that one that is left can be collected."""
+    """Put the frames into the line; hold no reference to the stream, so that it can be collected."""
     try:
         async for frame in frames:
             if await _put(frame, line, bell) is None:

@@ -1,4 +1,4 @@
-"""The threads that take frames through a segmenter, with their counts and times; they know no user."""
+"""The threads that take frames through a segmenter, with their counts and times."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Policy = Literal["every", "latest"]
 
 _WINDOW = 1000  # results that the statistics look back on
 SECONDS_FOR_SOURCE = 1.0
-"""How long a closed stream waits for its source: a camera gives a frame sooner, or hangs."""
+"""How long a closed stream waits for its source: a camera delivers a frame sooner, or hangs."""
 
 
 @dataclass(frozen=True)
@@ -63,17 +63,17 @@ class FrameResult:
     Attributes
     ----------
     number : int
-        The frame's number in the order of arrival, from 0. Numbers of dropped frames are missing.
+        The frame's number in the order of arrival, from 0; numbers of dropped frames are skipped.
     frame : object
-        The frame as it came in, the same object.
+        The frame that came in, the same object.
     segmentation : Segmentation or None
         None if there is an `error`.
     error : RetinaGanError or None
-        What was wrong with this frame, such as `ImageError` or `NoRetinaError`; its text says more.
+        Why this frame failed, such as `ImageError` or `NoRetinaError`.
     seconds : mapping of str to float
-        Wall time by stage, as in `Segmentation`; without the stages that an error left out.
+        Wall time by stage, as in `Segmentation`, without stages that an error skipped.
     latency : float
-        Seconds from the frame's arrival until this result was there, time in queues included.
+        Seconds from the frame's arrival to this result, including time in queues.
     """
 
     number: int
@@ -85,24 +85,24 @@ class FrameResult:
 
     @property
     def warnings(self) -> tuple[ImageWarning, ...]:
-        """What is doubted about the frame or its map; empty where the frame failed."""
+        """Doubts about the frame or its map; empty if the frame failed."""
         return () if self.segmentation is None else self.segmentation.warnings
 
     @property
     def status(self) -> Literal["done", "warning", "failed"]:
-        """The word that `retina-run` has for this: "failed" with an error, "warning" with any warnings."""
+        """The status as in `retina-run`: "failed" with an error, "warning" with any warnings, else "done"."""
         if self.segmentation is None:
             return "failed"
         return "warning" if self.warnings else "done"
 
 
 class FrameLine:
-    """The threads of one stream. They hold a reference to this object, and it holds none to its users.
+    """The threads of one stream. They refer to this object, which does not refer to its users.
 
     Parameters
     ----------
     steps : FrameSteps
-        What is done with a frame.
+        The steps for each frame.
     options : StreamOptions
     changed : callable, optional
         As for `StageThreads`.
@@ -131,16 +131,16 @@ class FrameLine:
 
     @property
     def ended(self) -> bool:
-        """Whether the stages' threads have done their last work."""
+        """Whether the threads of all stages have ended."""
         return self._threads.ended
 
     @property
     def source_ended(self) -> bool:
-        """Whether no thread is in the source any more."""
+        """Whether no thread draws from the source any more."""
         return self._feeder is None or self._drawn
 
     def draw_from(self, frames: Iterator[NDArray[Any]]) -> None:
-        """Start a thread that brings the frames in."""
+        """Start a thread that puts the frames in."""
         self._feeder = threading.Thread(
             target=self._feed, args=(frames,), name="retinagan-frames", daemon=True
         )
@@ -154,7 +154,7 @@ class FrameLine:
         wait: bool = True,
         arrived: float | None = None,
     ) -> int | None:
-        """Take a frame in and return its number, or None if no more are wanted.
+        """Take a frame in and return its number, or None if the line takes no more.
 
         Raises
         ------
@@ -168,7 +168,7 @@ class FrameLine:
             return passing.number if self._threads.put(passing, wait=wait) else None
 
     def finish(self, failure: BaseException | None = None) -> None:
-        """Take no more frames; after the last result, `get` raises `failure` or gives None."""
+        """Take no more frames; after the last result, `get` raises `failure` or returns None."""
         self._check_process()
         self._threads.finish(failure)
 
@@ -188,16 +188,16 @@ class FrameLine:
         )
 
     def statistics(self) -> StreamStatistics:
-        """Return what became of the frames until now."""
+        """Return the statistics of the frames so far."""
         return self._window.summary(self._threads)
 
     def stop(self) -> None:
-        """Drop all frames, and end the threads as soon as their present call does."""
+        """Drop all frames, and end the threads after their current call."""
         if self._is_here():
             self._threads.stop()
 
     def close(self, *, wait_for_source: bool = True) -> None:
-        """Stop, and wait until the threads are gone; for one in its source not long, or not at all."""
+        """Stop, and wait for the threads; for the source's thread only briefly, or not at all."""
         if not self._is_here():
             return
         self._threads.stop()
@@ -223,7 +223,7 @@ class FrameLine:
         self._window.add(passing.latency, passing.clock.seconds, failed=passing.error is not None)
 
     def _is_here(self) -> bool:
-        """Whether this is the threads' process: a fork has none, but a copy of their locks, held or not."""
+        """Whether this is the threads' process: a fork has copies of their locks, but no threads."""
         return os.getpid() == self._process
 
     def _check_process(self) -> None:
@@ -239,6 +239,6 @@ _LINES: weakref.WeakSet[FrameLine] = weakref.WeakSet()
 
 @atexit.register
 def _close_all() -> None:
-    """End the threads of streams that were left open: an engine taken down under one would crash."""
+    """Close streams that were left open: freeing an engine while one runs would crash."""
     for line in list(_LINES):
         line.close()

@@ -1,4 +1,4 @@
-"""A segmenter's steps for the frames of a stream: an error stays with its frame, buffers are used again."""
+"""A segmenter's steps for the frames of a stream; errors stay with their frame, and buffers are reused."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ _STAGES = 3  # each holds one frame at most
 
 @dataclass
 class Passing:
-    """A frame on its way.
+    """A frame on its way through the stages.
 
-    `arrived` is the time by `time.perf_counter`, from which `latency` counts. `field_of_view` is this frame's
-    own angle in degrees, if it has one.
+    `arrived` is its time of arrival by `time.perf_counter`, from which `latency` counts. `field_of_view` is
+    this frame's own angle in degrees, if it has one.
     """
 
     frame: NDArray[Any]
@@ -55,17 +55,17 @@ class FrameSteps:
     Parameters
     ----------
     adapter : EngineAdapter
-        Where the network runs.
+        Runs the network.
     spec : ModelSpec
-        What is done before and after.
+        The model's spec.
     color : {"rgb", "bgr"}
         The order of the frames' channels.
     find : callable
         Finds the retina, as `find_retina` does.
     field_of_view : float, optional
-        The camera's angle in degrees, for frames without one of their own; what the spec assumes if left out.
+        The camera's angle in degrees for frames without their own; the spec's assumption if left out.
     noun : str
-        What a frame is called in errors.
+        What error messages call a frame.
     """
 
     def __init__(
@@ -91,7 +91,7 @@ class FrameSteps:
         self._faults = FaultPolicy(noun, check_open=adapter.check_open)
 
     def prepare(self, passing: Passing) -> None:
-        """Find the retina, cut its square, equalize it and cut the patches."""
+        """Find the retina, crop and equalize its square, and cut the patches."""
         spec = self._spec
         with self._faults.noted(passing):
             prepared = prepare(
@@ -112,7 +112,7 @@ class FrameSteps:
         Raises
         ------
         EngineError
-            If the engine was closed, or failed on several frames in a row: then no frame is to blame.
+            If the engine was closed, or failed on several frames in a row, so that no frame is the cause.
         """
         batch = passing.batch
         if batch is None:
@@ -125,7 +125,7 @@ class FrameSteps:
             self._adapter.infer(batch.image, batch.roi, batch.probability)
 
     def regroup(self, passing: Passing) -> None:
-        """Put the patches' probability together in its place in the frame, and free the buffers."""
+        """Regroup the patches' probability in its place in the frame, and free the buffers."""
         batch, prepared, buffers = passing.batch, passing.prepared, passing.buffers
         passing.batch = passing.prepared = passing.buffers = None
         if batch is not None and prepared is not None and passing.error is None:

@@ -1,4 +1,4 @@
-"""What became of a stream's frames, and how long they took."""
+"""Counts and times of a stream's frames."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Percentiles:
-    """Seconds that half of the frames (`p50`), 95 % and 99 % of them did not exceed."""
+    """The 50th, 95th and 99th percentile of a time, in seconds."""
 
     p50: float
     p95: float
@@ -23,18 +23,18 @@ class Percentiles:
 
 @dataclass(frozen=True)
 class StreamStatistics:
-    """A stream's frames until now. `received` less the next three is the number still under way.
+    """Statistics of a stream so far. `received` minus the next three is the number still under way.
 
     Attributes
     ----------
     received, segmented, failed, dropped : int
-        How many frames came in; have a segmentation; have an error; were dropped for newer ones.
+        Numbers of frames that came in, were segmented, failed, and were dropped for newer ones.
     rate : float
-        Results a second, over the window of the last results; 0 before the second result.
+        Results per second, over the window of the latest results; 0 before the second result.
     latency : Percentiles or None
-        Time from a frame's arrival until its result is there, over the window; None before the first.
+        Time from a frame's arrival to its result, over the window; None before the first result.
     stages : mapping of str to Percentiles
-        The same by stage.
+        Time by stage, over the window.
     """
 
     received: int
@@ -46,7 +46,7 @@ class StreamStatistics:
     stages: Mapping[str, Percentiles]
 
     def __str__(self) -> str:
-        """Return the numbers and a table in milliseconds."""
+        """Return the counts and a table of times in milliseconds."""
         rows = {**self.stages, **({} if self.latency is None else {"latency": self.latency})}
         lines = [
             f"{self.received} frames: {self.segmented} segmented, {self.failed} failed, "
@@ -60,7 +60,7 @@ class StreamStatistics:
 
 
 class Entrance(Protocol):
-    """Whatever takes frames in and may drop some."""
+    """Takes frames in, and may drop some."""
 
     received: int
     dropped: int
@@ -72,7 +72,7 @@ class StatisticsWindow:
     Parameters
     ----------
     size : int
-        How many frames the percentiles and the rate are taken over.
+        Number of frames in the percentiles and the rate.
     """
 
     def __init__(self, size: int) -> None:
@@ -94,7 +94,7 @@ class StatisticsWindow:
                 self._times.append((latency, *seconds.values()))
 
     def summary(self, entrance: Entrance) -> StreamStatistics:
-        """Return the statistics as they are now, with what `entrance` has taken in and dropped."""
+        """Return the current statistics, with the counts of `entrance`."""
         with self._lock:
             segmented, failed = self._segmented, self._failed
             finished, times, names = list(self._finished), list(self._times), self._names

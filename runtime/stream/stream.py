@@ -1,4 +1,4 @@
-"""Frames of a camera through a segmenter, for weeks: stages overlap, memory is bounded, in order."""
+"""Streams of camera frames through a segmenter: stages overlap, memory is bounded, order is kept."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ __all__ = ["FrameResult", "Policy", "Stream", "StreamOptions"]
 
 
 class Stream:
-    """Results of frames in the order of arrival; made by `Segmenter.stream` and `Segmenter.open_stream`.
+    """Results of frames in the order of arrival; created by `Segmenter.stream` and `Segmenter.open_stream`.
 
-    An iterator of `FrameResult`, and a context manager. Its threads end when the last result was fetched,
-    at `close`, when the block ends that entered it, when an exception passes through it (Ctrl-C too), and
-    when no reference to it is left, as after ``break``.
+    An iterator of `FrameResult`, and a context manager. Its threads end after the last result, at `close`,
+    at the end of its ``with`` block, when an exception such as Ctrl-C passes through it, and when no
+    reference to it is left, as after ``break``.
     """
 
     def __init__(
@@ -39,22 +39,22 @@ class Stream:
     def put(self, frame: NDArray[Any], field_of_view: float | None = None) -> int:
         """Take a frame in, from any thread, such as a camera's callback.
 
-        With the policy "every" this waits while there is no room, so results must be fetched in another
-        thread; with "latest" it never waits.
+        With the policy "every" this blocks while there is no room, so fetch results in another thread. With
+        "latest" it never blocks.
 
         Parameters
         ----------
         frame : (H, W, 3) or (H, W) array
-            As for `Segmenter.__call__`. It must not be written to before its result is there: give a copy
-            if the camera uses its buffer again.
+            As for `Segmenter.__call__`. Do not write to it before its result is available: pass a copy if the
+            camera reuses its buffer.
         field_of_view : float, optional
-            The camera's angle in degrees for this frame, 10 to 220, as where its zoom changes; the stream's
-            if left out.
+            The camera's angle in degrees for this frame, 10 to 220, for cameras that change it; the stream's
+            angle if left out.
 
         Returns
         -------
         int
-            The number that the frame's result will have.
+            The number of the frame's result.
 
         Raises
         ------
@@ -75,14 +75,14 @@ class Stream:
         self._line.finish()
 
     def statistics(self) -> StreamStatistics:
-        """Return counts, rate, and times by stage until now; from any thread, also after the end."""
+        """Return counts, rate, and times by stage so far; from any thread, also after the end."""
         return self._line.statistics()
 
     def close(self) -> None:
-        """Stop all threads after their present call, and wait for them; later calls do nothing.
+        """Stop all threads after their current call, and wait for them; later calls do nothing.
 
         Frames under way are lost, and the iteration ends. A source that hangs in its ``next`` keeps its
-        own thread until it gives a frame.
+        own thread until it delivers a frame.
         """
         self._close()
 
@@ -97,7 +97,7 @@ class Stream:
         EngineError
             If the segmenter was closed, or the engine failed on several frames in a row.
         Exception
-            What the source of the frames raised, after the results of those before.
+            An exception of the source, after the results of all earlier frames.
         """
         try:
             result = self._line.get()

@@ -1,6 +1,6 @@
-"""Stages in a thread each: items come in when they come, go out in order, and all can end at once.
+"""A pipeline of stages, each in its own thread; items leave in the order in which they came.
 
-The one pipeline of threads, for the frames of a stream and the images of `retina-run` alike.
+Both the frames of a stream and the images of `retina-run` pass through it.
 """
 
 from __future__ import annotations
@@ -16,28 +16,28 @@ Item = TypeVar("Item")
 
 
 class StageThreads(Generic[Item]):
-    """Sends items through stages, every stage in a thread of its own, and gives them back in order.
+    """Sends items through stages, each in its own thread, and returns them in order.
 
-    A stage takes an item when the next one has taken its last, so that it holds one at most, at work or
-    done; besides these, `room` items wait before the first. The threads end when all items are through, or
-    at once by `stop`. They hold a reference to this object, and it holds none to its users.
+    A stage takes an item when the next stage has taken the previous one, so each stage holds at most one.
+    Besides these, `room` items may wait before the first stage. The threads end when all items are through,
+    or early by `stop`. They refer to this object, which does not refer to its users.
 
     Parameters
     ----------
     stages : sequence of (name, callable)
-        Each callable is given the item and changes it. An exception ends its thread: items behind it are
-        lost, those before it still come out.
+        Each callable receives the item and changes it. An exception ends its thread: later items are lost,
+        earlier ones still come out.
     room : int
         How many items may wait before the first stage.
     drop_oldest : bool
-        What `put` does when there is no room: drop the item that has waited longest, or wait.
+        Whether `put` drops the item that has waited longest when there is no room; otherwise it waits.
     changed : callable, optional
         Called in any thread when there may be room again, a result, or the end.
 
     Attributes
     ----------
     received, dropped : int
-        How many items were taken in, and how many of those were dropped.
+        Numbers of items that were taken in, and of those that were dropped.
     """
 
     def __init__(
@@ -73,11 +73,11 @@ class StageThreads(Generic[Item]):
 
     @property
     def ended(self) -> bool:
-        """Whether all threads have done their last work."""
+        """Whether all threads have ended."""
         return self._running == 0
 
     def put(self, item: Item, *, wait: bool = True) -> bool:
-        """Take an item in; give False if no more are wanted, because of an end or a failure.
+        """Take an item in; return False if the pipeline has ended or failed.
 
         Raises
         ------
@@ -101,14 +101,14 @@ class StageThreads(Generic[Item]):
         return False
 
     def get(self, *, wait: bool = True) -> Item | None:
-        """Return the next item that is through, or None after the last.
+        """Return the next finished item, or None after the last.
 
         Raises
         ------
         queue.Empty
-            If none is there yet and `wait` is False.
+            If none is ready and `wait` is False.
         BaseException
-            Once, after the last item: what ended a thread, or was given to `finish`.
+            Once, after the last item: the exception that ended a thread or was passed to `finish`.
         """
         place = self._places[-1]
         with self._wake[-1]:
@@ -129,21 +129,21 @@ class StageThreads(Generic[Item]):
         return None
 
     def finish(self, failure: BaseException | None = None) -> None:
-        """Take no more items in; after the last, `get` raises `failure` or gives None."""
+        """Take no more items in; after the last, `get` raises `failure` or returns None."""
         with self._wake[0]:
             self._no_more[0] = True
             self._failure = self._failure or failure
             self._wake_all()
 
     def stop(self) -> None:
-        """Drop all items, and end the threads as soon as their present call does."""
+        """Drop all items, and end the threads after their current call."""
         with self._wake[0]:
             self._stopped = True
             self._failure = None
             self._wake_all()
 
     def join(self, timeout: float | None = None) -> None:
-        """Wait until the threads are gone, at most `timeout` seconds; the caller may be one of them."""
+        """Wait until the threads have ended, at most `timeout` seconds; the caller may be one of them."""
         latest = None if timeout is None else monotonic() + timeout
         for thread in self._threads:
             if thread is not threading.current_thread():
@@ -201,26 +201,26 @@ class StageThreads(Generic[Item]):
 def overlapped(
     items: Iterable[Item], stages: Sequence[tuple[str, Callable[[Item], None]]], *, in_flight: int
 ) -> Generator[Item, None, None]:
-    """Send each item through all stages, and give the items back in order.
+    """Send each item through all stages, and yield the items in order.
 
-    When the generator is closed or an exception passes through it, items that wait are dropped, and the
-    stages' present calls are waited for.
+    When the generator is closed or an exception passes through it, waiting items are dropped, and the
+    stages finish their current calls.
 
     Parameters
     ----------
     items : iterable
-        Drawn from in the caller's thread, and only when fewer than `in_flight` are under way or wait to be
-        fetched, so that memory is bounded however many items there are.
+        Drawn from in the caller's thread, and only while fewer than `in_flight` items are under way, so that
+        memory is bounded.
     stages : sequence of (name, callable)
         As for `StageThreads`.
     in_flight : int
-        How many items may be under way at once; less than the number of stages leaves some idle.
+        Largest number of items under way at once; if below the number of stages, some stages are idle.
 
     Yields
     ------
     object
-        Each item after the last stage. An exception in a stage is raised in place of its item, and ends
-        the rest.
+        Each item after the last stage. An exception in a stage is raised in place of its item and ends the
+        iteration.
     """
     threads = StageThreads(stages, room=in_flight, drop_oldest=False)
     under_way = 0
