@@ -154,13 +154,13 @@ class Segmenter:
         reuse_roi: bool = True,
         field_of_view: float | None = None,
     ) -> Stream:
-        """Segment the frames of a camera: results in order, stages overlapped, memory bounded.
+        """Segment the frames of a camera: results in order, overlapping stages, bounded memory.
 
         Parameters
         ----------
         frames : iterable of arrays
-            Frames as for `__call__`, drawn in a thread of the stream. An exception of the iterable reaches the
-            consumer after the results of all earlier frames.
+            Frames as for `__call__`, drawn in a thread of the stream. An exception of the iterable reaches
+            the consumer after the results of all earlier frames.
         policy : {"every", "latest"}
             What happens to frames that come faster than they are segmented. "every": no frame is lost; the
             next is drawn when there is room. "latest": frames are drawn as they come; those that have waited
@@ -169,7 +169,7 @@ class Segmenter:
             Number of frames that may wait, from 1. In addition, each of the three stages holds one.
         reuse_roi : bool
             Whether to search for the retina again only when the image's margin changes; see `StillRetina`.
-            False searches every frame, as `__call__` does.
+            If False, every frame is searched, as by `__call__`.
         field_of_view : float, optional
             The camera's angle in degrees, 10 to 220; the segmenter's if left out. `Stream.put` takes an angle
             for each frame.

@@ -18,7 +18,7 @@ _LONGEST_PART = 200  # bytes; a file name may have 255, and "_probability.png" f
 def assign_stems(
     inputs: Sequence[Input], folder: str | os.PathLike[str], owned: Mapping[str, str]
 ) -> list[str]:
-    """Return each image the stem of its results' names: ``sub/a.png`` writes ``sub/a_vessels.png``.
+    """Assign each image the stem of its results' names: ``sub/a.png`` writes ``sub/a_vessels.png``.
 
     Where two images would write one name (``a.png`` and ``a.tif``, or names that differ in case alone,
     which some file systems hold for one), each keeps its extension (``a.png_vessels.png``); where that is

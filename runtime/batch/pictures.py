@@ -26,7 +26,7 @@ def picture_name(stem: str, kind: str, overlay_format: str = "jpeg") -> str:
 
 
 def picture_names(stem: str, kind: str) -> list[str]:
-    """Give all paths that a picture may have, of which it has one."""
+    """Return all paths that a picture may have, of which one is in use."""
     return list(dict.fromkeys(picture_name(stem, kind, name) for name in OVERLAY_FORMATS))
 
 

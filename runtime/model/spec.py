@@ -1,7 +1,8 @@
 """The model spec: all parameters that change an artefact's result, and its measured scores.
 
-The spec is the file ``<file>.json`` beside the artefact. It holds the artefact's SHA-256 and is checked before
-the artefact is loaded. An ONNX file repeats it, without the hash, in its own metadata under `METADATA_KEY`.
+The spec is the file ``<file>.json`` beside the artefact. It holds the artefact's SHA-256 and is checked
+before the artefact is loaded. An ONNX file repeats it, without the hash, in its own metadata under
+`METADATA_KEY`.
 """
 
 import dataclasses
@@ -52,7 +53,7 @@ class Preprocessing:
     working_size: int | None = field(
         default=None,
         metadata=described(
-            "side in pixels of the square round the retina; 512 unless pixels_per_degree says it",
+            "side in pixels of the square around the retina; 512 unless pixels_per_degree is given",
             low=32,
             high=8192,
         ),
@@ -69,7 +70,7 @@ class Preprocessing:
     field_of_view: float = field(
         default=45.0,
         metadata=described(
-            "degrees assumed for the retina's disc where the camera's angle is not known",
+            "angle in degrees that is assumed if the camera's is unknown",
             low=10.0,
             high=220.0,
             required=False,
@@ -78,7 +79,7 @@ class Preprocessing:
     largest_magnification: float = field(
         default=1.0,
         metadata=described(
-            "most pixels of a square of pixels_per_degree along one of the image; 1 never magnifies an image",
+            "largest magnification of an image by pixels_per_degree; 1 never magnifies",
             low=1.0,
             high=4.0,
             required=False,
@@ -87,7 +88,7 @@ class Preprocessing:
     size_multiple: int = field(
         default=32,
         metadata=described(
-            "number that divides the side of a square of pixels_per_degree", low=1, high=1024, required=False
+            "divisor of the side of a square of pixels_per_degree", low=1, high=1024, required=False
         ),
     )
 
@@ -139,7 +140,7 @@ class NetworkInput:
         metadata=described("standard deviation of R, G, B on a scale of 0 to 1", low=0.001, high=10.0),
     )
     divisor: int = field(
-        default=8, metadata=described("number that divides a patch's height and width", low=1, high=1024)
+        default=8, metadata=described("divisor of a patch's height and width", low=1, high=1024)
     )
 
     def __post_init__(self) -> None:
@@ -156,7 +157,7 @@ class Tiling:
     )
     overlap: float = field(
         default=0.0,
-        metadata=described("share of a patch's side that it has in common with the next", low=0.0, high=0.9),
+        metadata=described("overlap of neighbouring patches as a share of their side", low=0.0, high=0.9),
     )
 
     def __post_init__(self) -> None:
@@ -172,7 +173,7 @@ class EngineBuild:
     gpu: str = field(metadata=described("name of the GPU"))
     compute_capability: str = field(
         metadata=described(
-            "the GPU's compute capability, such as 8.7; of a TensorRT-RTX engine the least that it runs on",
+            "the GPU's compute capability, such as 8.7; for TensorRT-RTX the lowest that the engine runs on",
             pattern=r"\d+\.\d+",
         )
     )
@@ -253,7 +254,7 @@ class ModelSpec:
     )
     confidence: Confidence | None = field(
         default=None,
-        metadata=described("how the Dice to be expected follows from the probabilities", required=False),
+        metadata=described("how the expected Dice follows from the probabilities", required=False),
     )
 
     def __post_init__(self) -> None:
@@ -335,7 +336,7 @@ class ModelSpec:
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> "ModelSpec":
-        """Read a spec file (see `spec_path`); raise `ModelError` as `from_json` does, or if it cannot be read."""
+        """Read a spec file; raise `ModelError` as `from_json` does, or if it cannot be read."""
         try:
             content = Path(path).read_bytes()
         except OSError as error:
@@ -396,7 +397,7 @@ def _check_format(number: object) -> None:
     if isinstance(number, bool) or not isinstance(number, int) or number < 1:
         raise FieldError(
             "format",
-            f"got {shown(number)}; expected a number up to {FORMAT}: this is no model spec of retinagan",
+            f"got {shown(number)}; expected a number up to {FORMAT}: not a model spec of retinagan",
         )
     if number > FORMAT:
         problem = f"got {shown(number)}, written by a newer version; this one reads up to {FORMAT}"

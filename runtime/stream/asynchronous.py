@@ -96,7 +96,7 @@ class AsyncStream:
 
 
 class _Bell:
-    """Wakes coroutines from any thread. A waiter must check its condition before it waits and when it wakes."""
+    """Wakes coroutines from any thread. A waiter checks its condition before it waits and when it wakes."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop

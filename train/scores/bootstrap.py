@@ -1,6 +1,6 @@
-"""Bootstrap over images: how far scores would move, had other images of the same kind been taken.
+"""Bootstrap over images: how much scores would vary with other images of the same kind.
 
-All resamples are scored from the images' own counts, without going back to their pixels, and exactly.
+All resamples are scored exactly from the images' counts, without reading their pixels again.
 """
 
 from __future__ import annotations
@@ -14,30 +14,30 @@ from retinagan.train.scores.metrics import SPECIFICITY, Histogram, Scores, level
 RESAMPLES = 20_000
 SEED = 0
 LEVEL = 0.95
-"""Share of the resamples inside an interval."""
+"""Share of the resamples within an interval."""
 TAILS = ((1 - LEVEL) / 2, (1 + LEVEL) / 2)
-"""Shares of the resamples below an interval's two ends."""
+"""Shares of the resamples below the two ends of an interval."""
 
 Values = NDArray[np.float64]
 
 
 def resample(counts: list[MapCounts], resamples: int = RESAMPLES, seed: int = SEED) -> dict[str, Values]:
-    """Score resamples of the images, drawn with replacement, each one's pixels pooled.
+    """Draw resamples of the images with replacement, and score the pooled pixels of each.
 
-    Systems scored on the same images with the same seed are scored on the same resamples, so that they can
-    be compared pair by pair.
+    Systems scored on the same images with the same seed get the same resamples, so they can be compared pair
+    by pair.
 
     Parameters
     ----------
     counts : list of MapCounts
         One for each image, all at the same threshold.
     resamples, seed : int
-        How many, and where the draws start.
+        Number of resamples, and seed of the draws.
 
     Returns
     -------
     dict of str to (resamples,) float64
-        For each field of `Scores`; NaN where a resample has nothing to count.
+        For each field of `Scores`; NaN if a resample has no pixel to count.
     """
     weights = _weights(len(counts), resamples, seed)
     scores = _histogram_scores(weights, [one.histogram for one in counts], counts[0].threshold)
@@ -45,7 +45,7 @@ def resample(counts: list[MapCounts], resamples: int = RESAMPLES, seed: int = SE
 
 
 def _weights(number: int, resamples: int, seed: int) -> Values:
-    """Draw how often each of so many images is in each resample; (B, n)."""
+    """Draw how often each image is in each resample, (B, n)."""
     random = np.random.default_rng(seed)
     return random.multinomial(number, np.full(number, 1.0 / number), resamples).astype(np.float64)
 
@@ -70,7 +70,7 @@ def _histogram_scores(weights: Values, histograms: list[Histogram], threshold: f
 
 
 def _auc(weights: Values, vessels: Values, background: Values) -> Values:
-    """Return how many pairs of a vessel and another pixel are in the right order, ties half; (B,).
+    """Return the number of vessel-background pairs in the right order, ties counting half, (B,).
 
     The number is bilinear in the images' weights, so one n x n matrix serves all resamples.
     """
@@ -81,9 +81,9 @@ def _auc(weights: Values, vessels: Values, background: Values) -> Values:
 
 
 def _true_positive_at(weights: Values, vessels: Values, background: Values) -> Values:
-    """Return the vessel pixels found at the lowest threshold that keeps the specificity; (B,).
+    """Return the vessel pixels found at the lowest threshold that keeps the specificity, (B,).
 
-    All resamples search their level at once by halving.
+    One bisection searches the level of all resamples.
     """
     false_from, true_from = _from_level(background), _from_level(vessels)  # (n, L + 1)
     allowed = (1.0 - SPECIFICITY) * (weights @ false_from[:, 0])
@@ -97,7 +97,7 @@ def _true_positive_at(weights: Values, vessels: Values, background: Values) -> V
 
 
 def _from_level(counts: Values) -> Values:
-    """Return how many pixels have each level or a higher one, and at the end 0."""
+    """Return the number of pixels at or above each level, with a final 0."""
     return np.pad(counts[:, ::-1].cumsum(axis=1)[:, ::-1], ((0, 0), (0, 1)))
 
 
@@ -117,14 +117,14 @@ def _cldice(weights: Values, counts: list[MapCounts]) -> Values:
 
 
 def interval(values: dict[str, Values]) -> tuple[Scores, Scores]:
-    """Return the lower and the upper end of each score's interval; NaN where a score has no value."""
+    """Return the lower and upper ends of all scores' intervals; NaN if a score has no value."""
     pairs = [ends(values[name]) for name in values]
     low, high = (dict(zip(values, side, strict=True)) for side in zip(*pairs, strict=True))
     return Scores(**low), Scores(**high)
 
 
 def ends(values: Values) -> tuple[float, float]:
-    """Return the lower and the upper end of one score's interval; NaN where it has no value."""
+    """Return the lower and upper end of one score's interval; NaN if it has no value."""
     known = values[~np.isnan(values)]
     if not known.size:
         return float("nan"), float("nan")

@@ -1,4 +1,4 @@
-"""Agreement along the vessels' centrelines: clDice, which a thin branch counts in as much as a thick one."""
+"""Agreement along the vessels' centrelines: clDice, in which thin branches count as much as thick ones."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from skimage.morphology import skeletonize
 
 @dataclass(frozen=True)
 class Centreline:
-    """Pixels on centrelines; they add up over images.
+    """Numbers of pixels on centrelines, which add up over images.
 
     Attributes
     ----------
     found, found_right : int
-        On the map's centrelines, and of these, on the expert's vessels.
+        Pixels on the map's centrelines, and those of them on the expert's vessels.
     drawn, drawn_found : int
-        On the expert's centrelines, and of these, on the map's vessels.
+        Pixels on the expert's centrelines, and those of them on the map's vessels.
     """
 
     found: int
@@ -29,7 +29,7 @@ class Centreline:
 
     @classmethod
     def of(cls, vessels: NDArray[np.bool_], truth: NDArray[np.bool_]) -> Centreline:
-        """Count the pixels of one map and of the expert's, (H, W) both."""
+        """Count the pixels of a map and of the expert's, both (H, W)."""
         found, drawn = skeletonize(vessels), skeletonize(truth)
         counts = (found, found & truth, drawn, drawn & vessels)
         return cls(*(int(np.count_nonzero(pixels)) for pixels in counts))
@@ -41,7 +41,7 @@ class Centreline:
         return cls(*(sum(column) for column in zip(*table, strict=True)))
 
     def cldice(self) -> float:
-        """Return the harmonic mean of both shares; 0 if one map has vessels alone, NaN if neither has.
+        """Return the harmonic mean of both shares; 0 if only one map has vessels, NaN if neither has.
 
         References
         ----------

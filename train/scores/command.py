@@ -1,4 +1,4 @@
-"""What `retina-eval` does."""
+"""The command `retina-eval`."""
 
 from __future__ import annotations
 
@@ -35,8 +35,9 @@ from retinagan.train.scores.prediction import Predictor, open_predictor
 BOTH = "both"
 
 EPILOG = """\
-Three kinds of figures, always all: inside the field of view at native size; the whole image at native size,
-whose black surround counts as right; and the whole image squeezed to 512x512. Compare like with like only.
+Each map is scored in three ways: inside the field of view at native size; over the whole image at native
+size, whose black surround counts as correct; and over the whole image resized to 512x512. Compare only scores
+of the same kind.
 """
 
 
@@ -51,19 +52,27 @@ def build_parser() -> CommandParser:
         help="dataset folder: DRIVE, CHASE_DB1, STARE, HRF, or images/ with labels/; several give a table "
         "with one row each")  # fmt: skip
     add("--field-of-view", choices=(KNOWN, ASSUMED, BOTH), default=KNOWN,
-        help="tell the model each camera's angle, where the dataset has it; have it assume one as for an "
+        help="pass the model each camera's angle, if the dataset has it; let it assume one, as for an "
         "unknown camera; or score both ways (default: %(default)s)")  # fmt: skip
     add("--split", choices=SPLITS, default=TEST, help="images to score (default: %(default)s)")
     add(
         "--threshold",
         metavar="P",
-        help="pixels at or above this probability count as vessel; or the word training: choose it on each "
+        help="pixels at or above this probability count as vessel; the word training chooses it on each "
         "dataset's training images (default: the model's own, else 0.5)",
     )
-    add("--against", metavar="MODEL_OR_MAPS", help="score this too, at its own threshold, and print "
-        "the first one's scores less its own, with intervals over the images")  # fmt: skip
-    add("--out", metavar="DIR", help="write scores.csv and scores.json there, with a row for each image")
-    add("--figures", action="store_true", help="draw ROC curves, lines for each image, and panels into --out")
+    add("--against", metavar="MODEL_OR_MAPS", help="score this too, at its own threshold, and print the "
+        "differences to it, with intervals over the images")  # fmt: skip
+    add(
+        "--out",
+        metavar="DIR",
+        help="folder for scores.csv and scores.json, with a row for each image",
+    )
+    add(
+        "--figures",
+        action="store_true",
+        help="draw ROC curves, scores by image and panels into --out",
+    )
     add("--each", action="store_true", help="print each image's scores too")
     add("--threads", type=int, metavar="N", help="CPU threads (default: all)")
     add("--quiet", action="store_true", help="no progress bar")
@@ -72,7 +81,7 @@ def build_parser() -> CommandParser:
 
 
 def evaluate(arguments: argparse.Namespace) -> int:
-    """Evaluate as parsed arguments say; the exit code."""
+    """Run the evaluation of parsed arguments and return the exit code."""
     folder = _output_folder(arguments)
     datasets = {data: find_dataset(data, arguments.split) for data in arguments.data}
     for dataset in datasets.values():
@@ -103,7 +112,7 @@ def evaluate(arguments: argparse.Namespace) -> int:
 
 
 def _angles(asked: str, predictor: Predictor, other: Predictor | None) -> tuple[str, ...]:
-    """Return by which angles to score; once where no map depends on it."""
+    """Return the ways to set the angle; only one if no map depends on it."""
     if not any(one.takes_angle for one in (predictor, other) if one is not None):
         return (KNOWN,)
     return (KNOWN, ASSUMED) if asked == BOTH else (asked,)
@@ -121,7 +130,7 @@ def _print_one(evaluation: Evaluation, arguments: argparse.Namespace) -> None:
     print(table(evaluation.rows, arguments.each))
     if comparison is not None:
         other = comparison.other
-        print(f"\nless the scores of {other.description}{evaluation.known_images(other)}")
+        print(f"\ndifferences to {other.description}{evaluation.known_images(other)}")
         print(f"threshold {comparison.threshold.value:.4g}: {comparison.threshold.origin}")
         print(difference_table(comparison.differences))
 
@@ -139,7 +148,7 @@ def _print_several(done: list[Evaluation], arguments: argparse.Namespace) -> Non
         for one in done:
             print(f"\n{one.data}\n{table(one.rows, True)}")
     if done[0].comparison is not None:
-        print(f"\nless the scores of {done[0].comparison.other.description}, each at its own threshold")
+        print(f"\ndifferences to {done[0].comparison.other.description}, each at its own threshold")
         for one in done:
             assert one.comparison is not None
             known = one.known_images(one.comparison.other)
@@ -196,14 +205,14 @@ def _output_folder(arguments: argparse.Namespace) -> Path:
 
 
 def _figures_folder(folder: Path, task: Task, arguments: argparse.Namespace) -> Path:
-    """Return the folder for figures of a dataset: the output folder, or one in it where there are several."""
+    """Return the folder for a dataset's figures: the output folder, or one in it for several datasets."""
     if len(arguments.data) > 1:
         folder = folder / folder_name(task.data)
     return folder / task.angle if arguments.field_of_view == BOTH else folder
 
 
 def _threshold(text: str | None, task: Task, predictor: Predictor) -> Threshold:
-    """Find the threshold to score at; never by looking at the images to score."""
+    """Return the threshold to score at, which never depends on the scored images."""
     if text == TRAINING:
         return threshold_from_training(task, predictor)
     return Threshold.of(predictor) if text is None else Threshold(_number(text), "as --threshold says")
@@ -220,5 +229,5 @@ def _number(text: str) -> float:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run `retina-eval`; the exit code: 0 done, 2 invalid options or data, 70 a defect."""
+    """Run `retina-eval` and return its exit code: 0 done, 2 invalid options or data, 70 a defect."""
     return run_command("retina-eval", lambda: evaluate(build_parser().parse_args(argv)))

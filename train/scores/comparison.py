@@ -1,4 +1,4 @@
-"""How much one system's scores are above another's on the same images, with intervals over those images."""
+"""Differences between two systems' scores on the same images, with intervals over those images."""
 
 from __future__ import annotations
 
@@ -11,37 +11,37 @@ from retinagan.train.scores.evaluation import REGIONS, Measured
 from retinagan.train.scores.metrics import Scores
 
 DIGITS = 4
-"""Decimals that differences are printed with; what is 0 there tells nothing apart."""
+"""Decimals of printed differences; a difference that rounds to 0 tells nothing apart."""
 
 
 def signed(value: float) -> str:
-    """Print a difference: its sign and `DIGITS` decimals, no sign of a negative 0, "-" for none."""
+    """Return a difference as text with its sign and `DIGITS` decimals; "-" for NaN, never "-0"."""
     return f"{round(value, DIGITS) + 0.0:+.{DIGITS}f}" if value == value else "-"
 
 
 @dataclass(frozen=True)
 class Gain:
-    """How much one system's score is above another's on the same images.
+    """The difference between one system's score and another's on the same images.
 
     Attributes
     ----------
     value : float
     interval : (float, float) or None
-        What 95 % of the resamples of the images give; None of a single image.
+        Range of 95 % of the resamples of the images; None for a single image.
     """
 
     value: float
     interval: tuple[float, float] | None
 
     def printed(self) -> str:
-        """Return the value and, where there is one, its interval."""
+        """Return the value and its interval, if there is one, as text."""
         if self.interval is None:
             return signed(self.value)
         return f"{signed(self.value)} [{' to '.join(signed(end) for end in self.interval)}]"
 
     @property
     def verdict(self) -> str:
-        """What these images say of it: "above", "below" or "not told apart"."""
+        """What the interval shows: "above", "below" or "not told apart"."""
         if self.interval is None:
             return "not told apart"
         low, high = (round(end, DIGITS) for end in self.interval)  # NaN where no resample has the score
@@ -50,15 +50,15 @@ class Gain:
 
 @dataclass(frozen=True)
 class Difference:
-    """One model's scores less another's, in one of `REGIONS`, all pixels pooled.
+    """One model's scores minus another's, in one of `REGIONS`, over all pixels.
 
     Attributes
     ----------
     region : str
     scores : Scores
-        NaN where one of them has no score.
+        NaN if either model has no score.
     interval : (Scores, Scores) or None
-        Lower and upper ends over the same resamples of the images; None of a single image.
+        Lower and upper ends over the same resamples of the images; None for a single image.
     """
 
     region: str
@@ -67,7 +67,7 @@ class Difference:
 
 
 def differences(first: list[Measured], second: list[Measured]) -> list[Difference]:
-    """Return how much the first model's scores are above the second's on the same images, in each region."""
+    """Return the first model's scores minus the second's on the same images, for each region."""
     found = []
     for index, region in enumerate(REGIONS):
         pair = [[image.model[index] for image in measured] for measured in (first, second)]

@@ -1,4 +1,4 @@
-"""What scores of a vessel map are computed from: its probabilities and its centrelines, counted."""
+"""Pixel counts from which a vessel map is scored: of its probabilities and its centrelines."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from retinagan.train.scores.metrics import LEVELS, Histogram, Scores, level_of
 
 @dataclass(frozen=True)
 class MapCounts:
-    """All that scores need of one map, or of several pooled, in one region.
+    """Counts of one map, or of several pooled, in one region.
 
     Attributes
     ----------
     histogram : Histogram
-        Of the probabilities.
+        Histogram of the probabilities.
     threshold : float
         Pixels at or above this probability count as vessel.
     centreline : Centreline
-        Of the map cut at the threshold.
+        Counts of the map at the threshold.
     """
 
     histogram: Histogram
@@ -38,7 +38,7 @@ class MapCounts:
         threshold: float,
         region: NDArray[np.bool_] | None = None,
     ) -> MapCounts:
-        """Count one map against an expert's, inside a region if given; all arrays (H, W)."""
+        """Compare a map with an expert's, inside a region if given; all arrays are (H, W)."""
         histogram = Histogram.of(probability, truth, region)
         vessels = np.rint(probability.astype(np.float64) * LEVELS) >= level_of(threshold)
         if region is not None:
@@ -47,7 +47,7 @@ class MapCounts:
 
     @classmethod
     def pooled(cls, counts: list[MapCounts]) -> MapCounts:
-        """All pixels of several maps cut at the same threshold."""
+        """Pool the pixels of several maps with the same threshold."""
         return cls(
             Histogram.pooled(one.histogram for one in counts),
             counts[0].threshold,

@@ -1,4 +1,4 @@
-"""One dataset scored: a model's maps against the experts', and the same of another model."""
+"""Score a model's maps of one dataset against the experts', and compare them with another model's."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ from retinagan.train.scores.prediction import Predict, Predictor
 DEFAULT_THRESHOLD = 0.5
 
 KNOWN, ASSUMED = "known", "assumed"
-"""Whether a model is told the camera's angle, where the dataset has it, or scales by its own assumption."""
+"""Whether a model gets the camera's angle, if the dataset has it, or uses its own assumption."""
 
 
 @dataclass(frozen=True)
 class Threshold:
-    """Pixels at or above this probability count as vessel, and where the number is from, for people."""
+    """A threshold (pixels at or above it count as vessel), and its origin as text."""
 
     value: float
     origin: str
 
     @classmethod
     def of(cls, predictor: Predictor) -> Threshold:
-        """Return a model's own threshold, or the default for one that has none."""
+        """Return a model's own threshold, or the default if it has none."""
         if predictor.threshold is None:
             return cls(DEFAULT_THRESHOLD, "the default; --threshold training chooses on training images")
         return cls(predictor.threshold, "the model's own, from its training images")
@@ -42,14 +42,14 @@ class Threshold:
 
 @dataclass(frozen=True)
 class Comparison:
-    """A model's scores less another's on the same images.
+    """A model's scores minus another's on the same images.
 
     Attributes
     ----------
     other : Predictor
         The other model.
     threshold : Threshold
-        The other model's.
+        The threshold of the other model.
     differences : list of Difference
         One for each region.
     """
@@ -59,7 +59,7 @@ class Comparison:
     differences: list[Difference]
 
     def facts(self) -> dict[str, Any]:
-        """Return plain types for JSON."""
+        """Return the comparison as plain types for JSON."""
         return {
             "predictor": self.other.description,
             "threshold": self.threshold.value,
@@ -70,19 +70,19 @@ class Comparison:
 
 @dataclass(frozen=True)
 class Task:
-    """What to score: images of a dataset, at its camera's angle or at what the model assumes.
+    """What to score: images of a dataset, at the camera's angle or at the model's assumption.
 
     Attributes
     ----------
     data : str
         The dataset's folder.
     dataset : Dataset
-        What was found there.
+        The samples found there.
     split : {"training", "test", "all"}
-        Which of its images they are.
+        The part of the dataset that the samples are.
     angle : {"known", "assumed"}
     quiet : bool
-        No progress bar.
+        Whether to hide the progress bar.
     """
 
     data: str
@@ -92,12 +92,12 @@ class Task:
     quiet: bool = False
 
     def for_training(self) -> Task:
-        """Return the task of the dataset's training images.
+        """Return the same task for the dataset's training images.
 
         Raises
         ------
         OptionError
-            If images to score are among them, unless training images are asked for.
+            If images to score are among them, unless `split` is "training".
         """
         samples = find_samples(self.data, TRAINING)
         scored = {one.image for one in self.dataset.samples}
@@ -109,13 +109,13 @@ class Task:
         return dataclasses.replace(self, dataset=dataclasses.replace(self.dataset, samples=samples))
 
     def images(self) -> Iterator[LabelledImage]:
-        """Read the images one by one, so that memory holds one alone."""
+        """Read the images one by one, so that only one is in memory."""
         for sample in tqdm(self.dataset.samples, unit="image", disable=self.quiet or not sys.stderr.isatty()):
             image = load_labelled(sample)
             yield dataclasses.replace(image, field_of_view=None) if self.angle == ASSUMED else image
 
     def angle_told(self, predictor: Predictor) -> str:
-        """Say by which angle the images were scaled; empty where the model has one size for all."""
+        """Return the angle that scaled the images, as text; empty if the model has a fixed working size."""
         if not predictor.takes_angle:
             return ""
         known = {sample.field_of_view for sample in self.dataset.samples}
@@ -128,7 +128,7 @@ class Task:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What scoring one dataset came to.
+    """The result of scoring one dataset.
 
     Attributes
     ----------
@@ -136,11 +136,11 @@ class Evaluation:
     predictor : Predictor
     threshold : Threshold
     measured : list of Measured
-        What was counted, by image.
+        Counts of each image.
     rows : list of Row
-        The scores.
+        Scores.
     comparison : Comparison or None
-        With another model.
+        Comparison with another model.
     """
 
     task: Task
@@ -152,16 +152,16 @@ class Evaluation:
 
     @property
     def data(self) -> str:
-        """The dataset's name: its folder's."""
+        """The dataset's name, which is its folder's."""
         return folder_name(self.task.data)
 
     def known_images(self, predictor: Predictor) -> str:
-        """Say how many of the images a model was trained with, held-out ones too; mostly nothing."""
+        """Return how many images a model was trained or held out with, as text; empty if none."""
         known = sum(predictor.trained_on(self.data, sample.name) for sample in self.task.dataset.samples)
         return f"; {known} of these trained the model or chose its threshold" if known else ""
 
     def facts(self) -> dict[str, Any]:
-        """Return plain types for JSON, with all rows."""
+        """Return the evaluation as plain types for JSON, with all rows."""
         facts: dict[str, Any] = {
             "data": self.data,
             "scored": self.task.dataset.description,
@@ -191,11 +191,11 @@ def evaluate_dataset(
     predictor : Predictor
         The model.
     threshold : Threshold
-        To cut its maps at.
+        Threshold for its maps.
     other : Predictor, optional
-        Another model to compare it with, at its own threshold.
+        A model to compare it with, at its own threshold.
     panels : Path, optional
-        An existing folder to draw a panel of each image into.
+        An existing folder for a panel of each image.
     """
     predict = predictor.predict
     if panels is not None:
@@ -210,7 +210,7 @@ def evaluate_dataset(
 
 
 def threshold_from_training(task: Task, predictor: Predictor) -> Threshold:
-    """Choose the threshold of the largest Dice inside the FOV on a dataset's training images."""
+    """Return the threshold with the largest Dice inside the FOV on a dataset's training images."""
     training = task.for_training()
     histogram = inside_fov(predictor.predict, training.images())
     where = f"on {len(training.dataset.samples)} training images of {folder_name(task.data)}"
@@ -218,7 +218,7 @@ def threshold_from_training(task: Task, predictor: Predictor) -> Threshold:
 
 
 def _drawing_panels(predict: Predict, threshold: float, folder: Path) -> Predict:
-    """Return a predictor that also draws each image's panel, so that no map need be kept."""
+    """Return a function that predicts and also draws each image's panel, so that no map is kept."""
     from retinagan.train.scores.figures import draw_panel  # imports matplotlib, which only figures need
 
     def predict_and_draw(image: LabelledImage) -> Any:

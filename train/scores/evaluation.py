@@ -1,4 +1,4 @@
-"""Evaluation of vessel maps: for each image and pooled, inside the FOV and over the whole image."""
+"""Evaluate vessel maps for each image and pooled, inside the FOV and over the whole image."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ FOV, WHOLE, SQUARE = REGIONS = (
     "whole image, native size",
     "whole image, 512x512",
 )
-"""What is scored, always all: rates over the whole image count the black surround as right, and squeezed to
-512x512, as the paper has its images, they are others again."""
+"""The scored regions. Rates over the whole image count the black surround as correct; the paper resizes
+images to 512x512, which changes the rates again."""
 
 MODEL, SECOND = "model", "second observer"
 POOLED = "all pixels"
@@ -32,7 +32,7 @@ _SIDE = 512
 
 @dataclass(frozen=True)
 class Measured:
-    """One image's counts, for each of `REGIONS`; of the second observer too where there is one."""
+    """Counts of one image for each of `REGIONS`; also of the second observer, if there is one."""
 
     name: str
     model: tuple[MapCounts, ...]
@@ -50,11 +50,11 @@ class Row:
     region : str
         One of `REGIONS`.
     image : str
-        Its name, or `POOLED`.
+        The image's name, or `POOLED`.
     scores : Scores
-        A drawn map, as the second observer's, has no curve: its `auc` and `sensitivity_at_98` are NaN.
+        A drawn map, such as the second observer's, has no ROC curve: `auc` and `sensitivity_at_98` are NaN.
     interval : (Scores, Scores) or None
-        Lower and upper ends over resampled images; of pooled rows of two images or more.
+        Lower and upper ends over resampled images; only for pooled rows of two or more images.
     """
 
     map: str
@@ -65,7 +65,7 @@ class Row:
 
 
 def measure(predict: Predict, images: Iterable[LabelledImage], threshold: float) -> Iterator[Measured]:
-    """Predict and count each image, one at a time; raises `ImageError` that names the image."""
+    """Predict and count the images one at a time; an `ImageError` names its image."""
     for image in images:
         probability = _predicted(predict, image)
         second = None
@@ -92,20 +92,20 @@ def _counts(
 
 
 def _squeezed(values: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Resize a map in [0, 1] to 512x512 by area."""
+    """Resize a map in [0, 1] to 512x512 by area averaging."""
     resized = cv2.resize(values, (_SIDE, _SIDE), interpolation=cv2.INTER_AREA)
     return np.clip(np.asarray(resized, np.float32), 0.0, 1.0)
 
 
 def inside_fov(predict: Predict, images: Iterable[LabelledImage]) -> Histogram:
-    """Predict images and pool their pixels inside the FOV: what a threshold is chosen on."""
+    """Predict images and pool their pixels inside the FOV, to choose a threshold."""
     return Histogram.pooled(
         Histogram.of(_predicted(predict, image), image.truth, image.fov) for image in images
     )
 
 
 def score(measured: list[Measured]) -> list[Row]:
-    """Score all images, and their pixels pooled, in all regions; the second observer's rows come last."""
+    """Score each image and all pixels in all regions; the second observer's rows come last."""
     rows = _rows(MODEL, [(image.name, image.model) for image in measured])
     seconds = [(image.name, image.second) for image in measured if image.second is not None]
     if seconds:

@@ -22,9 +22,9 @@ def draw_evaluation(measured: list[Measured], rows: list[Row], folder: Path) -> 
     Parameters
     ----------
     measured : list of Measured
-        What was scored.
+        Counts of the images.
     rows : list of Row
-        Its scores.
+        Scores of the images.
     folder : Path
         An existing folder.
     """
@@ -51,7 +51,7 @@ def draw_evaluation(measured: list[Measured], rows: list[Row], folder: Path) -> 
 
 
 def _line(rows: list[Row], name: str, field: str, images: list[str]) -> list[float]:
-    """Return a score of each image; NaN for those without a map, as where no second observer drew one."""
+    """Return one score of each image; NaN if it has no map, for example of a second observer."""
     found = {
         row.image: float(getattr(row.scores, field))
         for row in rows

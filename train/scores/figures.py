@@ -1,4 +1,4 @@
-"""Charts and panels of an evaluation, as PNG; the one module that imports matplotlib."""
+"""Draw charts and panels of an evaluation as PNG; the only module that imports matplotlib."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ Picture = NDArray[Any]
 """(H, W, 3) uint8 RGB, (H, W) bool, or (H, W) float32 in [0, 1]."""
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#666666")
-"""Told apart by colour-blind people too (Okabe and Ito, 2008)."""
+"""A palette for colour-blind readers (Okabe and Ito, 2008)."""
 
 RIGHT, WRONG, MISSED = (255, 255, 255), (230, 159, 0), (86, 180, 233)
-"""Colours of an error map: vessels found, found where the expert has none, and missed."""
+"""Colours of an error map: true positives, false positives and false negatives."""
 
 _DPI = 120
 
@@ -30,14 +30,14 @@ _DPI = 120
 def draw_roc(
     curves: Mapping[str, Histogram], points: Mapping[str, Sequence[tuple[float, float]]], path: Path
 ) -> None:
-    """Draw ROC curves, whole and their corner enlarged.
+    """Draw ROC curves, complete and with their corner enlarged.
 
     Parameters
     ----------
     curves : mapping of str to Histogram
         By name.
     points : mapping of str to sequence of (float, float)
-        By name: sensitivity and specificity of maps already cut, one for each curve, in its colour.
+        By name: sensitivity and specificity of thresholded maps, one for each curve, in its colour.
     path : Path
         The PNG file.
     """
@@ -58,12 +58,12 @@ def draw_roc(
 
 
 def draw_lines(charts: Mapping[str, Mapping[str, Sequence[float]]], names: Sequence[str], path: Path) -> None:
-    """Draw values for each image, a line for each system, one chart above the other.
+    """Draw values by image, with a line for each system and charts one above the other.
 
     Parameters
     ----------
     charts : mapping of str to mapping of str to sequence of float
-        For each chart, by its title, each line's values by its name.
+        Values of each line by its name, for each chart by its title.
     names : sequence of str
         The images.
     path : Path
@@ -92,7 +92,7 @@ def draw_grid(rows: Sequence[Mapping[str, Picture]], path: Path, errors: bool = 
     path : Path
         The PNG file.
     errors : bool
-        Whether a legend of an error map's colours is wanted.
+        Whether to add a legend for the colours of an error map.
     """
     columns = max(len(row) for row in rows)
     height, width = next(iter(rows[0].values())).shape[:2]
@@ -116,14 +116,14 @@ def draw_grid(rows: Sequence[Mapping[str, Picture]], path: Path, errors: bool = 
 
 
 def draw_panel(image: Picture, truth: Picture, probability: Picture, threshold: float, path: Path) -> None:
-    """Draw an image beside the expert's vessels, the result, and where they differ; all (H, W)."""
+    """Draw an image, the expert's vessels, the result and their error map side by side; all (H, W)."""
     vessels = probability >= threshold
     row = {"image": image, "expert": truth, "result": vessels, "errors": error_map(vessels, truth)}
     draw_grid([row], path, errors=True)
 
 
 def error_map(vessels: NDArray[np.bool_], truth: NDArray[np.bool_]) -> NDArray[np.uint8]:
-    """Colour the pixels that are vessels in one map or both; (H, W, 3) uint8."""
+    """Return the (H, W, 3) uint8 error map of two vessel maps."""
     colours = np.zeros((*truth.shape, 3), np.uint8)
     colours[vessels & truth], colours[vessels & ~truth], colours[~vessels & truth] = RIGHT, WRONG, MISSED
     return colours

@@ -1,4 +1,4 @@
-"""Scores as text for a terminal, as CSV and as JSON."""
+"""Write scores as text for a terminal, as CSV and as JSON."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from retinagan.train.scores.metrics import Scores
 
 NAMES = tuple(field.name for field in fields(Scores))
 TITLES = ("Acc", "Sen", "Spe", "Dice", "AUC", "Sen at Spe 0.98", "clDice")
-"""What the fields of `Scores` are called before people."""
+"""Titles of the fields of `Scores`."""
 
 
 Cells = tuple[str, str, tuple[str, ...]]
 
 
 def table(rows: list[Row], each_image: bool = False) -> str:
-    """Lay out the pooled rows with their intervals, or all rows, as text for a terminal."""
+    """Return the pooled rows with their intervals, or all rows, as a text table."""
     lines: list[Cells] = [("", "", TITLES)]
     for row in rows:
         if row.image == POOLED or each_image:
@@ -37,7 +37,7 @@ def table(rows: list[Row], each_image: bool = False) -> str:
 
 
 def difference_table(differences: list[Difference]) -> str:
-    """Lay out one model's scores less another's, as text for a terminal."""
+    """Return one model's scores minus another's as a text table."""
     lines: list[Cells] = [("", "", TITLES)]
     for one in differences:
         figures = tuple(signed(value) for value in dataclasses.astuple(one.scores))
@@ -69,12 +69,12 @@ def _figure(value: float, digits: int) -> str:
 
 
 def summary_table(entries: Sequence[tuple[str, str, Row]]) -> str:
-    """Lay out one row for each dataset, with its interval, as text for a terminal.
+    """Return one row for each dataset, with its interval, as a text table.
 
     Parameters
     ----------
     entries : sequence of (str, str, Row)
-        The dataset, by which angle it was scaled, and its pooled scores.
+        The dataset, the angle it was scaled by, and its pooled scores.
     """
     lines: list[Cells] = [("", "", TITLES)]
     for data, angle, row in entries:
@@ -85,12 +85,12 @@ def summary_table(entries: Sequence[tuple[str, str, Row]]) -> str:
 
 
 def write_csv(rows: Sequence[Row], path: Path) -> None:
-    """Write the rows of one dataset, whole or not at all; what has no value is empty."""
+    """Write the rows of one dataset atomically; missing values are empty."""
     _write_table([[]], [rows], (), path)
 
 
 def write_datasets_csv(entries: Sequence[tuple[str, str, Sequence[Row]]], path: Path) -> None:
-    """Write the rows of several datasets, each row with its dataset and the angle it was scaled by."""
+    """Write the rows of several datasets atomically, with their dataset and the angle they were scaled by."""
     labels = [[data, angle] for data, angle, _ in entries]
     _write_table(labels, [rows for _, _, rows in entries], ("data", "angle"), path)
 
@@ -115,14 +115,14 @@ def _write_table(
 
 
 def write_facts(facts: Mapping[str, Any], path: Path) -> None:
-    """Write facts about an evaluation as JSON, whole or not at all."""
+    """Write facts about an evaluation as JSON, atomically."""
     text = json.dumps(facts, indent=2, allow_nan=False) + "\n"
     with written_atomically(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
 
 
 def row_entries(rows: Sequence[Row]) -> list[dict[str, Any]]:
-    """Return rows as plain types for JSON; what has no value is None."""
+    """Return rows as plain types for JSON; missing values are None."""
     return [_entry(row) for row in rows]
 
 

@@ -1,7 +1,7 @@
 """Scores of vessel maps against an expert's, from histograms of the probability.
 
-A histogram holds all that the scores need and adds up over images, so that pooled scores, scores of each
-image and the best threshold cost one pass over the pixels.
+A histogram holds all that the scores need and adds up over images. Pooled scores, scores of each image and
+the best threshold therefore take one pass over the pixels.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ LEVELS = 65535
 """Probabilities are rounded to steps of 1 / LEVELS, as `retina-run` stores them in 16-bit PNG."""
 
 SPECIFICITY = 0.98
-"""Where systems are compared by their sensitivity, whatever their thresholds."""
+"""Specificity at which sensitivities of systems are compared, whatever their thresholds."""
 
 
 @dataclass(frozen=True)
@@ -48,12 +48,12 @@ class Scores:
 
 @dataclass(frozen=True)
 class Histogram:
-    """How many vessel and other pixels have each probability.
+    """Numbers of vessel and background pixels at each probability.
 
     Attributes
     ----------
     vessels, background : (LEVELS + 1,) int64
-        Pixels of each probability, by the expert's map.
+        Pixels at each probability that are vessel or background in the expert's map.
     """
 
     vessels: NDArray[np.int64]
@@ -66,7 +66,7 @@ class Histogram:
         truth: NDArray[np.bool_],
         region: NDArray[np.bool_] | None = None,
     ) -> Histogram:
-        """Count the pixels of one map, those of a region if given; all arrays (H, W).
+        """Count the pixels of one map, inside a region if given; all arrays are (H, W).
 
         Raises
         ------
@@ -86,7 +86,7 @@ class Histogram:
 
     @classmethod
     def pooled(cls, histograms: Iterable[Histogram]) -> Histogram:
-        """All pixels of several histograms in one."""
+        """Return the sum of several histograms."""
         histograms = list(histograms)
         return cls(
             np.sum([histogram.vessels for histogram in histograms], axis=0, dtype=np.int64),
@@ -95,7 +95,7 @@ class Histogram:
 
     @classmethod
     def balanced(cls, histograms: Iterable[Histogram]) -> Histogram:
-        """All histograms in one, each as if it had as many pixels as the largest."""
+        """Return the sum of several histograms, each scaled to as many pixels as the largest."""
         histograms = list(histograms)
         totals = [int(one.vessels.sum() + one.background.sum()) for one in histograms]
         scaled = []
@@ -106,7 +106,7 @@ class Histogram:
         return cls.pooled(scaled)
 
     def scores(self, threshold: float) -> Scores:
-        """Score the map cut at a threshold (probability >= threshold is vessel).
+        """Score the map at a threshold; pixels at or above it count as vessel.
 
         A rate without any pixel to count is NaN.
         """
@@ -124,20 +124,20 @@ class Histogram:
         )
 
     def best_threshold(self) -> float:
-        """Find the threshold with the largest Dice."""
+        """Return the threshold with the largest Dice."""
         positives = self.vessels[::-1].cumsum()[::-1]
         negatives = self.background[::-1].cumsum()[::-1]
         dice = 2.0 * positives / np.maximum(positives + negatives + int(self.vessels.sum()), 1)
         return float(dice.argmax()) / LEVELS
 
     def roc(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Return the ROC curve's corners: 1 - specificity and sensitivity, both from 0 to 1."""
+        """Return the points of the ROC curve: 1 - specificity and sensitivity, both from 0 to 1."""
         labels, levels, counts = self._weighted()
         false_rate, true_rate, _ = roc_curve(labels, levels, sample_weight=counts)
         return false_rate, true_rate
 
     def _weighted(self) -> tuple[NDArray[np.bool_], NDArray[np.int64], NDArray[np.int64]]:
-        """Labels, levels and pixel counts, as scikit-learn takes them."""
+        """Return labels, levels and pixel counts, as scikit-learn takes them."""
         filled = [np.flatnonzero(counts) for counts in (self.vessels, self.background)]
         labels = np.repeat([True, False], [len(filled[0]), len(filled[1])])
         counts = np.concatenate([self.vessels[filled[0]], self.background[filled[1]]])
@@ -158,7 +158,7 @@ class Histogram:
 
 
 def level_of(threshold: float) -> int:
-    """Return the lowest level that counts as vessel; raises ValueError if the threshold is not in [0, 1]."""
+    """Return the lowest level that counts as vessel; raise ValueError if the threshold is not in [0, 1]."""
     if not 0.0 <= threshold <= 1.0:
         raise ValueError(f"threshold is {threshold}, expected 0 to 1")
     return int(np.rint(threshold * LEVELS))

@@ -1,4 +1,4 @@
-"""Where vessel maps to be scored come from: a model file, a checkpoint, or a folder of maps."""
+"""Sources of the vessel maps to score: a model file, a checkpoint, or a folder of maps."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ from retinagan.train.data.labels import map_values
 from retinagan.train.nets.checkpoint import Checkpoint, load_checkpoint
 
 MAP_SUFFIXES = ("_probability", "_vessels", "")
-"""What follows the image's name in a map's, in order of preference; the first two are `retina-run`'s."""
+"""Endings of a map's name after the image's, in order of preference; the first two are `retina-run`'s."""
 
 Predict = Callable[[LabelledImage], NDArray[np.float32]]
-"""From an image to its probability map (H, W), in [0, 1]."""
+"""Return the probability map of an image, (H, W) in [0, 1]."""
 
 
 @dataclass(frozen=True)
@@ -37,17 +37,17 @@ class Predictor:
     Attributes
     ----------
     predict : callable
-        From a `LabelledImage` to its probability map.
+        Returns the probability map of a `LabelledImage`.
     threshold : float or None
-        The source's own operating threshold, if it has one.
+        The source's operating threshold, if it has one.
     description : str
-        For people.
+        The source as text for the user.
     resources : context manager
-        Frees what the source holds.
+        Frees the source's resources.
     record : mapping
-        What the source says of its training, if anything.
+        The source's training record; empty if it has none.
     preprocessing : Preprocessing or None
-        How the source prepares images; None for maps that are there already.
+        How the source prepares images; None for a folder of maps.
     """
 
     predict: Predict
@@ -64,11 +64,11 @@ class Predictor:
 
     @property
     def assumed_angle(self) -> float:
-        """The angle in degrees that is assumed where the camera's is not known."""
+        """The angle in degrees that is assumed if the camera's is unknown."""
         return (self.preprocessing or Preprocessing()).field_of_view
 
     def trained_on(self, data: str, name: str) -> bool:
-        """Whether the source says that an image of a dataset, each by its name, was among its training's."""
+        """Whether the source's record lists an image of a dataset, both by name, as training or held out."""
         alone = {"folder": self.record.get("data"), **self.record}
         return any(
             dataset.get("folder") == data
@@ -78,14 +78,14 @@ class Predictor:
 
 
 def open_predictor(source: str | Path, threads: int | None = None) -> Predictor:
-    """Open a source of maps by what it is.
+    """Open a source of maps.
 
     Parameters
     ----------
     source : str or path
         A folder of maps, a checkpoint (`.pt`), or what `Segmenter` takes: an ONNX file or a bundled name.
     threads : int, optional
-        CPU threads; all if left out.
+        Number of CPU threads; all if left out.
 
     Raises
     ------
@@ -109,12 +109,12 @@ def open_predictor(source: str | Path, threads: int | None = None) -> Predictor:
 
 
 def use_threads(threads: int) -> None:
-    """Let torch use that many CPU threads.
+    """Set the number of torch's CPU threads.
 
     Raises
     ------
     OptionError
-        If the number is below 1, which torch refuses with an error of no kind that a command expects.
+        If the number is below 1.
     """
     if threads < 1:
         raise OptionError(f"--threads {threads}: expected a whole number from 1")
@@ -122,7 +122,7 @@ def use_threads(threads: int) -> None:
 
 
 def checkpoint_predictor(checkpoint: Checkpoint, name: str, threads: int | None = None) -> Predictor:
-    """Predict with a checkpoint's generator in torch, without exporting it."""
+    """Return a predictor that runs a checkpoint's generator in torch, without exporting it."""
     if threads is not None:
         use_threads(threads)
     return Predictor(
@@ -139,7 +139,7 @@ def checkpoint_predictor(checkpoint: Checkpoint, name: str, threads: int | None 
 def probability_map(
     checkpoint: Checkpoint, image: NDArray[np.uint8], field_of_view: float | None = None
 ) -> NDArray[np.float32]:
-    """Probability of vessel at native size, (H, W) float32, 0 outside the ROI, in `Segmenter`'s steps.
+    """Return the vessel probability at native size by the steps of `Segmenter`.
 
     Parameters
     ----------
@@ -148,7 +148,12 @@ def probability_map(
     image : (H, W, 3) uint8
         RGB.
     field_of_view : float, optional
-        The camera's angle in degrees; what the preprocessing assumes if left out.
+        The camera's angle in degrees; the preprocessing's assumption if left out.
+
+    Returns
+    -------
+    (H, W) float32
+        In [0, 1]; 0 outside the ROI.
 
     Raises
     ------
@@ -174,13 +179,13 @@ def read_map(folder: Path, image: LabelledImage) -> NDArray[np.float32]:
     Returns
     -------
     (H, W) float32
-        In [0, 1]: shades over 255 or 65535; 0 and 1 for a map of two values or of classes, whatever they are.
+        In [0, 1]: grey levels divided by 255 or 65535; 0 and 1 for a map of two values or of classes.
 
     Raises
     ------
     ModelError
-        If there is no map, it cannot be read, its size is not the image's, its values are ambiguous, or the
-        probabilities and the vessels of one image contradict each other.
+        If there is no map, it cannot be read, its size differs from the image's, its values are ambiguous, or
+        the probabilities and vessels of one image contradict each other.
     """
     names = [f"{image.name}{ending}" for ending in MAP_SUFFIXES]
     found = [path for name in names for path in sorted(folder.glob(f"{escape(name)}.*")) if _is_image(path)]
@@ -210,7 +215,7 @@ def _read_values(path: Path, image: LabelledImage) -> NDArray[np.float32]:
 
 
 def _agree(probability: NDArray[np.float32], vessels: NDArray[np.float32]) -> bool:
-    """Whether one threshold gives these vessels from these probabilities, up to their rounding."""
+    """Whether one threshold turns the probabilities into these vessels, up to rounding."""
     inside, outside = probability[vessels > 0.5], probability[vessels <= 0.5]
     if inside.size == 0 or outside.size == 0:
         return True

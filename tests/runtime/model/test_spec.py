@@ -141,7 +141,7 @@ def test_a_spec_cannot_be_changed():
             {"format": 3},
             "format: got 3, written by a newer version; this one reads up to 2: pip",
         ),
-        ({"format": ...}, "format: got None; expected a number up to 2: this is no model spec of retinagan"),
+        ({"format": ...}, "format: got None; expected a number up to 2: not a model spec of retinagan"),
         ({"format": "1"}, 'format: got "1"; expected a number up to 2'),
         ({"format": [10**400]}, f"format: got [1{'0' * 55}...; expected a number up to 2"),
         ({"format": 10**400}, f"format: got 1{'0' * 56}..., written by a newer version"),

@@ -112,7 +112,7 @@ def test_several_datasets_are_compared_one_by_one(data, wide, scaled_model, caps
     command = [str(scaled_model), "--data", str(data), str(wide), "--against", str(scaled_model), "--each"]
     assert main([*command, "--threads", "1"]) == 0
     printed = capsys.readouterr().out
-    compared = printed.partition("\nless the scores of ")[2]
+    compared = printed.partition("\ndifferences to ")[2]
     assert "drawn, 45 degrees, known\n" in compared
     assert "wide, 60 degrees, known\n" in compared
     assert compared.count("+0.0000  ") >= 12
@@ -139,7 +139,7 @@ def test_another_model_is_compared_on_the_same_images(data, tmp_path, capsys):
     source, other = (write_checkpoint(tmp_path / f"{name}.pt", small_generator()) for name in "ab")
     command = ["--data", str(data), "--out", str(tmp_path), "--against"]
     assert main([str(source), *command, str(other)]) == 0
-    lines = capsys.readouterr().out.partition(f"\nless the scores of {other}, torch")[2].splitlines()
+    lines = capsys.readouterr().out.partition(f"\ndifferences to {other}, torch")[2].splitlines()
     assert lines[1] == "threshold 0.4: the model's own, from its training images"
     inside, spread = (line.split() for line in lines[3:5])
     assert inside[-7:] == ["+0.0000"] * 7, "the same weights"
