@@ -19,6 +19,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from synthetic_shifts import SHIFTS
 from tqdm import tqdm
 
 from retinagan.runtime.errors import ImageError, RetinaGanError
@@ -28,7 +29,6 @@ from retinagan.runtime.retina.find import find_retina
 from retinagan.runtime.steps.doubt import expected_dice, level_counts
 from retinagan.train.data.files import find_samples
 from retinagan.train.data.images import LabelledImage, load_labelled
-from retinagan.train.data.shifts import SHIFTS
 from retinagan.train.scores.prediction import Predictor, open_predictor
 
 DATASETS = ("RETINAGAN_DRIVE", "RETINAGAN_CHASE_DB1", "RETINAGAN_HRF")

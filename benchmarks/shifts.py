@@ -22,12 +22,12 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from synthetic_shifts import SHIFTS
 from tqdm import tqdm
 
 from retinagan.runtime.errors import ImageError, RetinaGanError
 from retinagan.train.data.files import Sample, find_samples
 from retinagan.train.data.images import load_labelled
-from retinagan.train.data.shifts import SHIFTS
 from retinagan.train.scores.bootstrap import LEVEL, RESAMPLES, ends, resample
 from retinagan.train.scores.centreline import Centreline
 from retinagan.train.scores.comparison import Gain

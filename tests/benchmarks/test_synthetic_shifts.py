@@ -1,9 +1,15 @@
+import importlib
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 from drawn_retina import drawn_retina
 
 from retinagan.train.data.images import LabelledImage
-from retinagan.train.data.shifts import SHIFTS
+
+sys.path.append(str(Path(__file__).parents[2] / "benchmarks"))
+SHIFTS = importlib.import_module("synthetic_shifts").SHIFTS
 
 
 def labelled():
