@@ -43,9 +43,9 @@ _NUMBERS: tuple[tuple[str, float, str, str], ...] = (
     ("--iterations", _STANDARD.patches.iterations, "N", "iterations on patches, with the pixel loss alone"),
     ("--adversarial-iterations", _STANDARD.adversarial.iterations, "N",
      "iterations against the discriminator after that, on whole images"),
-    ("--batch", _STANDARD.batch, "N", "patches in a batch, over all processes"),
+    ("--batch", _STANDARD.batch, "N", "patches in a batch, all processes together"),
     ("--image-batch", _STANDARD.image_batch, "N", "whole images in a batch against the discriminator"),
-    ("--reuse", _STANDARD.reuse, "N", "iterations on patches between two newly jittered images"),
+    ("--reuse", _STANDARD.reuse, "N", "iterations on patches between newly jittered images"),
     ("--learning-rate", _STANDARD.patches.learning_rate, "RATE", "peak rate on patches"),
     ("--adversarial-learning-rate", _STANDARD.adversarial.learning_rate, "RATE",
      "the generator's peak rate against the discriminator"),
@@ -56,16 +56,16 @@ _NUMBERS: tuple[tuple[str, float, str, str], ...] = (
     ("--adversarial-weight", _STANDARD.adversarial.adversarial_weight, "W",
      "weight of the generator's adversarial loss"),
     ("--teacher-weight", _STANDARD.teacher_weight, "SHARE",
-     "weight of the teacher's maps against the experts', 0 to 1"),
+     "weight of the teacher's maps relative to the experts', 0 to 1"),
     ("--validation", _STANDARD.validation, "N",
      "images of each dataset to hold out; they are scored during the run, and choose the threshold"),
-    ("--validation-every", 250, "N", "iterations between two scorings of the held-out images"),
+    ("--validation-every", 250, "N", "iterations between scorings of the held-out images"),
     ("--colour-jitter", 1.0, "FACTOR", "strength of the colour augmentation, 0 for none"),
-    ("--warped", _STANDARD.geometry.warped, "SHARE", "share of patches warped: rotated and scaled"),
+    ("--warped", _STANDARD.geometry.warped, "SHARE", "share of patches that are rotated and scaled"),
     ("--ema", _STANDARD.ema, "DECAY", "decay of the running average of the weights, 0 for none"),
     ("--seed", _STANDARD.seed, "N", "seed of weights, batches and augmentation"),
-    ("--checkpoint-minutes", 3.0, "M", "minutes between two checkpoints"),
-    ("--snapshots", 0, "N", "iterations between two models kept as iteration-N.pt, 0 for none"),
+    ("--checkpoint-minutes", 3.0, "M", "minutes between checkpoints"),
+    ("--snapshots", 0, "N", "iterations between models kept as iteration-N.pt, 0 for none"),
 )  # fmt: skip
 
 _FROM_0 = (
@@ -118,12 +118,13 @@ def build_parser(command: str = "retina-train") -> CommandParser:
     shape = parser.add_argument_group("options taken from the model of --init if not given").add_argument
     shape("--preprocess", metavar="METHOD", help="ace, clahe or none (default: ace)")
     shape("--working-size", type=int, metavar="PIXELS",
-          help="side of the square round the retina (default: 512)")  # fmt: skip
+          help="side to which the square around the retina is resized (default: 512)")  # fmt: skip
     shape("--pixels-per-degree", type=float, metavar="P",
           help="scale the square by the camera angle instead: P pixels per degree, but never finer than the "
           "image")  # fmt: skip
     shape("--patch", type=int, metavar="PIXELS",
-          help="side of a patch (default: a quarter of the square's side)")  # fmt: skip
+          help="side of a patch (default: a quarter of the square's side, or the next larger side that "
+          "fits)")  # fmt: skip
     shape("--widths", type=_channels, metavar="N,N,...",
           help="channels of each scale of the generator (default: 16,32,64,128)")  # fmt: skip
     shape("--steps", type=int, metavar="N", help="feedback steps of a recurrent layer (default: 2)")
@@ -133,14 +134,14 @@ def build_parser(command: str = "retina-train") -> CommandParser:
     for flag, value, unit, text in _NUMBERS:
         add(flag, type=type(value), default=value, metavar=unit, help=f"{text} (default: %(default)s)")
     add("--scale", type=_magnifications, default=_STANDARD.geometry.scale, metavar="LOW,HIGH",
-        help="magnification of warped patches (default: 0.75,1.6)")  # fmt: skip
+        help="range of the magnification of scaled patches (default: 0.75,1.6)")  # fmt: skip
     add("--teacher", default="", metavar="MODEL",
-        help="checkpoint whose maps are learned from too, on patches (default: none)")  # fmt: skip
+        help="checkpoint whose vessel maps are also learned from, on patches (default: none)")  # fmt: skip
     add("--terms", action="append", default=[], metavar="[NAME=]TEXT",
         help="terms of use of the data, or of the dataset folder NAME, kept in the model's record; may be "
         "repeated")  # fmt: skip
     add("--accumulate", type=int, metavar="N",
-        help="parts that a batch is split into, to save memory (default: one a process)")  # fmt: skip
+        help="parts that a batch is split into, to save memory (default: one per process)")  # fmt: skip
     add("--device", choices=DEVICES, default="auto", help="device to train on (default: %(default)s)")
     add("--precision", choices=("auto", *PRECISIONS), default="auto",
         help="number format of convolutions (default: bf16 or fp16 if the device has it)")  # fmt: skip
@@ -153,8 +154,12 @@ def build_parser(command: str = "retina-train") -> CommandParser:
     )
     add("--threads", type=int, default=0, metavar="N", help="CPU threads (default: all)")
     add("--jitter-workers", type=int, metavar="N",
-        help="processes that jitter images ahead of need (default: by the number of cores)")  # fmt: skip
-    add("--tensorboard", action="store_true", help="also write the figures of log.csv for TensorBoard")
+        help="processes that jitter images in advance (default: depends on the number of cores)")  # fmt: skip
+    add(
+        "--tensorboard",
+        action="store_true",
+        help="also write the figures of log.csv and validation.csv for TensorBoard",
+    )
     add("--version", action="version", version=f"%(prog)s {__version__}")
     return parser
 
@@ -181,12 +186,18 @@ def options_of(
     before = _scaled(before, arguments)
     parts = processes if arguments.accumulate is None else arguments.accumulate
     weights = {"pixel_weight": arguments.pixel_weight, "dice_weight": arguments.dice_weight}
-    return TrainingOptions(
-        model=arguments.model,
+    shape = GeneratorConfig(
         widths=_given(arguments.widths, net.widths),
         steps=_given(arguments.steps, net.steps),
         layers=_given(arguments.layers, net.layers),
         stem=_given(arguments.stem, net.stem),
+    )
+    return TrainingOptions(
+        model=arguments.model,
+        widths=shape.widths,
+        steps=shape.steps,
+        layers=shape.layers,
+        stem=shape.stem,
         preprocessing=dataclasses.replace(before, method=_given(arguments.preprocess, before.method)),
         patches=StageOptions(arguments.iterations, arguments.learning_rate, **weights),
         adversarial=StageOptions(
@@ -196,7 +207,7 @@ def options_of(
             adversarial_weight=arguments.adversarial_weight,
             **weights,
         ),
-        patch=_given(arguments.patch, before.usual_size // PATCHES_A_SIDE),
+        patch=_given(arguments.patch, _usual_patch(before, shape.divisor)),
         batch=arguments.batch,
         image_batch=arguments.image_batch,
         reuse=arguments.reuse,
@@ -212,6 +223,19 @@ def options_of(
         colour=_STANDARD.colour.scaled(arguments.colour_jitter),
         geometry=GeometricJitter(arguments.warped, arguments.scale),
     )
+
+
+def _usual_patch(before: Preprocessing, divisor: int) -> int:
+    """Return a quarter of the square's side, or the next larger side that the net takes.
+
+    Where the working size is fixed, the side divides it, as the stage on whole images requires.
+    """
+    size = before.usual_size
+    quarter = size // PATCHES_A_SIDE
+    for side in range(math.ceil(quarter / divisor) * divisor, size + 1, divisor):
+        if side and (before.working_size is None or size % side == 0):
+            return side
+    return quarter  # no side fits, of which TrainingOptions says why
 
 
 def _scaled(before: Preprocessing, arguments: argparse.Namespace) -> Preprocessing:

@@ -50,6 +50,19 @@ def test_the_papers_sixteen_patches_follow_the_working_size():
     assert options_of(parsed("--working-size", "608")).patch == 152
 
 
+@pytest.mark.parametrize(
+    ("words", "patch"),
+    [
+        ("--pixels-per-degree 18", 208),
+        ("--pixels-per-degree 18 --stem 4", 224),  # a quarter is 208, which blocks of 4 do not fill
+        ("--pixels-per-degree 9 --stem 2", 112),  # a quarter is 104
+        ("--working-size 608 --stem 2 --adversarial-iterations 5", 304),  # 160 does not divide the square
+    ],
+)
+def test_the_usual_patch_fits_the_net_and_the_square(words, patch):
+    assert options_of(parsed(*words.split())).patch == patch
+
+
 def test_a_model_to_start_from_that_is_not_there_is_named():
     with pytest.raises(ModelError, match=r"retina-gan-tiny.*bundled are: retina-gan, retina-gan-small"):
         options_of(parsed("--init", "retina-gan-tiny"))
