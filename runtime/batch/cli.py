@@ -95,14 +95,14 @@ def _parsed(arguments: Sequence[str]) -> argparse.Namespace:
         "--frames",
         choices=("first", "all"),
         default="first",
-        help="which images of a file that holds several (default: %(default)s, with a warning)",
+        help="which images to segment of a file that holds several (default: %(default)s, with a warning)",
     )
     add(
         "--field-of-view",
         type=float,
         metavar="DEGREES",
-        help="the camera's angle, 10 to 220, by which the working scale is found (default: what the image's "
-        "file says, else what the model assumes)",
+        help="the camera's angle, 10 to 220, which sets the scale at which the network sees the vessels "
+        "(default: that of the image's file, otherwise what the model assumes)",
     )
     add("--threshold", type=float, metavar="P", help="pixels at or above this probability count as vessel")
     add("--overlap", type=float, metavar="SHARE", help="share of a patch that the next one overlaps")

@@ -60,7 +60,7 @@ def summary(tally: Tally, found: Found, report: Report) -> Iterator[str]:
     passed = [f"{counted(found.others, 'other file')}{examples}"] if found.others else []
     passed += [f"{counted(found.own, 'picture')} of earlier runs"] if found.own else []
     if passed:
-        yield f"passed over: {', '.join(passed)}"
+        yield f"skipped: {', '.join(passed)}"
     if found.empty:
         more = ", ..." if len(found.empty) > _FOLDERS_SHOWN else ""
         yield f"no images in {', '.join(found.empty[:_FOLDERS_SHOWN])}{more}"

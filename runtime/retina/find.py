@@ -84,7 +84,7 @@ def find_retina(image: NDArray[np.uint8]) -> Retina:
     if min(height, width) < SMALLEST_SIDE or max(height, width) > 16 * min(height, width):
         raise NoRetinaError(
             f"the image is {width}x{height} pixels (width x height); "
-            f"expected at least {SMALLEST_SIDE} a side and no side 16 times the other"
+            f"expected at least {SMALLEST_SIDE} pixels a side and no side 16 times the other"
         )
     small = _working_copy(image)
     signal = _signal(small)

@@ -104,5 +104,5 @@ def test_wrong_use_is_explained(scale, model, data, monkeypatch, capsys):
     with pytest.raises(SystemExit):
         run(scale, monkeypatch, model, "--data", data, "--images", "0")
     assert "--images 0: expected 1 or more" in capsys.readouterr().err
-    with pytest.raises(SystemExit, match="nowhere is no folder"):
+    with pytest.raises(SystemExit, match="nowhere is not a folder"):
         run(scale, monkeypatch, model, "--data", "nowhere")

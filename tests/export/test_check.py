@@ -51,7 +51,7 @@ def test_says_what_a_file_is(artefact, capsys):
     assert said["file"].startswith(f"{path}, 0.00 MB, as exported (SHA-256 ")
     assert said["model"] == "tiny, int8, for TensorRT, OpenVINO"
     assert said["runs on"] == (
-        "the retina at 128 x 128 pixels in patches of 64; a vessel from probability 0.500 on"
+        "the retina at 128 x 128 pixels in patches of 64; pixels at or above 0.500 count as vessel"
     )
     assert said["proof"] == (
         "20 images (verify) against torch 2.13, CPU: probability differs by 1.0e-01 at most, 2.0e-03 on "

@@ -75,7 +75,7 @@ def test_each_command_of_the_walk_through_works(commands, place, monkeypatch, ca
         stopping(patch)
         assert retina_train([*train[1:], *small]) == 143
     assert retina_train([*again[1:], *small]) == 0
-    assert "going on at iteration 1 of 2" in capsys.readouterr().out
+    assert "resuming at iteration 1 of 2" in capsys.readouterr().out
     assert (place / "runs/mine/validation.csv").is_file()
 
     assert retina_train([*tune[1:], *TINY]) == 0

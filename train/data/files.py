@@ -105,7 +105,7 @@ def find_dataset(folder: str | Path, split: str, given: Description | None = Non
     """
     folder = Path(folder)
     if not folder.is_dir():
-        raise DataError(f"{folder} is no folder: give the folder of a dataset, such as --data DRIVE")
+        raise DataError(f"{folder} is not a folder: give the folder of a dataset, such as --data DRIVE")
     known = _merged(given or Description(), read_description(folder))
     known = dataclasses.replace(known, name=known.name or folder.resolve().name)
     halves = [half for half in (TRAINING, TEST) if (folder / half).is_dir()]
@@ -255,11 +255,11 @@ class _Matching:
     def _note_missing_masks(self, images: dict[str, Path], masks: dict[str, Path] | None) -> None:
         if masks is None or self.layout.fov is None:
             return
-        place, instead = self._place(self.layout.fov), "the retina found in the image is taken instead"
+        place, instead = self._place(self.layout.fov), "the retina found in the image is used instead"
         if not masks:
-            self.notes.append(f"{place}: no masks of the field of view there; {instead}")
+            self.notes.append(f"{place}: no masks of the field of view; {instead}")
             return
-        self.notes += [f"{path}: no mask of it in {place}; {instead}" for key, path in images.items()
+        self.notes += [f"{path}: no mask in {place}; {instead}" for key, path in images.items()
                        if key not in masks]  # fmt: skip
 
     def _place(self, role: Role) -> Path:

@@ -14,6 +14,7 @@ import torch
 from retinagan.runtime.atomic import written_atomically
 from retinagan.runtime.console.command import DONE, run_command
 from retinagan.runtime.console.signals import StopSignal, exit_code, signals_noted
+from retinagan.runtime.console.wording import counted
 from retinagan.runtime.errors import ModelError, OptionError
 from retinagan.train.data.files import print_notes
 from retinagan.train.loop.board import Board
@@ -85,11 +86,11 @@ def _lead(
         journal.say(f"{folder / f'{name}.pt'}: {line}")
 
     journal.say(
-        f"{options.model}, {parameter_count(trainer.generator):,} parameters, {data.count} images, "
-        f"{len(data.held_out)} held out, {_where(trainer.device, options.precision, trainer.workers)}"
+        f"{options.model}, {parameter_count(trainer.generator):,} parameters, "
+        f"{counted(data.count, 'image')}, {len(data.held_out)} held out, {_where(trainer.device, options.precision, trainer.workers)}"
     )
     if trainer.iteration:
-        journal.say(f"going on at iteration {trainer.iteration} of {options.iterations}")
+        journal.say(f"resuming at iteration {trainer.iteration} of {options.iterations}")
     try:
         run(
             trainer,
@@ -105,12 +106,14 @@ def _lead(
         journal.close()
     if stop.number is not None and not trainer.finished:
         place = folder / CHECKPOINT
-        journal.say(f"stopped at iteration {trainer.iteration}; the same command goes on from {place}")
+        journal.say(f"stopped at iteration {trainer.iteration}; the same command resumes from {place}")
 
 
 def _where(device: torch.device, precision: str, workers: Workers) -> str:
     where = (
-        f"{torch.get_num_threads()} threads" if device.type == "cpu" else torch.cuda.get_device_name(device)
+        counted(torch.get_num_threads(), "thread")
+        if device.type == "cpu"
+        else torch.cuda.get_device_name(device)
     )
     processes = f", {workers.count} processes" if workers.count > 1 else ""
     return f"{where}, {precision}{processes}"

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from retinagan.runtime import __version__
 from retinagan.runtime.console.command import CommandParser, run_command
+from retinagan.runtime.console.wording import counted
 from retinagan.runtime.errors import OptionError
 from retinagan.train.data.files import ALL, SPLITS, TEST, TRAINING, find_dataset, folder_name, print_notes
 from retinagan.train.scores.bootstrap import LEVEL, RESAMPLES, SEED
@@ -122,7 +123,7 @@ def _print_one(evaluation: Evaluation, arguments: argparse.Namespace) -> None:
     task, threshold, comparison = evaluation.task, evaluation.threshold, evaluation.comparison
     predictor = evaluation.predictor
     kind = "" if arguments.split == ALL else f"{arguments.split} "
-    print(f"{predictor.description}; {len(task.dataset.samples)} {kind}images of {task.data}")
+    print(f"{predictor.description}; {counted(len(task.dataset.samples), f'{kind}image')} of {task.data}")
     print(f"scored: {task.dataset.description}{evaluation.known_images(predictor)}")
     if angle := task.angle_told(predictor):
         print(f"field of view: {angle}")
@@ -141,12 +142,12 @@ def _print_several(done: list[Evaluation], arguments: argparse.Namespace) -> Non
         task, threshold = evaluation.task, evaluation.threshold
         known = evaluation.known_images(evaluation.predictor)
         if task.angle == done[0].task.angle:
-            images = f"{len(task.dataset.samples)} images, {task.dataset.description}{known}"
+            images = f"{counted(len(task.dataset.samples), 'image')}, {task.dataset.description}{known}"
             print(f"{evaluation.data}: {images}; threshold {threshold.value:.4g}, {threshold.origin}")
     print(summary_table([(one.data, _angle(one), _pooled_inside(one)) for one in done]))
     if arguments.each:
         for one in done:
-            print(f"\n{one.data}\n{table(one.rows, True)}")
+            print(f"\n{one.data}, {_angle(one)}\n{table(one.rows, True)}")
     if done[0].comparison is not None:
         print(f"\ndifferences to {done[0].comparison.other.description}, each at its own threshold")
         for one in done:

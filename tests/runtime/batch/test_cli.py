@@ -131,7 +131,7 @@ def test_images_that_fail_have_a_row_each_and_do_not_stop_the_rest(here, model, 
     assert all(len(found[name]["message"]) > 20 for name in failed)
     assert said.out.splitlines()[:2] == [
         "11 images: 3 done, 8 failed",
-        "passed over: 1 other file (notes.txt)",
+        "skipped: 1 other file (notes.txt)",
     ]
 
 

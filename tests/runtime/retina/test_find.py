@@ -256,7 +256,10 @@ REFUSED = {
     ),
     "dark page": (page((0, 0, 0), (255, 255, 255)), r"largest bright region fills 0\.\d% of the image"),
     "landscape": (landscape(), r"no disc and \d\d% of it is blue, green or white"),
-    "1x1": (np.zeros((1, 1, 3), np.uint8), r"1x1 pixels .width x height.; expected at least 32 a side"),
+    "1x1": (
+        np.zeros((1, 1, 3), np.uint8),
+        r"1x1 pixels .width x height.; expected at least 32 pixels a side",
+    ),
     "31 rows": (np.full((31, 200, 3), 90, np.uint8), "200x31 pixels"),
     "ribbon": (np.full((40, 4000, 3), 90, np.uint8), "4000x40 pixels .* no side 16 times the other"),
 }

@@ -128,8 +128,8 @@ def test_each_file_that_does_not_fit_has_a_line(folder, tmp_path):
     assert "notes.txt: fits nothing in plain's layout (images/NAME.png" in notes[0]
     assert notes[0].endswith("; left out")
     assert notes[1].endswith("b1.png: no image of it; left out")
-    assert "a2.png: no mask of it in" in notes[2]
-    assert notes[2].endswith("the retina found in the image is taken instead")
+    assert "a2.png: no mask in" in notes[2]
+    assert notes[2].endswith("the retina found in the image is used instead")
 
 
 def test_files_that_describe_the_dataset_are_no_warning(folder, tmp_path):
@@ -145,7 +145,7 @@ def test_files_that_describe_the_dataset_are_no_warning(folder, tmp_path):
 def test_a_folder_without_masks_has_one_line(folder):
     shutil.rmtree(folder / "test" / "mask")
     (note,) = find_dataset(folder, "test").notes
-    assert "mask: no masks of the field of view there" in note
+    assert "mask: no masks of the field of view; the retina found in the image is used instead" in note
 
 
 def test_images_without_maps_are_named(folder):
@@ -178,7 +178,7 @@ def test_a_half_that_is_missing_is_named(folder):
 
 
 def test_a_missing_folder_is_named(tmp_path):
-    with pytest.raises(DataError, match="nowhere is no folder: give the folder of a dataset"):
+    with pytest.raises(DataError, match="nowhere is not a folder: give the folder of a dataset"):
         find_samples(tmp_path / "nowhere", "test")
 
 

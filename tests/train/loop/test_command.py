@@ -72,7 +72,7 @@ def test_a_run_leaves_a_model_that_can_be_used(data, tmp_path, capsys):
     with (out / "log.csv").open(newline="") as file:
         assert [row["stage"] for row in csv.DictReader(file)] == ["patches", "patches", "adversarial"]
     printed = capsys.readouterr().out
-    assert "parameters, 3 images, 0 held out, 1 threads, fp32" in printed
+    assert "parameters, 3 images, 0 held out, 1 thread, fp32" in printed
     assert "on 3 training images, inside the FOV: AUC" in printed
 
 
@@ -155,9 +155,9 @@ def test_a_stopped_run_says_how_it_goes_on(data, tmp_path, capsys, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr(train_command, "run", stopped)
         assert main(command) == 143
-    assert "stopped at iteration 1; the same command goes on from" in capsys.readouterr().out
+    assert "stopped at iteration 1; the same command resumes from" in capsys.readouterr().out
     assert main(command) == 0
-    assert "going on at iteration 1 of 2" in capsys.readouterr().out
+    assert "resuming at iteration 1 of 2" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

@@ -112,7 +112,8 @@ def test_several_datasets_are_compared_one_by_one(data, wide, scaled_model, caps
     command = [str(scaled_model), "--data", str(data), str(wide), "--against", str(scaled_model), "--each"]
     assert main([*command, "--threads", "1"]) == 0
     printed = capsys.readouterr().out
-    compared = printed.partition("\ndifferences to ")[2]
+    each, _, compared = printed.partition("\ndifferences to ")
+    assert "\ndrawn, 45 degrees, known\n" in each
     assert "drawn, 45 degrees, known\n" in compared
     assert "wide, 60 degrees, known\n" in compared
     assert compared.count("+0.0000  ") >= 12
@@ -267,7 +268,7 @@ def test_no_threads_at_all_is_one_line(data, tmp_path, capsys, kind):
         (".", ["--threshold", "2"], "--threshold 2: expected 0 to 1, or the word training"),
         (".", ["--threshold", "half"], "--threshold half: expected 0 to 1, or the word training"),
         (".", ["--figures"], "--figures needs a folder to write to; name one with --out DIR"),
-        (".", ["--data", "nowhere"], "nowhere is no folder"),
+        (".", ["--data", "nowhere"], "nowhere is not a folder"),
         (".", [], "no map of 24_test"),
     ],
 )
