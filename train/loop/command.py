@@ -87,7 +87,8 @@ def _lead(
 
     journal.say(
         f"{options.model}, {parameter_count(trainer.generator):,} parameters, "
-        f"{counted(data.count, 'image')}, {len(data.held_out)} held out, {_where(trainer.device, options.precision, trainer.workers)}"
+        f"{counted(data.count, 'image')}, {len(data.held_out)} held out, "
+        f"{_where(trainer.device, options.precision, trainer.workers)}"
     )
     if trainer.iteration:
         journal.say(f"resuming at iteration {trainer.iteration} of {options.iterations}")

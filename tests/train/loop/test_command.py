@@ -135,7 +135,7 @@ def test_files_that_do_not_fit_are_warned_of(data, tmp_path, capsys):
     assert main(arguments(data, tmp_path / "run")) == 0
     error = capsys.readouterr().err
     assert error.startswith("retina-train: warning: ")
-    assert "22_training.png: no mask of it" in error
+    assert "22_training.png: no mask in" in error
     assert len(error.splitlines()) == 1
 
 
