@@ -8,7 +8,7 @@ _LOADED_IN = os.getpid()
 
 
 def spare_opencv_threads() -> None:
-    """In a forked process, have OpenCV compute in the caller's thread alone; elsewhere do nothing.
+    """In a forked process, make OpenCV compute only in the caller's thread; elsewhere do nothing.
 
     OpenCV does not notice a fork: it goes on to wake threads that are not there, and waits for ever where one
     of them held a lock at that moment.

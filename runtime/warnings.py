@@ -1,4 +1,4 @@
-"""What the package doubts about an image or its result: a short code for programs, a sentence for people."""
+"""Warnings about an image or its result: a short code for programs, a sentence for users."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class ImageWarning:
     code : str
         One of `SENTENCES`: lower case, words joined by hyphens. Codes are stable, programs may match them.
     message : str
-        One sentence for people, with the values found. It does not repeat the image's name.
+        One sentence for users, with the values found, without the image's name.
         Empty for the sentence that `SENTENCES` has.
 
     Raises

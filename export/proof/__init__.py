@@ -1,4 +1,4 @@
-"""Whether an artefact gives what FP32 gives: images, the proof pack, agreement and its bounds.
+"""Whether an artefact agrees with FP32: images, the proof pack, agreement and its bounds.
 
 Nothing here writes a model.
 """

@@ -27,7 +27,7 @@ _SCORES = {"auc": "auc", "dice": "dice", "acc": "accuracy", "sen": "sensitivity"
 
 @dataclass
 class Measurement:
-    """How one candidate did on a set of images.
+    """Results of one candidate on a set of images.
 
     Attributes
     ----------

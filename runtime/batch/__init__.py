@@ -1,1 +1,1 @@
-"""`retina-run`: files in, maps and run.csv out; draws pictures for people, computes no map itself."""
+"""`retina-run`: read files, write maps, pictures and run.csv. No map is computed here."""

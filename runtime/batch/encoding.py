@@ -82,7 +82,7 @@ ENCODERS: dict[str, Callable[[NDArray[Any]], bytes]] = {
     ".webp": encode_webp,
     ".png": encode_png,
 }
-"""What encodes a colour picture, by the file's extension."""
+"""Encoders of colour pictures by file extension."""
 
 
 def _bgr(picture: NDArray[Any]) -> NDArray[Any]:

@@ -92,7 +92,7 @@ def every_frame(inputs: Sequence[Input]) -> tuple[Input, ...]:
 
 @dataclass
 class _Search:
-    """What has been found; `paths` by absolute path, so that an image named twice counts once."""
+    """The images found so far; `paths` by absolute path, so that an image named twice counts once."""
 
     paths: dict[str, str] = field(default_factory=dict)
     others: int = 0

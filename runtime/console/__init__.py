@@ -1,1 +1,1 @@
-"""What all commands share: messages, signals, exit codes. Nothing here knows an image or a model."""
+"""What all commands share: messages, signals, exit codes. Nothing here uses an image or a model."""

@@ -71,7 +71,7 @@ def signals_noted() -> Iterator[StopSignal]:
 
 @contextmanager
 def signals_held_back() -> Iterator[Callable[[], bool]]:
-    """Hold signals back, such as while foreign code calls ours, and handle them when the block ends.
+    """Defer signals until the block ends, for example while foreign code calls ours.
 
     Yields a function that tells whether one has arrived. A second one of the same kind ends the process at
     once.
@@ -108,5 +108,5 @@ def _handled_by(handler: _Handler) -> Iterator[dict[int, _Handler]]:
 
 
 def _default(number: int, frame: FrameType | None) -> None:
-    """Let a signal do what it does by default: end the process."""
+    """Restore a signal's default action, which ends the process."""
     signal.raise_signal(number)

@@ -1,4 +1,4 @@
-"""Text for people: numbers with their units, and output that no file name or closed pipe can break."""
+"""Text for users: numbers with units, and output that no file name or closed pipe can break."""
 
 import os
 from contextlib import suppress

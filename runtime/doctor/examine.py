@@ -60,7 +60,7 @@ WAYS = (
     Way("openvino", "cpu", "openvino", 'pip install "retinagan[openvino]"'),
     Way("onnxruntime", "cpu", "onnxruntime", 'pip install "retinagan[cpu]"'),
 )
-"""What is tried, best first."""
+"""Engines and devices to try, the best first."""
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from typing import Generic, TypeVar
 Shape = tuple[int, int, int, int]
 
 MOST = 2
-"""How many shapes a model is compiled for at once; each keeps its activations' memory."""
+"""Number of shapes that a model is compiled for at once; each keeps its activations' memory."""
 
 OUT_OF_USE = 100
 """Runs after which a shape that did not come makes room: compiling costs about one run."""

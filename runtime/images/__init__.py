@@ -1,1 +1,1 @@
-"""Files and frames become arrays: (H, W, 3) uint8 RGB. Nothing here knows a retina, a model or an engine."""
+"""Convert files and frames to (H, W, 3) uint8 RGB. Nothing here uses a retina, a model or an engine."""

@@ -1,1 +1,1 @@
-"""What a model says of itself: the spec, and the models that come with the package; opens no engine."""
+"""The model spec and the models bundled with the package. No engine is opened here."""

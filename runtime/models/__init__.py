@@ -1,1 +1,1 @@
-"""Models that come with the package: ONNX files and their specs. No code."""
+"""The bundled models: ONNX files and their specs. No code."""

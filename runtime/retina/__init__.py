@@ -1,1 +1,1 @@
-"""Where the retina is in a picture: ROI mask, fitted disc. Nothing here knows a model or an engine."""
+"""Find the retina in an image: ROI mask and fitted disc. Nothing here uses a model or an engine."""

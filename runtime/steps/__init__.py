@@ -1,1 +1,1 @@
-"""The steps of one image, from its pixels to its map, without an engine: pure functions on arrays."""
+"""The steps of one image from pixels to map, as functions on arrays. No engine or file is opened here."""

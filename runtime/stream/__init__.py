@@ -1,1 +1,1 @@
-"""Frames of a camera in a line of threads with bounded queues. No file is read or written here."""
+"""Camera frames in a pipeline of threads with bounded queues. No file is read or written here."""

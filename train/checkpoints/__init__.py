@@ -1,4 +1,4 @@
-"""Torch checkpoints that come with the package, to fine-tune from."""
+"""The bundled torch checkpoints, to fine-tune from."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Datasets: layouts, images with labels, augmentation. Nothing here knows a net."""
+"""Datasets: layouts, images with labels, augmentation. Nothing here uses a net."""

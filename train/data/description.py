@@ -23,7 +23,7 @@ class DataError(RetinaGanError, ValueError):
 
 @dataclass(frozen=True)
 class Description:
-    """What is known of a dataset beside its files; what is empty or None is not known.
+    """Facts about a dataset beside its files; empty or None values are unknown.
 
     Attributes
     ----------

@@ -1,7 +1,7 @@
-"""Drawn maps by their values: what is not background is vessel, whatever value or colour it was given.
+"""Read drawn maps by their values: everything but the background is drawn, whatever its value or colour.
 
-Datasets store vessels as 255, 1 or 100, as classes 1 and 2, as an artery's red and a vein's blue, in
-palettes and in compressed files. None of that may depend on one channel or one threshold.
+Datasets store vessels as 255, 1 or 100, as classes 1 and 2, as red arteries and blue veins, in palettes and
+in compressed files, so no single channel or threshold fits all.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from retinagan.runtime.errors import ImageError
 from retinagan.runtime.images.reading import read_image
 
 CLASSES = 16
-"""Most values or colours besides the background that count as classes; more are shades."""
+"""Largest number of values or colours besides the background that count as classes; more are shades."""
 
 _NAMED = {
     "black": (0, 0, 0),
@@ -41,7 +41,7 @@ _ALIKE = 16  # a channel's deviation up to which a colour has a name
 
 
 class LabelError(ImageError):
-    """A drawn map cannot be read without guessing; the text says what values it has."""
+    """A drawn map cannot be read without guessing; the message names its values."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,11 +51,11 @@ class Label:
     Attributes
     ----------
     mask : (H, W) bool
-        What is not background.
+        True for everything but the background.
     mapping : str
-        Which values were taken for what, such as ``3 colours: red, blue, green = vessel``.
+        How the values were read, such as ``3 colours: red, blue, green = vessel``.
     plain : bool
-        Whether the file has only black and white, so that the mapping needs no word.
+        Whether the file has only black and white, so that the mapping need not be printed.
     """
 
     mask: NDArray[np.bool_]
@@ -71,9 +71,9 @@ def read_label(path: str | Path, what: str = "vessel", *, may_fill: bool = False
     path : str or Path
         The file, of any format that `read_image` reads.
     what : str
-        What is drawn, for the mapping.
+        What is drawn, named in the mapping.
     may_fill : bool
-        Whether one value other than 0 all over is a drawing that fills the picture, as of a field of view.
+        Whether a uniform value other than 0 is a drawing that fills the image, such as a field of view.
 
     Raises
     ------
@@ -87,7 +87,7 @@ def read_label(path: str | Path, what: str = "vessel", *, may_fill: bool = False
 
 
 def as_label(pixels: NDArray[Any], what: str = "vessel") -> Label:
-    """Tell what is drawn from the background.
+    """Separate what is drawn from the background.
 
     Up to 17 values or colours are classes: the darkest value, or the most frequent colour, is the
     background, all others are drawn. More are shades, as compression or smoothing leaves them: those nearer
@@ -225,7 +225,7 @@ def _colour_label(pixels: NDArray[Any], what: str) -> Label:
 
 
 def _shades_of_colour(pixels: NDArray[Any], background: int, what: str) -> Label:
-    """Tell what is drawn in a compressed drawing: pixels far from the background in some channel."""
+    """Read a compressed drawing: pixels far from the background in some channel are drawn."""
     distance = np.abs(pixels.astype(np.int32) - _channels(background, pixels)).max(axis=2)
     top = int(np.percentile(distance[distance > 0], 99))
     bound = (top + 1) // 2

@@ -19,14 +19,14 @@ RIM = 0.6
 
 
 def fov_fault(fov: Mask, truth: Mask, retina: Mask | None) -> str:
-    """Say what an FOV mask looks like if it is not one; nothing if it fits.
+    """Return what is wrong with an FOV mask; an empty string if it fits.
 
     Parameters
     ----------
     fov, truth : (H, W) bool
-        The mask, and the vessels drawn.
+        The mask, and the drawn vessels.
     retina : (H, W) bool or None
-        The retina found in the picture, if one is.
+        The retina found in the image, or None if there is none.
     """
     if not fov.any():
         return "the mask is empty"
@@ -49,14 +49,14 @@ def fov_fault(fov: Mask, truth: Mask, retina: Mask | None) -> str:
 
 
 def truth_fault(truth: Mask, retina: Mask | None, rim: Mask | None) -> str:
-    """Say why a drawn map cannot be one of vessels; nothing if it can.
+    """Return why a drawn map cannot show vessels; an empty string if it can.
 
     Parameters
     ----------
     truth : (H, W) bool
         What is drawn.
     retina, rim : (H, W) bool or None
-        The retina found in the picture, and a band inside its edge, if one is found.
+        The retina found in the image and a band inside its edge, or None if there is none.
     """
     share = truth.mean()
     if not 0.0 < share < 0.5:

@@ -1,1 +1,1 @@
-"""One training, from its options to the released model: `retina-train`. No measure is defined here."""
+"""`retina-train`: one training, from its options to the released model. No measure is defined here."""

@@ -1,1 +1,1 @@
-"""The nets and their checkpoints. Nothing here reads an image or knows a training loop."""
+"""The nets and their checkpoints. No image is read here, and no training loop used."""

@@ -1,1 +1,1 @@
-"""The paper's tables, its systems trained and scored alike: `retina-reproduce`. No measure of its own."""
+"""`retina-reproduce`: the paper's systems, trained and scored alike. No measure is defined here."""

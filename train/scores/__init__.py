@@ -1,1 +1,1 @@
-"""What a model's maps are worth: predictions, measures, intervals, figures: `retina-eval`. Changes no net."""
+"""`retina-eval`: predictions, measures, intervals and figures. No net is changed here."""

@@ -1,1 +1,1 @@
-"""NVIDIA's driver by ctypes: devices, contexts, graphs. Nothing here knows a model."""
+"""NVIDIA's driver through ctypes: devices, contexts, graphs. Nothing here uses a model."""

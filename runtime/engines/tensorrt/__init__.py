@@ -1,1 +1,1 @@
-"""The adapter for TensorRT and its parts; TensorRT and pycuda are imported at first use alone."""
+"""The adapter for TensorRT and its parts; TensorRT and pycuda are imported only at first use."""
