@@ -4,7 +4,7 @@ import importlib.util
 import os
 import platform
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import metadata
 from pathlib import Path
 from typing import Any, Literal
@@ -123,7 +123,8 @@ def examine(model: str | os.PathLike[str] | None = None, ask: Ask = ask) -> Exam
     path, jetson = find_model(model), describe_jetson()
     packages = _packages(ask)
     findings = [*_system(jetson), *packages, *_conflict("OpenCV", _OPENCV, "opencv-python-headless")]
-    findings.append(_model(path))
+    of_model = _model(path)
+    findings.append(of_model)
     broken = [finding for finding in packages if finding.state == "problem"]
     if broken:
         taken = {"problem": f"nothing runs without {' and '.join(finding.topic for finding in broken)}"}
@@ -137,7 +138,8 @@ def examine(model: str | os.PathLike[str] | None = None, ask: Ask = ask) -> Exam
     if path.suffix == ".onnx":
         findings += [_tried(way, path, ask, has_gpu=has_gpu, jetson=bool(jetson)) for way in WAYS]
     taken = _answered(ask({"model": str(path), "engine": "auto", "device": "auto"}))
-    return Examination((*findings, _auto(taken, findings, wanted)), taken)
+    findings.append(_auto(taken, findings, wanted))
+    return Examination(tuple(_with_cause(finding, of_model) for finding in findings), taken)
 
 
 def _system(jetson: str) -> list[Finding]:
@@ -233,6 +235,13 @@ def _tried(way: Way, model: Path, ask: Ask, *, has_gpu: bool, jetson: bool) -> F
     if found["problem"]:
         return Finding(way.title, "problem", found["problem"], way.install)
     return Finding(way.title, "ok", passed(found))
+
+
+def _with_cause(finding: Finding, of_model: Finding) -> Finding:
+    """Advise to repair the model, not to install an engine, where the model is what an engine refuses."""
+    if finding.state != "problem" or finding.text != " ".join(of_model.text.split()):
+        return finding
+    return replace(finding, advice=of_model.advice)
 
 
 def passed(found: Answer) -> str:

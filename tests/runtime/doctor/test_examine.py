@@ -261,6 +261,18 @@ def test_a_changed_model(computer, tmp_path):
     assert found.advice == f"cp WHERE_IT_CAME_FROM/tiny.onnx* {tmp_path}"
 
 
+def test_an_engine_that_refuses_a_changed_model_is_not_to_be_installed_again(computer, tmp_path):
+    path = write_tiny_model(tmp_path)
+    path.write_bytes(path.read_bytes() + b"\0")
+    refusal = finding(examine(path, computer.ask), "model").text
+    computer.broken = {"openvino cpu": refusal, "onnxruntime cpu": "out of memory", "": refusal}
+    computer.taken = ""
+    found = examine(path, computer.ask)
+    repair = f"cp WHERE_IT_CAME_FROM/tiny.onnx* {tmp_path}"
+    assert [finding(found, topic).advice for topic in ("OpenVINO, cpu", "auto")] == [repair, repair]
+    assert finding(found, "ONNX Runtime, cpu").advice == 'pip install "retinagan[cpu]"'
+
+
 def test_a_changed_bundled_model(computer, tmp_path, monkeypatch):
     path = Path(shutil.copy(bundled_model(), tmp_path))
     shutil.copy(f"{bundled_model()}.json", tmp_path)
