@@ -27,6 +27,6 @@ def test_a_bundled_name_goes_before_a_file(tmp_path, monkeypatch):
 def test_neither_name_nor_file_lists_what_there_is(tmp_path, monkeypatch):
     monkeypatch.setattr(checkpoints, "_FOLDER", tmp_path)
     with pytest.raises(
-        ModelError, match='"mine" is neither a checkpoint file nor a bundled one; bundled are: none'
+        ModelError, match='"mine" is neither a checkpoint file nor a bundled one; bundled checkpoints: none'
     ):
         find_checkpoint("mine")

@@ -28,5 +28,7 @@ def find_checkpoint(name: str | os.PathLike[str]) -> Path:
     path = Path(name)
     if not path.is_file():
         listed = ", ".join(bundled_checkpoints()) or "none"
-        raise ModelError(f'"{name}" is neither a checkpoint file nor a bundled one; bundled are: {listed}')
+        raise ModelError(
+            f'"{name}" is neither a checkpoint file nor a bundled one; bundled checkpoints: {listed}'
+        )
     return path

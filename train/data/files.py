@@ -173,8 +173,8 @@ def _testing(
         told = " ".join(known.test)
         if not fitting:
             raise DataError(
-                f"{root}: none of its {len(samples)} images is named {told}, which are to test; "
-                f"its first is {next(iter(samples.values())).name}"
+                f"{root}: no image matches {told}, the images reserved for testing; it has "
+                f"{len(samples)} images, the first is {next(iter(samples.values())).name}"
             )
         return fitting, f"{told} test"
     if layout.is_test is None:

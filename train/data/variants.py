@@ -119,8 +119,8 @@ class VariantMaker:
         weights = self.weights or (1.0,) * len(counts)
         if len(weights) != len(counts):
             raise OptionError(
-                f"--weights {','.join(f'{weight:g}' for weight in weights)}: expected one for each of "
-                f"{len(counts)} datasets"
+                f"--weights {','.join(f'{weight:g}' for weight in weights)}: expected one number "
+                f"for each dataset, of which there are {len(counts)}"
             )
         self._order = DrawOrder(counts, weights, self.seed)
 

@@ -148,7 +148,10 @@ class Given:
         for option, named in (("--field-of-view", angles), ("--test-images", patterns)):
             for name in named:
                 if name not in folders:
-                    raise DataError(f"{option} {name}=...: --data has {', '.join(folders)}, and no {name}")
+                    raise DataError(
+                        f"{option} {name}=...: no folder of --data has this name; its folders: "
+                        f"{', '.join(folders)}"
+                    )
         for name, degrees in angles.items():
             checked_angle(f"--field-of-view {name}", degrees)
         terms: dict[str, str] = {}
@@ -189,7 +192,9 @@ def find_sources(folders: Sequence[str], split: str, held_out: int, given: Given
     names = [folder_name(folder) for folder in folders]
     twice = _first_repeated(names)
     if twice is not None:
-        raise DataError(f"--data: two folders are named {twice}, but a model's record tells them by name")
+        raise DataError(
+            f"--data: two folders are named {twice}, but a model's record names datasets by folder: rename one"
+        )
     known, sources = given.of(names), []
     for folder, name in zip(folders, names, strict=True):
         dataset = find_dataset(folder, split, known[name])

@@ -223,7 +223,9 @@ def test_what_is_given_comes_before_the_description(tmp_path):
 
 def test_patterns_that_fit_nothing_are_named(tmp_path):
     folder = plain(tmp_path, 3)
-    with pytest.raises(DataError, match=r"none of its 3 images is named x\*, which are to test; its first"):
+    with pytest.raises(
+        DataError, match=r"no image matches x\*, the images reserved for testing; it has 3 images"
+    ):
         find_dataset(folder, "test", Description(test=("x*",)))
 
 

@@ -46,7 +46,9 @@ def test_a_draw_depends_on_seed_stream_and_number_alone():
 def test_weights_of_another_number_are_refused(tmp_path):
     images = training_images(tmp_path)
     before = Preprocessing(working_size=WORKING_SIZE)
-    with pytest.raises(ValueError, match=r"--weights 1,2: expected one for each of 1 datasets"):
+    with pytest.raises(
+        ValueError, match=r"--weights 1,2: expected one number for each dataset, of which there are 1"
+    ):
         VariantMaker(images, (1.0, 2.0), ColourJitter(), before, 0)
 
 

@@ -177,8 +177,11 @@ def test_a_stopped_run_says_how_it_goes_on(data, tmp_path, capsys, monkeypatch):
         (["--patch", "99"], "patches of 99 pixels: expected a multiple of 2"),
         (["--jitter-workers", "99"], "--jitter-workers 99: expected 0 to 16"),
         (["--pixels-per-degree", "9"], "--working-size and --pixels-per-degree exclude each other: give one"),
-        (["--weights", "1,2"], "--weights 1,2: expected one for each of 1 datasets"),
-        (["--field-of-view", "mine=45"], "--field-of-view mine=...: --data has drawn, and no mine"),
+        (["--weights", "1,2"], "--weights 1,2: expected one number for each dataset, of which there are 1"),
+        (
+            ["--field-of-view", "mine=45"],
+            "--field-of-view mine=...: no folder of --data has this name; its folders: drawn",
+        ),
         (["--field-of-view", "drawn=4"], "--field-of-view drawn: got 4, expected 10 to 220 degrees"),
         (["--test-images", "drawn=22*"], "which say what tests: leave out the images to test with"),
         (["--preprocess", "magic"], "magic"),
