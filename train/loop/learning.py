@@ -193,7 +193,7 @@ def find_sources(folders: Sequence[str], split: str, held_out: int, given: Given
     twice = _first_repeated(names)
     if twice is not None:
         raise DataError(
-            f"--data: two folders are named {twice}, but a model's record names datasets by folder: rename one"
+            f"--data: two folders are named {twice}, but a model's record names them by folder: rename one"
         )
     known, sources = given.of(names), []
     for folder, name in zip(folders, names, strict=True):
