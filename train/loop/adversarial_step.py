@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from retinagan.train.loop.batches import Batch, regroup, split
 from retinagan.train.loop.losses import adversarial_loss, discriminator_loss, pixel_loss
-from retinagan.train.loop.parts import PartWork, Step, finite, vessel_shares
+from retinagan.train.loop.parts import OptimizerStep, PartWork, finite, vessel_shares
 from retinagan.train.nets.memory import arranged
 
 
@@ -26,8 +26,8 @@ class _Drawn:
 
 
 def adversarial_step(
-    generator_step: Step,
-    discriminator_step: Step,
+    generator_step: OptimizerStep,
+    discriminator_step: OptimizerStep,
     batch: Batch,
     factor: float,
     iteration: int,
@@ -37,7 +37,7 @@ def adversarial_step(
 
     Parameters
     ----------
-    generator_step, discriminator_step : Step
+    generator_step, discriminator_step : OptimizerStep
         Steps of the two nets.
     batch : Batch
         Whole images, whose side is a multiple of the patch.
@@ -83,7 +83,7 @@ def _draw(generator: nn.Module, part: Batch, work: PartWork) -> _Drawn:
 
 
 def _train_discriminator(
-    step: Step, drawn: list[_Drawn], rate: float, iteration: int, work: PartWork
+    step: OptimizerStep, drawn: list[_Drawn], rate: float, iteration: int, work: PartWork
 ) -> dict[str, float]:
     discriminator = step.net.train().requires_grad_(True)
     meter, statistics = work.meter(), work.statistics(discriminator)
@@ -107,7 +107,12 @@ def _train_discriminator(
 
 
 def _train_generator(
-    step: Step, discriminator: nn.Module, drawn: list[_Drawn], rate: float, iteration: int, work: PartWork
+    step: OptimizerStep,
+    discriminator: nn.Module,
+    drawn: list[_Drawn],
+    rate: float,
+    iteration: int,
+    work: PartWork,
 ) -> dict[str, float]:
     stage = work.options.adversarial
     discriminator.requires_grad_(False)

@@ -30,7 +30,7 @@ class TrainingError(RetinaGanError, RuntimeError):
     """Training cannot continue."""
 
 
-class Step:
+class OptimizerStep:
     """Steps of one optimizer, each taken with the gradients of all parts of a batch.
 
     Parameters

@@ -8,19 +8,24 @@ import torch
 
 from retinagan.train.loop.batches import Batch, split
 from retinagan.train.loop.losses import pixel_loss
-from retinagan.train.loop.parts import PartWork, Step, finite, vessel_shares
+from retinagan.train.loop.parts import OptimizerStep, PartWork, finite, vessel_shares
 from retinagan.train.nets.memory import arranged
 
 
 def pixel_step(
-    step: Step, parts: Iterable[Batch], dice_weight: float, rate: float, iteration: int, work: PartWork
+    step: OptimizerStep,
+    parts: Iterable[Batch],
+    dice_weight: float,
+    rate: float,
+    iteration: int,
+    work: PartWork,
 ) -> dict[str, float]:
     """Take one step by the pixel loss.
 
     Parameters
     ----------
-    step : Step
-        Step of the generator.
+    step : OptimizerStep
+        Optimizer steps of the generator.
     parts : iterable of Batch
         Parts of the batch that this process computes, as patches.
     dice_weight : float

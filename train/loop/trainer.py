@@ -20,7 +20,7 @@ from retinagan.train.data.images import TrainingImage, qualified
 from retinagan.train.loop.adversarial_step import adversarial_step
 from retinagan.train.loop.batches import Batches
 from retinagan.train.loop.options import TrainingOptions
-from retinagan.train.loop.parts import PartWork, Step, TrainingError
+from retinagan.train.loop.parts import OptimizerStep, PartWork, TrainingError
 from retinagan.train.loop.pixel_step import in_patches, pixel_step
 from retinagan.train.loop.resuming import resumed_state
 from retinagan.train.loop.schedule import rate_factor
@@ -123,21 +123,21 @@ class Trainer:
             advice.append("leave --widths, --steps, --layers and --stem out")
         return "; ".join(advice)
 
-    def _make_steps(self) -> dict[str, Step]:
+    def _make_steps(self) -> dict[str, OptimizerStep]:
         options, adversarial = self.options, self.options.adversarial
         parts, workers, scaled = options.accumulate, self.workers, options.precision == "fp16"
         optimizer: torch.optim.Optimizer = torch.optim.AdamW(
             self.generator.parameters(), options.patches.learning_rate, weight_decay=options.weight_decay
         )
-        steps = {"patches": Step("patches", self.generator, optimizer, parts, workers, scaled)}
+        steps = {"patches": OptimizerStep("patches", self.generator, optimizer, parts, workers, scaled)}
         if self.discriminator is not None or adversarial.iterations:
             optimizer = torch.optim.Adam(self.generator.parameters(), adversarial.learning_rate)
-            steps["generator"] = Step("generator", self.generator, optimizer, parts, workers, scaled)
+            steps["generator"] = OptimizerStep("generator", self.generator, optimizer, parts, workers, scaled)
         if self.discriminator is not None:
             optimizer = torch.optim.Adam(
                 self.discriminator.parameters(), adversarial.discriminator_learning_rate
             )
-            steps["discriminator"] = Step(
+            steps["discriminator"] = OptimizerStep(
                 "discriminator", self.discriminator, optimizer, parts, workers, scaled
             )
         return steps

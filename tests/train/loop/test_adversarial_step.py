@@ -8,7 +8,7 @@ from torch import nn
 from retinagan.train.loop.adversarial_step import adversarial_step
 from retinagan.train.loop.batches import Batch
 from retinagan.train.loop.options import StageOptions
-from retinagan.train.loop.parts import PartWork, Step, TrainingError
+from retinagan.train.loop.parts import OptimizerStep, PartWork, TrainingError
 from retinagan.train.loop.workers import ALONE
 from retinagan.train.nets.discriminator import Discriminator
 from retinagan.train.nets.generator import Generator
@@ -25,7 +25,7 @@ class Learners:
         torch.manual_seed(0)
         self.generator, self.discriminator = Generator(options.generator).train(), Discriminator().train()
         self.steps = [
-            Step(name, net, torch.optim.SGD(net.parameters(), 1.0), options.accumulate, ALONE, False)
+            OptimizerStep(name, net, torch.optim.SGD(net.parameters(), 1.0), options.accumulate, ALONE, False)
             for name, net in (("generator", self.generator), ("discriminator", self.discriminator))
         ]
 

@@ -9,9 +9,9 @@ from retinagan.train.loop.batches import Batch
 from retinagan.train.loop.parts import (
     LARGEST_GRADIENT,
     Meter,
+    OptimizerStep,
     PartStatistics,
     PartWork,
-    Step,
     TrainingError,
     finite,
     vessel_shares,
@@ -21,7 +21,7 @@ from retinagan.train.loop.workers import ALONE, Workers
 
 def stepped(net, batch, parts, scaled=False):
     net = copy.deepcopy(net)
-    step = Step("patches", net, torch.optim.SGD(net.parameters(), 1.0), parts, ALONE, scaled)
+    step = OptimizerStep("patches", net, torch.optim.SGD(net.parameters(), 1.0), parts, ALONE, scaled)
     step.begin(0.5)
     for part in batch.chunk(parts):
         step.backward(net(part).square().mean())
@@ -48,14 +48,14 @@ def test_a_large_gradient_is_shortened():
 
 def test_an_overflow_leaves_the_weights_and_lowers_the_scale():
     net = nn.Linear(3, 1)
-    step = Step("patches", net, torch.optim.SGD(net.parameters(), 1.0), 1, ALONE, True)
+    step = OptimizerStep("patches", net, torch.optim.SGD(net.parameters(), 1.0), 1, ALONE, True)
     before, scale = copy.deepcopy(net), step.scaler_state()["scale"]
     step.begin(0.5)
     step.backward(torch.full((), torch.inf) * net.weight.sum())
     step.end()
     assert torch.equal(net.weight, before.weight)
     assert step.scaler_state()["scale"] == scale / 2
-    again = Step("patches", net, torch.optim.SGD(net.parameters(), 1.0), 1, ALONE, True)
+    again = OptimizerStep("patches", net, torch.optim.SGD(net.parameters(), 1.0), 1, ALONE, True)
     again.load(step.optimizer_state(), step.scaler_state())
     assert again.scaler_state()["scale"] == scale / 2
 

@@ -5,7 +5,7 @@ import torch
 from small_dataset import small_options
 
 from retinagan.train.loop.batches import Batch
-from retinagan.train.loop.parts import PartWork, Step, TrainingError
+from retinagan.train.loop.parts import OptimizerStep, PartWork, TrainingError
 from retinagan.train.loop.pixel_step import in_patches, pixel_step
 from retinagan.train.loop.workers import ALONE
 from retinagan.train.nets.generator import Generator
@@ -26,7 +26,9 @@ def learner(**changes):
     options = small_options(1, patch=32, batch=2, image_batch=2, **changes)
     torch.manual_seed(0)
     net = Generator(options.generator).train()
-    step = Step("patches", net, torch.optim.SGD(net.parameters(), 1.0), options.accumulate, ALONE, False)
+    step = OptimizerStep(
+        "patches", net, torch.optim.SGD(net.parameters(), 1.0), options.accumulate, ALONE, False
+    )
     return net, step, PartWork(options, torch.device("cpu"), ALONE)
 
 
