@@ -282,8 +282,8 @@ class Report:
             return
         if not self._fresh:
             raise OutputError(
-                f"{str(self.path)!r} has other columns than this version of retina-run writes; "
-                "move it away, choose another --out, or begin afresh with --overwrite"
+                f"{str(self.path)!r} does not have the columns that this version of retina-run writes; "
+                "move it away, choose another --out, or start again with --overwrite"
             )
         self._folder.replace(FILE_NAME, [])
 

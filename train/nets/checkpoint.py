@@ -97,7 +97,7 @@ def load_checkpoint(path: str | Path) -> Checkpoint:
         values = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError:
         raise ModelError(
-            f"{path}: not a readable torch checkpoint (it holds something else than tensors and plain "
+            f"{path}: not a readable torch checkpoint (it holds something other than tensors and plain "
             "types); expected one that retina-train wrote"
         ) from None
     except Exception as error:  # torch's reader of old files fails with whatever foreign bytes lead to

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from retinagan.runtime.errors import ImageError, ModelError, OptionError
 from retinagan.runtime.images.reading import SUFFIXES, read_image
+from retinagan.runtime.model.bundled import find_model
 from retinagan.runtime.model.spec import Preprocessing
 from retinagan.runtime.segmenter import Segmenter
 from retinagan.runtime.steps.prepare import prepare
@@ -97,6 +98,10 @@ def open_predictor(source: str | Path, threads: int | None = None) -> Predictor:
         return Predictor(lambda image: read_map(path, image), None, f"maps in {path}", nullcontext())
     if path.suffix == ".pt":
         return checkpoint_predictor(load_checkpoint(path), str(path), threads)
+    try:
+        find_model(source)
+    except ModelError as error:
+        raise ModelError(f"{error}; for maps, give their folder") from None
     segmenter = Segmenter(str(source), threads=threads)
     return Predictor(
         lambda image: segmenter(image.image, image.field_of_view).probability,

@@ -355,7 +355,7 @@ def test_another_programs_report_is_not_replaced(here, model, capsys):
     Path("out").mkdir()
     Path("out/run.csv").write_text("my own,table\n")
     assert main(["in", "--model", model]) == 2
-    assert "'out/run.csv' has other columns" in capsys.readouterr().err
+    assert "'out/run.csv' does not have the columns" in capsys.readouterr().err
     assert pictures() == []
 
 

@@ -205,7 +205,7 @@ def test_a_name_that_is_no_text_keeps_its_bytes(folder):
 def test_another_programs_file_is_not_replaced(folder, content):
     path = folder.path / "run.csv"
     path.write_text(content)
-    with pytest.raises(OutputError, match=r"'.*run.csv' has other columns than this version .* --overwrite"):
+    with pytest.raises(OutputError, match=r"'.*run.csv' does not have the columns .* again with --overwrite"):
         Report(folder, SETTINGS).__enter__()
     assert path.read_text() == content
     with Report(folder, SETTINGS, fresh=True) as report:

@@ -265,6 +265,8 @@ def test_no_threads_at_all_is_one_line(data, tmp_path, capsys, kind):
     ("source", "more", "message"),
     [
         ("none.pt", [], "no such checkpoint"),
+        ("none", [], '"none" is neither a model file nor a bundled model; bundled models: '),
+        ("none", [], "; for maps, give their folder"),
         (".", ["--threshold", "2"], "--threshold 2: expected 0 to 1, or the word training"),
         (".", ["--threshold", "half"], "--threshold half: expected 0 to 1, or the word training"),
         (".", ["--figures"], "--figures needs a folder to write to; name one with --out DIR"),
