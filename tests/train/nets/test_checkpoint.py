@@ -75,7 +75,7 @@ class Harmful:
 
 def test_nothing_in_a_file_is_executed(tmp_path, capsys):
     torch.save({"retinagan_checkpoint": 1, "generator": Harmful()}, tmp_path / "a.pt")
-    with pytest.raises(ModelError, match=r"not a readable torch checkpoint \(it holds something else"):
+    with pytest.raises(ModelError, match=r"not a readable torch checkpoint \(it holds something other"):
         load_checkpoint(tmp_path / "a.pt")
     assert "executed" not in capsys.readouterr().out
 
