@@ -37,7 +37,7 @@ class Threshold:
         """Return a model's own threshold, or the default if it has none."""
         if predictor.threshold is None:
             return cls(DEFAULT_THRESHOLD, "the default; --threshold training chooses on training images")
-        return cls(predictor.threshold, "the model's own, from its training images")
+        return cls(predictor.threshold, "the model's own")
 
 
 @dataclass(frozen=True)

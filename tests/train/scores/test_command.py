@@ -141,7 +141,7 @@ def test_another_model_is_compared_on_the_same_images(data, tmp_path, capsys):
     command = ["--data", str(data), "--out", str(tmp_path), "--against"]
     assert main([str(source), *command, str(other)]) == 0
     lines = capsys.readouterr().out.partition(f"\ndifferences to {other}, torch")[2].splitlines()
-    assert lines[1] == "threshold 0.4: the model's own, from its training images"
+    assert lines[1] == "threshold 0.4: the model's own"
     inside, spread = (line.split() for line in lines[3:5])
     assert inside[-7:] == ["+0.0000"] * 7, "the same weights"
     assert spread[3:] == ["+0.0000", "to", "+0.0000"] * 7

@@ -40,7 +40,7 @@ def task(data: str, split: str = "test", angle: str = KNOWN) -> Task:
 
 
 def test_a_models_threshold_or_the_default():
-    assert Threshold.of(perfect()) == Threshold(0.4, "the model's own, from its training images")
+    assert Threshold.of(perfect()) == Threshold(0.4, "the model's own")
     assert Threshold.of(perfect(threshold=None)).value == 0.5
 
 
