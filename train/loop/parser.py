@@ -120,8 +120,10 @@ def build_parser(command: str = "retina-train") -> CommandParser:
     shape("--working-size", type=int, metavar="PIXELS",
           help="side to which the square around the retina is resized (default: 512)")  # fmt: skip
     shape("--pixels-per-degree", type=float, metavar="P",
-          help="scale the square by the camera angle instead: P pixels per degree, but never finer than the "
-          "image")  # fmt: skip
+          help="scale the square by the camera angle instead: P pixels per degree")  # fmt: skip
+    shape("--largest-magnification", type=float, metavar="FACTOR",
+          help="how much --pixels-per-degree may enlarge an image of fewer pixels per degree (default: 1, "
+          "not at all)")  # fmt: skip
     shape("--patch", type=int, metavar="PIXELS",
           help="side of a patch (default: a quarter of the square's side, or the next larger side that "
           "fits)")  # fmt: skip
@@ -243,9 +245,14 @@ def _scaled(before: Preprocessing, arguments: argparse.Namespace) -> Preprocessi
     size, density = arguments.working_size, arguments.pixels_per_degree
     if size is not None and density is not None:
         raise OptionError("--working-size and --pixels-per-degree exclude each other: give one")
-    if size is None and density is None:
+    if size is not None or density is not None:
+        before = dataclasses.replace(before, working_size=size, pixels_per_degree=density)
+    magnification = arguments.largest_magnification
+    if magnification is None:
         return before
-    return dataclasses.replace(before, working_size=size, pixels_per_degree=density)
+    if before.pixels_per_degree is None:
+        raise OptionError(f"--largest-magnification {magnification:g}: it needs --pixels-per-degree")
+    return dataclasses.replace(before, largest_magnification=magnification)
 
 
 def jitter_workers(arguments: argparse.Namespace, processes: int = 1) -> int:

@@ -81,3 +81,14 @@ def test_a_model_to_start_from_that_is_not_there_is_named():
 def test_what_is_no_number_is_explained(flag, value, message):
     with pytest.raises(OptionError, match=re.escape(message)):
         parsed(flag, value)
+
+
+def test_an_image_may_be_enlarged_where_the_scale_is_a_density():
+    arguments = parsed("--pixels-per-degree", "26", "--largest-magnification", "2")
+    assert options_of(arguments).preprocessing.largest_magnification == 2.0
+    assert "--largest-magnification 2.0" in command_of(arguments, options_of(arguments))
+    assert options_of(parsed("--pixels-per-degree", "26")).preprocessing.largest_magnification == 1.0
+    with pytest.raises(OptionError, match="--largest-magnification 2: it needs --pixels-per-degree"):
+        options_of(parsed("--largest-magnification", "2"))
+    with pytest.raises(ModelError, match=r"largest_magnification: got 9\.0; expected a number from 1 to 4"):
+        options_of(parsed("--pixels-per-degree", "26", "--largest-magnification", "9"))
