@@ -247,6 +247,7 @@ def test_a_source_that_hangs_does_not_hold_up_the_end(open_line, monkeypatch, wa
 def test_another_process_is_told_where_the_threads_are(open_line, monkeypatch):
     line = open_line()
     line.put(numbered_frame(0))
+    assert line.get().number == 0  # none is on its way while the process seems to be another
     here = os.getpid()
     with monkeypatch.context() as elsewhere:
         elsewhere.setattr(os, "getpid", lambda: here + 1)
@@ -259,4 +260,5 @@ def test_another_process_is_told_where_the_threads_are(open_line, monkeypatch):
             )
         line.stop()
         line.close()
-    assert line.get().number == 0
+    line.put(numbered_frame(1))
+    assert line.get().number == 1
