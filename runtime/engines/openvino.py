@@ -2,6 +2,7 @@
 
 import importlib
 import os
+import sys
 import threading
 from pathlib import Path
 from typing import Any
@@ -115,12 +116,25 @@ def _only_shape(spec: ModelSpec) -> Shape | None:
 
 
 def _import_openvino() -> Any:
+    """Import OpenVINO without its telemetry.
+
+    Its tools report their use over the network, by a process that they fork from a thread. A device must not
+    do that, and the process may keep ours from ending. Where their package cannot be imported, they report
+    nothing.
+    """
+    modules: dict[str, Any] = sys.modules
+    silenced = "openvino_telemetry" not in modules
+    if silenced:
+        modules["openvino_telemetry"] = None
     try:
         return importlib.import_module("openvino")
     except ImportError as error:
         raise EngineError(
             f'OpenVINO cannot be imported ({one_line(error)}): pip install "retinagan[openvino]"'
         ) from None
+    finally:
+        if silenced:
+            del modules["openvino_telemetry"]
 
 
 _core: Any = None

@@ -223,3 +223,17 @@ def test_memory_stays_flat_over_a_folder_of_mixed_cameras(tmp_path):
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     printed = subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout
     assert float(printed) < 16
+
+
+def test_openvino_reports_nothing_over_the_network(tmp_path):
+    model = write_tiny_model(tmp_path)
+    code = (
+        "import sys; from retinagan.runtime import Segmenter\n"
+        "Segmenter(sys.argv[1], engine='openvino').close()\n"
+        "loaded = [name for name in sys.modules if name.partition('.')[0] == 'openvino_telemetry']\n"
+        "print('openvino' in sys.modules, loaded)\n"
+    )
+    finished = subprocess.run(
+        [sys.executable, "-c", code, str(model)], capture_output=True, text=True, check=False
+    )
+    assert (finished.stdout, finished.stderr) == ("True []\n", "")
