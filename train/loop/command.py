@@ -17,10 +17,11 @@ from retinagan.runtime.console.signals import StopSignal, exit_code, signals_not
 from retinagan.runtime.console.wording import counted
 from retinagan.runtime.errors import ModelError, OptionError
 from retinagan.train.data.files import print_notes
+from retinagan.train.data.given import Given
 from retinagan.train.loop.board import Board
 from retinagan.train.loop.devices import choose_device
 from retinagan.train.loop.journal import Journal
-from retinagan.train.loop.learning import Given, TrainingData, find_sources
+from retinagan.train.loop.learning import TrainingData, find_sources
 from retinagan.train.loop.options import TrainingOptions
 from retinagan.train.loop.parser import build_parser, command_of, jitter_workers, options_of
 from retinagan.train.loop.release import with_threshold

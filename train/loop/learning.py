@@ -11,8 +11,9 @@ import torch
 from retinagan.runtime import __version__
 from retinagan.runtime.errors import OptionError
 from retinagan.runtime.model.spec import Preprocessing
-from retinagan.train.data.description import DataError, Description, checked_angle
+from retinagan.train.data.description import DataError
 from retinagan.train.data.files import Dataset, Sample, find_dataset, folder_name
+from retinagan.train.data.given import Given
 from retinagan.train.data.images import TrainingImage, load_training_images, qualified
 from retinagan.train.data.terms import narrowest
 
@@ -115,57 +116,6 @@ class TrainingData:
     def _label(self, source: Source) -> str:
         """Return the name that qualifies the images of a dataset; empty if there is only one dataset."""
         return source.folder if len(self.sources) > 1 else ""
-
-
-@dataclass(frozen=True)
-class Given:
-    """What the command line states about its datasets, by the names of their folders.
-
-    Attributes
-    ----------
-    field_of_view : sequence of (str, float)
-        Angles in degrees.
-    test_images : sequence of (str, str)
-        Patterns of file names, separated by commas.
-    terms : sequence of str
-        Terms of all datasets, or NAME=TERMS.
-    """
-
-    field_of_view: Sequence[tuple[str, float]] = ()
-    test_images: Sequence[tuple[str, str]] = ()
-    terms: Sequence[str] = ()
-
-    def of(self, folders: Sequence[str]) -> dict[str, Description]:
-        """Return the description of each folder, by its name.
-
-        Raises
-        ------
-        DataError
-            If an option names no folder of --data, or an angle is out of range.
-        """
-        angles = dict(self.field_of_view)
-        patterns = {name: tuple(text.split(",")) for name, text in self.test_images}
-        for option, named in (("--field-of-view", angles), ("--test-images", patterns)):
-            for name in named:
-                if name not in folders:
-                    raise DataError(
-                        f"{option} {name}=...: no folder of --data has this name; its folders: "
-                        f"{', '.join(folders)}"
-                    )
-        for name, degrees in angles.items():
-            checked_angle(f"--field-of-view {name}", degrees)
-        terms: dict[str, str] = {}
-        for text in self.terms:
-            name, equals, own = text.partition("=")
-            terms |= {name: own} if equals and name in folders else dict.fromkeys(folders, text)
-        return {
-            folder: Description(
-                field_of_view=angles.get(folder),
-                terms=terms.get(folder, "").strip(),
-                test=patterns.get(folder, ()),
-            )
-            for folder in folders
-        }
 
 
 def find_sources(folders: Sequence[str], split: str, held_out: int, given: Given) -> list[Source]:

@@ -18,6 +18,7 @@ from retinagan.runtime.model.spec import Preprocessing
 from retinagan.train.checkpoints import find_checkpoint
 from retinagan.train.data.augmentation import GeometricJitter
 from retinagan.train.data.files import ALL, TRAINING, folder_name
+from retinagan.train.data.given import named_angle, named_text
 from retinagan.train.loop.devices import DEVICES, PRECISIONS, choose_precision
 from retinagan.train.loop.options import StageOptions, TrainingOptions
 from retinagan.train.nets.checkpoint import load_checkpoint
@@ -105,10 +106,10 @@ def build_parser(command: str = "retina-train") -> CommandParser:
         help="share of each dataset of --data in the batches, in any unit (default: equal)")  # fmt: skip
     add("--split", choices=(TRAINING, ALL), default=TRAINING,
         help="train on the training images or on all images (default: %(default)s)")  # fmt: skip
-    add("--test-images", action="append", default=[], type=_named_text, metavar="NAME=PATTERNS",
+    add("--test-images", action="append", default=[], type=named_text, metavar="NAME=PATTERNS",
         help="images reserved for testing in the dataset folder NAME, as patterns of their file names, such "
         "as HRF=0[1-5]_* (default: the split of its layout); may be repeated")  # fmt: skip
-    add("--field-of-view", action="append", default=[], type=_named_angle, metavar="NAME=DEGREES",
+    add("--field-of-view", action="append", default=[], type=named_angle, metavar="NAME=DEGREES",
         help="camera angle of the dataset folder NAME (default: from its dataset.json or its layout); may be "
         "repeated")  # fmt: skip
     add("--out", default="runs/retina-gan", metavar="DIR", help="folder of the run (default: %(default)s)")
@@ -296,21 +297,6 @@ def _weights(text: str) -> tuple[float, ...]:
         return tuple(float(part) for part in text.split(","))
     except ValueError:
         raise argparse.ArgumentTypeError(f"got {text!r}, expected numbers such as 1,1,2") from None
-
-
-def _named_text(text: str) -> tuple[str, str]:
-    name, equals, value = text.partition("=")
-    if not (name and equals and value.strip()):
-        raise argparse.ArgumentTypeError(f"got {text!r}, expected NAME=VALUE, where NAME is a dataset folder")
-    return name, value.strip()
-
-
-def _named_angle(text: str) -> tuple[str, float]:
-    name, value = _named_text(text)
-    try:
-        return name, float(value)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"got {text!r}, expected degrees, such as {name}=45") from None
 
 
 def _magnifications(text: str) -> tuple[float, float]:

@@ -11,7 +11,17 @@ from retinagan.runtime import __version__
 from retinagan.runtime.console.command import CommandParser, run_command
 from retinagan.runtime.console.wording import counted
 from retinagan.runtime.errors import OptionError
-from retinagan.train.data.files import ALL, SPLITS, TEST, TRAINING, find_dataset, folder_name, print_notes
+from retinagan.train.data.files import (
+    ALL,
+    SPLITS,
+    TEST,
+    TRAINING,
+    Dataset,
+    find_dataset,
+    folder_name,
+    print_notes,
+)
+from retinagan.train.data.given import Given, named_angle, named_text
 from retinagan.train.scores.bootstrap import LEVEL, RESAMPLES, SEED
 from retinagan.train.scores.dataset import (
     ASSUMED,
@@ -52,9 +62,13 @@ def build_parser() -> CommandParser:
     add("--data", required=True, nargs="+", metavar="DIR",
         help="dataset folder: DRIVE, CHASE_DB1, STARE, HRF, or images/ with labels/; several give a table "
         "with one row each")  # fmt: skip
-    add("--field-of-view", choices=(KNOWN, ASSUMED, BOTH), default=KNOWN,
-        help="pass the model each camera's angle, if the dataset has it; let it assume one, as for an "
-        "unknown camera; or score both ways (default: %(default)s)")  # fmt: skip
+    add("--field-of-view", action="append", default=[], type=_angle_choice, metavar="HOW",
+        help="known: pass the model each camera's angle, if the dataset has it; assumed: let it assume one, "
+        "as for an unknown camera; both: score both ways; NAME=DEGREES: the angle of the dataset folder NAME "
+        "(default: known, from its dataset.json or its layout); may be repeated")  # fmt: skip
+    add("--test-images", action="append", default=[], type=named_text, metavar="NAME=PATTERNS",
+        help="images that test in the dataset folder NAME, as patterns of their file names, such as "
+        "HRF=0[1-5]_* (default: the split of its layout); may be repeated")  # fmt: skip
     add("--split", choices=SPLITS, default=TEST, help="images to score (default: %(default)s)")
     add(
         "--threshold",
@@ -84,19 +98,24 @@ def build_parser() -> CommandParser:
 def evaluate(arguments: argparse.Namespace) -> int:
     """Run the evaluation of parsed arguments and return the exit code."""
     folder = _output_folder(arguments)
-    datasets = {data: find_dataset(data, arguments.split) for data in arguments.data}
+    names = [folder_name(data) for data in arguments.data]
+    if len(set(names)) < len(names):
+        raise OptionError(f"--data {' '.join(arguments.data)}: two folders have one name; expected different")
+    way, given = _stated(arguments)
+    known = given.of(names)
+    datasets = {
+        data: find_dataset(data, arguments.split, known[name])
+        for data, name in zip(arguments.data, names, strict=True)
+    }
     for dataset in datasets.values():
         print_notes("retina-eval", dataset)
-    names = [folder_name(data) for data in datasets]
-    if len(datasets) < len(arguments.data) or len(set(names)) < len(names):
-        raise OptionError(f"--data {' '.join(arguments.data)}: two folders have one name; expected different")
     predictor = open_predictor(arguments.source, arguments.threads)
     other = None if arguments.against is None else open_predictor(arguments.against, arguments.threads)
     done = []
     with predictor.resources, nullcontext() if other is None else other.resources:
         for data, dataset in datasets.items():
-            for angle in _angles(arguments.field_of_view, predictor, other):
-                task = Task(data, dataset, arguments.split, angle, arguments.quiet)
+            for angle in _angles(way, dataset, predictor, other):
+                task = Task(data, dataset, arguments.split, angle, arguments.quiet, known[folder_name(data)])
                 threshold = _threshold(arguments.threshold, task, predictor)
                 panels = None
                 if arguments.figures:
@@ -112,10 +131,30 @@ def evaluate(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _angles(asked: str, predictor: Predictor, other: Predictor | None) -> tuple[str, ...]:
-    """Return the ways to set the angle; only one if no map depends on it."""
+def _angle_choice(text: str) -> str | tuple[str, float]:
+    if text in (KNOWN, ASSUMED, BOTH):
+        return text
+    if "=" not in text:
+        raise argparse.ArgumentTypeError(
+            f"got {text!r}, expected {KNOWN}, {ASSUMED}, {BOTH}, or the angle of a dataset folder, "
+            "NAME=DEGREES"
+        )
+    return named_angle(text)
+
+
+def _stated(arguments: argparse.Namespace) -> tuple[str, Given]:
+    """Return the way to set the angle, and what is stated about the datasets."""
+    ways = [value for value in arguments.field_of_view if isinstance(value, str)]
+    angles = [value for value in arguments.field_of_view if not isinstance(value, str)]
+    return ways[-1] if ways else KNOWN, Given(angles, arguments.test_images)
+
+
+def _angles(asked: str, dataset: Dataset, predictor: Predictor, other: Predictor | None) -> tuple[str, ...]:
+    """Return the ways to set the angle; only one if no map depends on it, or no angle is known."""
     if not any(one.takes_angle for one in (predictor, other) if one is not None):
         return (KNOWN,)
+    if all(sample.field_of_view is None for sample in dataset.samples):
+        return (ASSUMED,)
     return (KNOWN, ASSUMED) if asked == BOTH else (asked,)
 
 
@@ -209,7 +248,7 @@ def _figures_folder(folder: Path, task: Task, arguments: argparse.Namespace) -> 
     """Return the folder for a dataset's figures: the output folder, or one in it for several datasets."""
     if len(arguments.data) > 1:
         folder = folder / folder_name(task.data)
-    return folder / task.angle if arguments.field_of_view == BOTH else folder
+    return folder / task.angle if _stated(arguments)[0] == BOTH else folder
 
 
 def _threshold(text: str | None, task: Task, predictor: Predictor) -> Threshold:

@@ -5,14 +5,15 @@ from __future__ import annotations
 import dataclasses
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from tqdm import tqdm
 
 from retinagan.runtime.errors import OptionError
-from retinagan.train.data.files import TEST, TRAINING, Dataset, find_samples, folder_name
+from retinagan.train.data.description import Description
+from retinagan.train.data.files import TEST, TRAINING, Dataset, find_dataset, folder_name
 from retinagan.train.data.images import LabelledImage, load_labelled
 from retinagan.train.scores.comparison import Difference, differences
 from retinagan.train.scores.evaluation import Measured, Row, inside_fov, measure, score
@@ -83,6 +84,8 @@ class Task:
     angle : {"known", "assumed"}
     quiet : bool
         Whether to hide the progress bar.
+    given : Description
+        What the command line states about the dataset.
     """
 
     data: str
@@ -90,6 +93,7 @@ class Task:
     split: str = TEST
     angle: str = KNOWN
     quiet: bool = False
+    given: Description = field(default_factory=Description)
 
     def for_training(self) -> Task:
         """Return the same task for the dataset's training images.
@@ -99,7 +103,7 @@ class Task:
         OptionError
             If images to score are among them, unless `split` is "training".
         """
-        samples = find_samples(self.data, TRAINING)
+        samples = find_dataset(self.data, TRAINING, self.given).samples
         scored = {one.image for one in self.dataset.samples}
         if self.split != TRAINING and {one.image for one in samples} & scored:
             raise OptionError(

@@ -101,6 +101,37 @@ def test_several_datasets_give_one_table(data, wide, scaled_model, tmp_path, cap
     assert (out / "drawn" / "assumed" / "roc.png").is_file()
 
 
+def test_angle_and_test_images_of_a_folder_can_be_stated(scaled_model, tmp_path, capsys):
+    plain = tmp_path / "plain"
+    drawn = write_dataset(tmp_path / "drawn", training=3, test=1) / "training"
+    for source, name in (("images", "images"), ("1st_manual", "labels")):
+        (plain / name).mkdir(parents=True)
+        for file in sorted((drawn / source).iterdir()):
+            shutil.copy(file, plain / name / f"{file.name[:2]}.png")
+    command = [str(scaled_model), "--data", str(plain), "--threads", "1", "--test-images", "plain=2[13]"]
+    assert main([*command, "--field-of-view", "both", "--field-of-view", "plain=60"]) == 0
+    printed = capsys.readouterr().out
+    assert "2 images, 21 to 23 (plain layout, test images: 2[13] test)" in printed
+    angles = [line.split()[1:4] for line in printed.splitlines() if "degrees," in line]
+    assert angles == [["60", "degrees,", "known"], ["45", "degrees,", "assumed"]]
+    assert main([*command, "--field-of-view", "both"]) == 0, "no angle is known: one row"
+    assert "field of view: 45 degrees, assumed by the model" in capsys.readouterr().out
+    assert main([*command, "--threshold", "training"]) == 0
+    assert "1 training image" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("angle", "error"),
+    [
+        ("wide", "got 'wide', expected known, assumed, both, or the angle of a dataset folder, NAME=DEGREES"),
+        ("other=60", "--field-of-view other=...: no folder of --data has this name; its folders: drawn"),
+    ],
+)
+def test_an_angle_that_fits_no_dataset_is_an_error(angle, error, data, scaled_model, capsys):
+    assert main([str(scaled_model), "--data", str(data), "--field-of-view", angle]) == 2
+    assert error in " ".join(capsys.readouterr().err.split())
+
+
 def test_a_model_of_one_size_is_scored_once_whatever_the_angle(data, wide, tmp_path, capsys):
     source = write_checkpoint(tmp_path / "a.pt", small_generator())
     assert main([str(source), "--data", str(data), str(wide), "--field-of-view", "both"]) == 0
