@@ -1,18 +1,15 @@
 """run.csv: a row for each image, written when the image is done, and read again to resume a run."""
 
-import contextlib
-import csv
 import hashlib
-import io
 import os
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from itertools import chain
 from typing import NamedTuple
 
 from retinagan.runtime import __version__
-from retinagan.runtime.batch.outputs import OutputError, OutputFolder
+from retinagan.runtime.batch.outputs import OutputFolder
+from retinagan.runtime.batch.table import DIGEST_LENGTH, Table, path_from_cell, path_to_cell
 from retinagan.runtime.model.spec import ModelSpec
 from retinagan.runtime.warnings import ImageWarning
 
@@ -26,9 +23,6 @@ STAGES = ("read", "roi", "crop", "equalize", "patches", "infer", "regroup", "wri
 ANGLE_FROM = ("given", "assumed", "fixed")
 """Where an image's angle comes from: the user or the model's assumption; "fixed" where the model has one
 working size, whatever the angle."""
-
-_DIGEST_LENGTH = 16
-_READ_AS_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 class Stamp(NamedTuple):
@@ -83,7 +77,7 @@ class Settings:
             threshold=spec.threshold,
             overlap=spec.tiling.overlap,
             version=__version__,
-            digest=digest.hexdigest()[:_DIGEST_LENGTH],
+            digest=digest.hexdigest()[:DIGEST_LENGTH],
             field_of_view=field_of_view,
         )
 
@@ -185,14 +179,13 @@ COLUMNS = (
     "input_modified",
     "settings",
 )
-"""The columns of run.csv. The last has a fixed length, so that a truncated row is recognised."""
+"""The columns of run.csv."""
 
 
 class Report:
     """The report in an output folder; a context manager.
 
-    Rows are appended as they come; an image's last row counts. On leaving, rows that later ones replace
-    are taken out. A last row that a killed run left half-written is dropped on entering.
+    Rows are appended as they come; an image's last row counts; see `Table`.
 
     Parameters
     ----------
@@ -211,45 +204,25 @@ class Report:
     """
 
     def __init__(self, folder: OutputFolder, settings: Settings, *, fresh: bool = False) -> None:
-        self.path = folder.path / FILE_NAME
         self.settings = settings
         self.recorded: dict[str, Recorded] = {}
-        self._folder = folder
-        self._fresh = fresh
-        self._superseded = False
-        self._file = -1
+        self._table = Table(folder, FILE_NAME, COLUMNS, fresh=fresh)
+        self.path = self._table.path
 
     def __enter__(self) -> "Report":
-        try:
-            self._check_header()
-            for cells in self._rows():
-                self._remember(cells)
-            self._rewrite()
-            self._file = os.open(self.path, os.O_WRONLY | os.O_APPEND)
-        except OSError as error:
-            raise self._cannot_write(error) from None
+        self._table.__enter__()
+        for row in self._table.rows():
+            self._remember(row)
         return self
 
     def __exit__(self, *exception: object) -> None:
-        try:
-            os.close(self._file)  # a network file system may report only now that it is full
-        except OSError as error:
-            raise self._cannot_write(error) from None
-        if self._superseded:
-            with contextlib.suppress(OSError):  # the older rows are then still there, before the newer ones
-                self._rewrite()
+        self._table.__exit__(*exception)
 
     def append(self, row: Row) -> None:
         """Append a row to the file, and flush it."""
         cells = _cells(row, self.settings)
-        rest = _encoded(cells)
-        try:
-            while rest:
-                rest = rest[os.write(self._file, rest) :]
-        except OSError as error:
-            raise self._cannot_write(error) from None
-        self._superseded |= row.path in self.recorded
-        self._remember(cells)
+        self._table.append(cells)
+        self._remember(dict(zip(COLUMNS, cells, strict=True)))
 
     def is_done(self, path: str, output: str, stamp: Stamp) -> bool:
         """Whether an earlier row records this image as done, under this name and with this stamp.
@@ -263,50 +236,11 @@ class Report:
         recorded = self.recorded.get(path)
         return recorded is not None and recorded.status == WARNING
 
-    def _cannot_write(self, error: OSError) -> OutputError:
-        return OutputError(f"cannot write {str(self.path)!r} ({error.strerror}); choose another --out")
-
-    def _remember(self, cells: list[str]) -> None:
-        row = dict(zip(COLUMNS, cells, strict=True))
+    def _remember(self, row: Mapping[str, str]) -> None:
         model, settings = sys.intern(row["model_sha256"]), sys.intern(row["settings"])  # mostly alike
         stamp = Stamp(row["input_bytes"], row["input_modified"], model, settings)
-        recorded = Recorded(sys.intern(row["status"]), _from_cell(row["output"]), stamp)
-        self.recorded[_from_cell(row["path"])] = recorded
-
-    def _check_header(self) -> None:
-        if not self.path.exists() or self.path.stat().st_size == 0:
-            return
-        with self.path.open(encoding="utf-8", errors="surrogateescape", newline="") as file:
-            header = file.readline(10_000)
-        if header == _encoded(list(COLUMNS)).decode():
-            return
-        if not self._fresh:
-            raise OutputError(
-                f"{str(self.path)!r} does not have the columns that this version of retina-run writes; "
-                "move it away, choose another --out, or start again with --overwrite"
-            )
-        self._folder.replace(FILE_NAME, [])
-
-    def _rows(self) -> Iterator[list[str]]:
-        """Yield the complete rows of the file, without the header."""
-        if not self.path.exists():
-            return
-        with self.path.open(encoding="utf-8", errors="surrogateescape", newline="") as file:
-            reader = csv.reader(file)
-            try:
-                next(reader, None)
-                for cells in reader:
-                    if len(cells) == len(COLUMNS) and len(cells[-1]) == _DIGEST_LENGTH:
-                        yield cells
-            except csv.Error:
-                return  # what a power cut left at the end is no text
-
-    def _rewrite(self) -> None:
-        """Rewrite the file with each image's last row."""
-        last = {cells[0]: number for number, cells in enumerate(self._rows())}
-        kept = (_encoded(cells) for number, cells in enumerate(self._rows()) if last[cells[0]] == number)
-        self._folder.replace(FILE_NAME, chain([_encoded(list(COLUMNS))], kept))
-        self._superseded = False
+        recorded = Recorded(sys.intern(row["status"]), path_from_cell(row["output"]), stamp)
+        self.recorded[path_from_cell(row["path"])] = recorded
 
 
 def _cells(row: Row, settings: Settings) -> list[str]:
@@ -314,7 +248,7 @@ def _cells(row: Row, settings: Settings) -> list[str]:
     stages = [row.seconds.get(stage) for stage in STAGES]
     total = sum(row.seconds.values()) if row.seconds else None
     return [
-        _to_cell(row.path),
+        path_to_cell(row.path),
         row.status,
         row.message,
         row.warnings,
@@ -329,7 +263,7 @@ def _cells(row: Row, settings: Settings) -> list[str]:
         f"{settings.threshold:g}",
         f"{settings.overlap:g}",
         settings.version,
-        _to_cell(row.output),
+        path_to_cell(row.output),
         row.stamp.size,
         row.stamp.modified,
         row.stamp.settings,
@@ -338,19 +272,3 @@ def _cells(row: Row, settings: Settings) -> list[str]:
 
 def _number(value: float | None) -> str:
     return "" if value is None else f"{value:.5f}"
-
-
-def _to_cell(path: str) -> str:
-    """Change a relative path so that no spreadsheet reads it as a formula."""
-    return f"./{path}" if path.startswith(_READ_AS_FORMULA) else path
-
-
-def _from_cell(cell: str) -> str:
-    return cell[2:] if cell.startswith("./") else cell
-
-
-def _encoded(cells: list[str]) -> bytes:
-    """Return a line of the file; names that are not valid text keep their bytes."""
-    line = io.StringIO()
-    csv.writer(line, lineterminator="\n").writerow(cells)
-    return line.getvalue().encode("utf-8", errors="surrogateescape")

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from retinagan.runtime.batch.outputs import OutputError, OutputFolder
+from retinagan.runtime.batch.outputs import OutputFolder
 from retinagan.runtime.batch.report import COLUMNS, DONE, FAILED, STAGES, Report, Row, Settings, Stamp
 from retinagan.runtime.model.spec import ModelSpec, Preprocessing, Tiling
 from retinagan.runtime.warnings import ImageWarning
@@ -88,13 +88,6 @@ def test_what_a_failed_image_has_not_is_empty(folder):
     }
 
 
-def test_a_row_is_in_the_file_as_soon_as_it_is_appended(folder):
-    with Report(folder, SETTINGS) as report:
-        assert read(report.path) == []
-        report.append(row("a.png"))
-        assert [found["path"] for found in read(report.path)] == ["a.png"]
-
-
 def test_a_later_run_knows_what_is_done(folder):
     write(folder, row("a.png", output="a"), row("b.png", FAILED))
     with Report(folder, SETTINGS) as report:
@@ -104,6 +97,16 @@ def test_a_later_run_knows_what_is_done(folder):
         assert not report.is_done("a.png", "a.png", STAMP)
         for name in Stamp._fields:
             assert not report.is_done("a.png", "a", STAMP._replace(**{name: "other"}))
+
+
+def test_the_last_row_of_an_image_says_whether_it_is_done(folder):
+    path = write(folder, row("a.png", FAILED), row("b.png"), row("a.png", DONE))
+    assert [(found["path"], found["status"]) for found in read(path)] == [
+        ("b.png", "done"),
+        ("a.png", "done"),
+    ]
+    with Report(folder, SETTINGS) as report:
+        assert report.is_done("a.png", "a.png", STAMP)
 
 
 NEGATIVE = ImageWarning("negative", "vessels are bright")
@@ -143,43 +146,6 @@ def test_an_image_with_warnings_is_done_and_known_to_be_in_doubt(folder):
         ]
 
 
-def test_an_images_last_row_counts_and_the_others_go(folder):
-    path = write(folder, row("a.png", FAILED), row("b.png"), row("a.png", DONE))
-    assert [(found["path"], found["status"]) for found in read(path)] == [
-        ("b.png", "done"),
-        ("a.png", "done"),
-    ]
-    with Report(folder, SETTINGS) as report:
-        assert report.is_done("a.png", "a.png", STAMP)
-
-
-def test_rows_of_images_of_other_runs_stay(folder):
-    write(folder, row("a.png"))
-    assert [found["path"] for found in read(write(folder, row("b.png")))] == ["a.png", "b.png"]
-
-
-def test_wherever_a_row_is_cut_short_the_rest_is_kept(folder):
-    path = write(folder, row("a.png"), row('b\n,".png', message='it said, "no"'))
-    whole = path.read_bytes()
-    for length in range(whole.index(b'"b'), len(whole) - 1):
-        path.write_bytes(whole[:length])
-        found = read(write(folder, row("c.png")))
-        assert [one["path"] for one in found] == ["a.png", "c.png"], whole[:length]
-
-
-def test_a_row_without_the_end_of_its_line_is_whole(folder):
-    path = write(folder, row("a.png"))
-    path.write_bytes(path.read_bytes()[:-1])
-    assert [found["path"] for found in read(write(folder, row("b.png")))] == ["a.png", "b.png"]
-
-
-def test_zeros_that_a_power_cut_left_are_no_rows(folder):
-    path = write(folder, row("a.png"))
-    with path.open("ab") as file:
-        file.write(bytes(1000))
-    assert [found["path"] for found in read(write(folder, row("b.png")))] == ["a.png", "b.png"]
-
-
 @pytest.mark.parametrize(
     "name", ["two words", "grün", "new\nline", "a,b", 'a"b', "-dash", "=1", "@x", "./=x"]
 )
@@ -191,52 +157,6 @@ def test_odd_names_come_back(folder, name):
     assert os.path.normpath(cells["path"]) == os.path.normpath(name)
     with Report(folder, SETTINGS) as report:
         assert report.is_done(os.path.normpath(name), os.path.normpath(name), STAMP)
-
-
-def test_a_name_that_is_no_text_keeps_its_bytes(folder):
-    name = os.fsdecode(b"caf\xe9.png")
-    path = write(folder, row(name))
-    assert b"\ncaf\xe9.png,done" in path.read_bytes()
-    with Report(folder, SETTINGS) as report:
-        assert report.is_done(name, name, STAMP)
-
-
-@pytest.mark.parametrize("content", ["path,score\na.png,1\n", "nonsense", "path,status\n"])
-def test_another_programs_file_is_not_replaced(folder, content):
-    path = folder.path / "run.csv"
-    path.write_text(content)
-    with pytest.raises(OutputError, match=r"'.*run.csv' does not have the columns .* again with --overwrite"):
-        Report(folder, SETTINGS).__enter__()
-    assert path.read_text() == content
-    with Report(folder, SETTINGS, fresh=True) as report:
-        report.append(row("a.png"))
-    assert [found["path"] for found in read(path)] == ["a.png"]
-
-
-def test_an_empty_file_is_a_new_one(folder):
-    (folder.path / "run.csv").touch()
-    assert [found["path"] for found in read(write(folder, row("a.png")))] == ["a.png"]
-
-
-def test_a_file_that_cannot_be_written(folder, monkeypatch):
-    def full(file, content):
-        raise OSError(28, "No space left on device")
-
-    with Report(folder, SETTINGS) as report:
-        monkeypatch.setattr(os, "write", full)
-        with pytest.raises(OutputError, match=r"cannot write '.*run.csv' \(No space left on device\)"):
-            report.append(row("a.png"))
-    monkeypatch.undo()
-    report.path.unlink()
-    report.path.mkdir()
-    with pytest.raises(OutputError, match=r"cannot write '.*run.csv' \(Is a directory\)"):
-        Report(folder, SETTINGS).__enter__()
-
-
-def test_a_row_is_written_to_its_end_where_the_system_takes_it_in_pieces(folder, monkeypatch):
-    write_some = os.write
-    monkeypatch.setattr(os, "write", lambda file, content: write_some(file, content[:7]))
-    assert [found["path"] for found in read(write(folder, row("a.png"), row("b.png")))] == ["a.png", "b.png"]
 
 
 def test_the_settings_digest_follows_all_that_changes_a_result():
