@@ -19,6 +19,7 @@ from retinagan.runtime import __version__
 from retinagan.runtime.batch.pictures import KINDS, OVERLAY_FORMATS
 from retinagan.runtime.console.command import DONE, CommandParser, complain, run_command
 from retinagan.runtime.console.wording import say
+from retinagan.runtime.errors import OptionError
 from retinagan.runtime.model.bundled import DEFAULT_MODEL, bundled_models
 
 if TYPE_CHECKING:
@@ -113,6 +114,11 @@ def _parsed(arguments: Sequence[str]) -> argparse.Namespace:
         help="segment all images again, and replace files of other programs",
     )
     add("--strict", action="store_true", help="also exit with 1 if any image has a warning")
+    add(
+        "--json",
+        action="store_true",
+        help="print a line of JSON for each image on stdout, and all other text on stderr",
+    )
     add("--quiet", action="store_true", help="print only fatal errors")
     add("--version", action="version", version=f"%(prog)s {__version__}")
     end = list(arguments).index("--") if "--" in arguments else len(arguments)
@@ -141,11 +147,14 @@ def _run(options: argparse.Namespace) -> int:
     os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")  # errors of an image are in its row
     from retinagan.runtime.batch.batch import Batch, jobs_to_do
     from retinagan.runtime.batch.inputs import every_frame, find_inputs
+    from retinagan.runtime.batch.json_lines import JsonLines
     from retinagan.runtime.batch.outputs import OutputFolder
     from retinagan.runtime.batch.progress import open_progress
     from retinagan.runtime.batch.report import Report, Settings
     from retinagan.runtime.batch.summary import Tally, summary
 
+    if options.json and sys.stdout is None:
+        raise OptionError("--json writes to stdout, which is closed")
     found = find_inputs(options.inputs)
     if options.frames == "all":
         found = replace(found, inputs=every_frame(found.inputs))
@@ -166,16 +175,21 @@ def _run(options: argparse.Namespace) -> int:
         tally = Tally(len(found.inputs), kept=len(found.inputs) - len(jobs))
         progress = open_progress(len(jobs), sys.stderr, quiet=options.quiet)
         batch = Batch(segmenter.frame_steps(noun="image"), folder, report.settings, options.kinds)
+        lines = JsonLines(sys.stdout, folder, options.kinds, found.inputs) if options.json else None
         try:
+            if lines is not None:
+                lines.write_kept(report.rows(), again={job.input.name for job in jobs})
             with closing(batch.run(jobs)) as rows:
                 for row in rows:
-                    report.append(row)
+                    cells = report.append(row)
                     tally.count(row)
                     progress.advance(row)
+                    if lines is not None:
+                        lines.write(cells)
         finally:
             progress.close()
             for line in () if options.quiet else summary(tally, found, report):
-                say(line, sys.stdout)
+                say(line, sys.stderr if options.json else sys.stdout)
         doubted = options.strict and any(report.is_doubted(item.name) for item in found.inputs)
     return SOME_FAILED if tally.failed or doubted else DONE
 

@@ -137,10 +137,14 @@ class OutputFolder:
                 ) from None
             raise PictureError(f"cannot write {name!r} ({error.strerror})") from None
 
+    def picture(self, stem: str, kind: str) -> Path:
+        """Return the path that a picture has or would have."""
+        return self.path / self._name(stem, kind)
+
     def has(self, stem: str, kinds: Iterable[str]) -> bool:
         """Whether all these pictures exist; an empty file, as a power cut may leave, does not count."""
         try:
-            return all((self.path / self._name(stem, kind)).stat().st_size > 0 for kind in kinds)
+            return all(self.picture(stem, kind).stat().st_size > 0 for kind in kinds)
         except OSError:
             return False
 

@@ -3,7 +3,7 @@
 import hashlib
 import os
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
@@ -17,6 +17,9 @@ FILE_NAME = "run.csv"
 DONE = "done"
 WARNING = "warning"
 FAILED = "failed"
+SEPARATOR = " | "
+"""Stands between the sentences of a message: the error's first, then one for each code of a warning."""
+
 STAGES = ("read", "roi", "crop", "equalize", "patches", "infer", "regroup", "write")
 """The steps that are timed, in order."""
 
@@ -108,11 +111,12 @@ class Row:
 
     `path` is relative to the folder that all inputs share; `output` is the results' name in the output
     folder without ``_vessels.png``. `status` is "done", "warning" (done, with doubts) or "failed"; `warnings`
-    are the doubts' codes, joined by a space, and `message` has their sentences. `field_of_view` is the angle
-    in degrees that the retina's disc was taken for, `field_of_view_from` where it comes from, one of
-    `ANGLE_FROM`, and `working_size` the side in pixels of the square that the network saw. `roi_share` is the
-    share of the image that has a map, retina and rim, `vessel_density` the share of that which is vessel,
-    `confidence` the Dice to be expected. All of these are None or empty where the image failed.
+    are the doubts' codes, joined by a space, and `message` has their sentences, joined by `SEPARATOR`.
+    `field_of_view` is the angle in degrees that the retina's disc was taken for, `field_of_view_from` where
+    it comes from, one of `ANGLE_FROM`, and `working_size` the side in pixels of the square that the network
+    saw. `roi_share` is the share of the image that has a map, retina and rim, `vessel_density` the share of
+    that which is vessel, `confidence` the Dice to be expected. All of these are None or empty where the image
+    failed.
     """
 
     path: str
@@ -133,15 +137,17 @@ class Row:
 
     def doubted(self, warnings: Iterable[ImageWarning]) -> "Row":
         """Return this row with warnings: the codes, their sentences, and the status unless it failed."""
-        found = list(dict.fromkeys(warnings))
+        found: dict[str, list[str]] = {}
+        for warning in dict.fromkeys(warnings):
+            found.setdefault(warning.code, []).append(warning.message)
         if not found:
             return self
-        message = "; ".join(filter(None, [self.message, *(warning.message for warning in found)]))
+        sentences = [self.message, *("; ".join(texts) for texts in found.values())]
         return replace(
             self,
             status=WARNING if self.status == DONE else self.status,
-            warnings=" ".join(dict.fromkeys(warning.code for warning in found)),
-            message=" ".join(message.split()),
+            warnings=" ".join(found),
+            message=" ".join(SEPARATOR.join(filter(None, sentences)).split()),
         )
 
 
@@ -218,11 +224,16 @@ class Report:
     def __exit__(self, *exception: object) -> None:
         self._table.__exit__(*exception)
 
-    def append(self, row: Row) -> None:
-        """Append a row to the file, and flush it."""
-        cells = _cells(row, self.settings)
-        self._table.append(cells)
-        self._remember(dict(zip(COLUMNS, cells, strict=True)))
+    def append(self, row: Row) -> dict[str, str]:
+        """Append a row to the file, flush it, and return its cells by column."""
+        cells = dict(zip(COLUMNS, _cells(row, self.settings), strict=True))
+        self._table.append(list(cells.values()))
+        self._remember(cells)
+        return cells
+
+    def rows(self) -> Iterator[dict[str, str]]:
+        """Yield the cells of each row of the file by column."""
+        return self._table.rows()
 
     def is_done(self, path: str, output: str, stamp: Stamp) -> bool:
         """Whether an earlier row records this image as done, under this name and with this stamp.

@@ -117,7 +117,7 @@ def test_warnings_are_codes_in_one_column_and_sentences_in_the_message(folder):
     (found,) = read(write(folder, row("a.png").doubted([NEGATIVE, DENSE, NEGATIVE])))
     assert found["status"] == "warning"
     assert found["warnings"] == "negative density-implausible"
-    assert found["message"] == "vessels are bright; half of it is vessel"
+    assert found["message"] == "vessels are bright | half of it is vessel"
 
 
 def test_a_failed_image_stays_failed_with_its_warnings():
@@ -125,7 +125,7 @@ def test_a_failed_image_stays_failed_with_its_warnings():
     assert (failed.status, failed.warnings, failed.message) == (
         FAILED,
         "negative",
-        "no retina; vessels are bright",
+        "no retina | vessels are bright",
     )
 
 
