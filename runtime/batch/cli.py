@@ -10,8 +10,8 @@ import argparse
 import os
 import sys
 import warnings
-from collections.abc import Sequence
-from contextlib import closing
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -23,9 +23,13 @@ from retinagan.runtime.errors import OptionError
 from retinagan.runtime.model.bundled import DEFAULT_MODEL, bundled_models
 
 if TYPE_CHECKING:
+    from retinagan.runtime.batch.batch import Batch
+    from retinagan.runtime.batch.outputs import OutputFolder
+    from retinagan.runtime.batch.report import Report
     from retinagan.runtime.segmenter import Segmenter
 
 _NAME = "retina-run"
+_SETTLE = 5.0  # seconds
 SOME_FAILED = 1
 
 _DESCRIPTION = "Segment the blood vessels of fundus images."
@@ -34,6 +38,7 @@ examples:
   retina-run scan.jpg                           writes out/scan_vessels.png
   retina-run scans/ --out maps --save overlay   all images in scans/ and below
   retina-run 'scans/**/left*.png' --threads 4   a glob, in quotes
+  retina-run shared/ --watch                    what arrives in a folder, until Ctrl-C
 
 The output folder mirrors the folders of the images, from the folder that they
 have in common. run.csv there has a row for each image. The same command resumes
@@ -43,10 +48,10 @@ option, all images are segmented again.
 The status in run.csv is done, warning (done, but see the columns "warnings" and
 "message") or failed.
 
-exit code: 0 all images done, with or without warnings; 1 some failed, or some
-have warnings and --strict is given: see run.csv; 2 the run could not start or
-continue; 70 a defect of this program; 130, 143, 129 stopped by Ctrl-C, SIGTERM,
-SIGHUP.
+exit code: 0 all images done, with or without warnings, or --watch ended by a
+signal; 1 some failed, or some have warnings and --strict is given: see run.csv;
+2 the run could not start or continue; 70 a defect of this program; 130, 143,
+129 stopped by Ctrl-C, SIGTERM, SIGHUP.
 """
 
 
@@ -119,6 +124,17 @@ def _parsed(arguments: Sequence[str]) -> argparse.Namespace:
         action="store_true",
         help="print a line of JSON for each image on stdout, and all other text on stderr",
     )
+    add(
+        "--watch",
+        action="store_true",
+        help="keep running, and segment each image that arrives in the folders INPUT when it is whole",
+    )
+    add(
+        "--settle",
+        type=float,
+        metavar="SECONDS",
+        help="with --watch, how long a file must not have changed to be whole (default: 5)",
+    )
     add("--quiet", action="store_true", help="print only fatal errors")
     add("--version", action="version", version=f"%(prog)s {__version__}")
     end = list(arguments).index("--") if "--" in arguments else len(arguments)
@@ -127,6 +143,11 @@ def _parsed(arguments: Sequence[str]) -> argparse.Namespace:
     options.inputs += [*after_save, *arguments[end + 1 :]]
     if not options.inputs:
         parser.error("give an image, a folder or a glob")
+    if not options.watch and options.settle is not None:
+        parser.error("--settle needs --watch")
+    for option in ("overwrite", "strict"):
+        if options.watch and getattr(options, option):
+            parser.error(f"--{option} cannot be combined with --watch")
     return options
 
 
@@ -145,36 +166,25 @@ def _kinds(values: Sequence[str], parser: argparse.ArgumentParser) -> tuple[tupl
 
 def _run(options: argparse.Namespace) -> int:
     os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")  # errors of an image are in its row
-    from retinagan.runtime.batch.batch import Batch, jobs_to_do
-    from retinagan.runtime.batch.inputs import every_frame, find_inputs
-    from retinagan.runtime.batch.json_lines import JsonLines
-    from retinagan.runtime.batch.outputs import OutputFolder
-    from retinagan.runtime.batch.progress import open_progress
-    from retinagan.runtime.batch.report import Report, Settings
-    from retinagan.runtime.batch.summary import Tally, summary
-
     if options.json and sys.stdout is None:
         raise OptionError("--json writes to stdout, which is closed")
+    return _watch(options) if options.watch else _segment_once(options)
+
+
+def _segment_once(options: argparse.Namespace) -> int:
+    from retinagan.runtime.batch.batch import jobs_to_do
+    from retinagan.runtime.batch.inputs import every_frame, find_inputs
+    from retinagan.runtime.batch.json_lines import JsonLines
+    from retinagan.runtime.batch.progress import open_progress
+    from retinagan.runtime.batch.summary import Tally, summary
+
     found = find_inputs(options.inputs)
     if options.frames == "all":
         found = replace(found, inputs=every_frame(found.inputs))
-    with (
-        _open_segmenter(options) as segmenter,
-        OutputFolder(
-            options.out, overwrite=options.overwrite, overlay_format=options.overlay_format
-        ) as folder,
-        Report(
-            folder,
-            Settings.of(segmenter.spec, segmenter.engine, options.field_of_view),
-            fresh=options.overwrite,
-        ) as report,
-        warnings.catch_warnings(),
-    ):
-        warnings.simplefilter("ignore")  # decoders warn about files that they can read
+    with _opened(options) as (batch, folder, report):
         jobs = jobs_to_do(found.inputs, report, folder, options.kinds, again=options.overwrite)
         tally = Tally(len(found.inputs), kept=len(found.inputs) - len(jobs))
         progress = open_progress(len(jobs), sys.stderr, quiet=options.quiet)
-        batch = Batch(segmenter.frame_steps(noun="image"), folder, report.settings, options.kinds)
         lines = JsonLines(sys.stdout, folder, options.kinds, found.inputs) if options.json else None
         try:
             if lines is not None:
@@ -192,6 +202,49 @@ def _run(options: argparse.Namespace) -> int:
                 say(line, sys.stderr if options.json else sys.stdout)
         doubted = options.strict and any(report.is_doubted(item.name) for item in found.inputs)
     return SOME_FAILED if tally.failed or doubted else DONE
+
+
+def _watch(options: argparse.Namespace) -> int:
+    from retinagan.runtime.batch.arrivals import Arrivals
+    from retinagan.runtime.batch.inputs import every_frame
+    from retinagan.runtime.batch.watch import Watch, WatchOptions
+
+    arrivals = Arrivals(options.inputs, _SETTLE if options.settle is None else options.settle)
+    how = WatchOptions(
+        options.kinds,
+        every_frame if options.frames == "all" else tuple,
+        options.quiet,
+        sys.stdout if options.json else None,
+    )
+    with _opened(options) as (batch, folder, report):
+        if not options.quiet:
+            complain(_NAME, f"watching {', '.join(options.inputs)}; Ctrl-C or SIGTERM ends it")
+        Watch(arrivals, batch, report, folder, how).run()
+    return DONE
+
+
+@contextmanager
+def _opened(options: argparse.Namespace) -> Iterator[tuple[Batch, OutputFolder, Report]]:
+    """Open the model, the output folder and its report."""
+    from retinagan.runtime.batch.batch import Batch
+    from retinagan.runtime.batch.outputs import OutputFolder
+    from retinagan.runtime.batch.report import Report, Settings
+
+    with (
+        _open_segmenter(options) as segmenter,
+        OutputFolder(
+            options.out, overwrite=options.overwrite, overlay_format=options.overlay_format
+        ) as folder,
+        Report(
+            folder,
+            Settings.of(segmenter.spec, segmenter.engine, options.field_of_view),
+            fresh=options.overwrite,
+        ) as report,
+        warnings.catch_warnings(),
+    ):
+        warnings.simplefilter("ignore")  # decoders warn about files that they can read
+        steps = segmenter.frame_steps(noun="image")
+        yield Batch(steps, folder, report.settings, options.kinds), folder, report
 
 
 def _open_segmenter(options: argparse.Namespace) -> Segmenter:

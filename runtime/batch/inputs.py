@@ -90,6 +90,11 @@ def every_frame(inputs: Sequence[Input]) -> tuple[Input, ...]:
     return tuple(expanded)
 
 
+def is_input(path: str) -> bool:
+    """Whether a file of a folder is an image to segment, and no picture that `retina-run` wrote."""
+    return looks_like_an_image(path) and not is_own_picture(path)
+
+
 @dataclass
 class _Search:
     """The images found so far; `paths` by absolute path, so that an image named twice counts once."""
@@ -119,7 +124,7 @@ class _Search:
 
     def _add_folder(self, folder: str) -> str:
         before = len(self.paths)
-        for path in _files_below(folder):
+        for path in files_below(folder):
             self._add_if_image(path)
         if len(self.paths) == before:
             self.empty.append(folder)
@@ -155,8 +160,8 @@ class _Search:
         return os.path.abspath(base)
 
 
-def _files_below(folder: str) -> Iterator[str]:
-    """Yield the files in a folder and below it, and any folder that cannot be listed.
+def files_below(folder: str) -> Iterator[str]:
+    """Yield the visible files in a folder and below it, and any folder that cannot be listed.
 
     Each real folder is read once, so that links cannot lead in a circle; links to folders come last.
     """

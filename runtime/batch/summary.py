@@ -43,15 +43,20 @@ class Tally:
             self.done += 1
 
 
+def counts(tally: Tally) -> str:
+    """Return the line that counts a run's images."""
+    missing = tally.total - tally.kept - tally.done - tally.warned - tally.failed
+    parts = [f"{tally.done} done"]
+    parts += [f"{tally.warned} with warnings"] if tally.warned else []
+    parts += [f"{tally.kept} kept from before"] if tally.kept else []
+    parts += [f"{tally.failed} failed"] if tally.failed else []
+    parts += [f"{missing} not reached; run the same command again to continue"] if missing else []
+    return f"{counted(tally.total, 'image')}: {', '.join(parts)}"
+
+
 def summary(tally: Tally, found: Found, report: Report) -> Iterator[str]:
     """Yield the last lines of a run."""
-    missing = tally.total - tally.kept - tally.done - tally.warned - tally.failed
-    counts = [f"{tally.done} done"]
-    counts += [f"{tally.warned} with warnings"] if tally.warned else []
-    counts += [f"{tally.kept} kept from before"] if tally.kept else []
-    counts += [f"{tally.failed} failed"] if tally.failed else []
-    counts += [f"{missing} not reached; run the same command again to continue"] if missing else []
-    yield f"{counted(tally.total, 'image')}: {', '.join(counts)}"
+    yield counts(tally)
     if tally.codes:
         codes = sorted(tally.codes.items(), key=lambda item: (-item[1], item[0]))
         yield f"warnings: {', '.join(f'{code} {count}' for code, count in codes)}"

@@ -335,6 +335,12 @@ def test_a_process_may_have_no_stdout_or_stderr(here, model, monkeypatch, missin
         (["in", "--threads", "0"], "threads: got 0; expected a whole number from 1"),
         (["in", "--save", "everything"], "argument --save: got 'everything'; expected vessels, probability"),
         (["in", "--save"], "argument --save: expected at least one argument"),
+        (["in/a.png", "--watch"], "--watch expects folders that exist; got 'in/a.png'"),
+        (["nothing", "--watch"], "--watch expects folders that exist; got 'nothing'"),
+        (["in", "--watch", "--settle", "0"], "--settle: got 0; expected 0.1 to 3600 seconds"),
+        (["in", "--settle", "1"], "--settle needs --watch; see retina-run --help"),
+        (["in", "--watch", "--overwrite"], "--overwrite cannot be combined with --watch"),
+        (["in", "--watch", "--strict"], "--strict cannot be combined with --watch"),
         (["in", "--thresh", "0.5"], "unrecognized arguments: --thresh"),
         (["in", "--out", "in/a.png"], "cannot write to the output folder 'in/a.png' (File exists); choose"),
         (["in", "--out", "in/a.png/x"], "cannot write to the output folder 'in/a.png/x' (Not a directory)"),
@@ -390,7 +396,7 @@ def test_help_fits_a_terminal_and_names_every_option(capsys, monkeypatch):
     assert main(["--help"]) == 0
     text = capsys.readouterr().out
     names = ("out", "save", "model", "device", "engine", "threshold", "overlap", "threads", "overwrite")
-    for option in (*names, "quiet"):
+    for option in (*names, "quiet", "watch", "settle"):
         assert f"--{option}" in text
     assert "exit code: 0" in text
     assert max(map(len, text.splitlines())) <= 80
@@ -402,7 +408,12 @@ def test_the_examples_in_the_help_are_commands(capsys):
     examples = [shlex.split(line.split("   ")[0]) for line in lines if line.startswith("retina-run ")]
     assert len(examples) >= 3
     parsed = [_parsed(example[1:]) for example in examples]
-    assert [options.inputs for options in parsed] == [["scan.jpg"], ["scans/"], ["scans/**/left*.png"]]
+    assert [options.inputs for options in parsed] == [
+        ["scan.jpg"],
+        ["scans/"],
+        ["scans/**/left*.png"],
+        ["shared/"],
+    ]
 
 
 def test_json_has_a_line_for_each_image_and_nothing_else_on_stdout(here, model, capsys):

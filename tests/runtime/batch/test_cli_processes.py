@@ -45,12 +45,16 @@ def started(*arguments: str) -> subprocess.Popen:
     """Start a slow run, and return when it has done a few images."""
     command = [sys.executable, slow_retina_run.__file__, "in", *arguments]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    wait_for_rows(3, process)
+    return process
+
+
+def wait_for_rows(number: int, process: subprocess.Popen) -> None:
     deadline = time.monotonic() + 120
-    while not (Path("out/run.csv").exists() and len(rows()) >= 3):
+    while not (Path("out/run.csv").exists() and len(rows()) >= number):
         assert process.poll() is None, process.communicate()
         assert time.monotonic() < deadline
         time.sleep(0.02)
-    return process
 
 
 @pytest.fixture
@@ -96,6 +100,49 @@ def test_after_a_kill_the_next_run_goes_on(here, model, quick):
         report.write(b'"07.png",done,"half a ro')
     found = [row for row in rows() if row["settings"]]
     check_the_next_run_goes_on(model, found)
+
+
+WATCH = ("--watch", "--settle", "0.1")
+
+
+def arrive(name: str) -> None:
+    """Have an image appear in the watched folder, as programs do that write under another name first."""
+    image, _ = drawn_retina(90, 100)
+    Image.fromarray(image).save(f"in/{name}.part", format="png")
+    Path(f"in/{name}.part").rename(f"in/{name}")
+
+
+def test_a_watched_folder_is_segmented_until_a_signal(here, model):
+    process = started("--model", model, *WATCH)
+    arrive("late.png")
+    wait_for_rows(IMAGES + 1, process)
+    arrive("later.png")
+    wait_for_rows(IMAGES + 2, process)
+    process.send_signal(signal.SIGTERM)
+    out, err = process.communicate(timeout=120)
+    assert (process.returncode, out) == (0, "")
+    images = [f"{number:02}.png" for number in range(IMAGES)]
+    first, *lines, last = err.splitlines()
+    assert first == "retina-run: watching in; Ctrl-C or SIGTERM ends it"
+    assert sorted(lines) == [f"{name}: done" for name in (*images, "late.png", "later.png")]
+    assert last == f"{IMAGES + 2} images: {IMAGES + 2} done"
+    assert not [path for path in Path("out").iterdir() if path.name.startswith(".")]
+
+
+def test_after_a_kill_the_next_watch_goes_on(here, model):
+    process = started("--model", model, *WATCH)
+    process.kill()
+    process.communicate(timeout=120)
+    before = rows()
+    assert 3 <= len(before) < IMAGES
+    process = started("--model", model, *WATCH)
+    wait_for_rows(IMAGES, process)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=120)
+    assert process.returncode == 0
+    assert err.splitlines()[-1] == f"{IMAGES - len(before)} images: {IMAGES - len(before)} done"
+    assert rows()[: len(before)] == before
+    assert [row["path"] for row in rows()] == [f"{number:02}.png" for number in range(IMAGES)]
 
 
 def test_two_runs_do_not_share_a_folder(here, model, capsys):
