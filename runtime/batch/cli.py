@@ -38,7 +38,7 @@ examples:
   retina-run scan.jpg                           writes out/scan_vessels.png
   retina-run scans/ --out maps --save overlay   all images in scans/ and below
   retina-run 'scans/**/left*.png' --threads 4   a glob, in quotes
-  retina-run shared/ --watch                    what arrives in a folder, until Ctrl-C
+  retina-run shared/ --watch                    what arrives, until Ctrl-C
 
 The output folder mirrors the folders of the images, from the folder that they
 have in common. run.csv there has a row for each image. The same command resumes
