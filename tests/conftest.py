@@ -8,9 +8,25 @@ import pytest
 @pytest.fixture(scope="session")
 def drive() -> Path:
     """Return the folder of DRIVE, which may not be redistributed and is not in this repository."""
-    folder = os.environ.get("RETINAGAN_DRIVE")
+    return _dataset("DRIVE")
+
+
+@pytest.fixture(scope="session")
+def chase_db1() -> Path:
+    """Return the folder of CHASE_DB1."""
+    return _dataset("CHASE_DB1")
+
+
+@pytest.fixture(scope="session")
+def hrf() -> Path:
+    """Return the folder of HRF."""
+    return _dataset("HRF")
+
+
+def _dataset(name: str) -> Path:
+    folder = os.environ.get(f"RETINAGAN_{name}")
     if not folder:
-        pytest.skip("RETINAGAN_DRIVE does not name a folder with the DRIVE dataset")
+        pytest.skip(f"RETINAGAN_{name} does not name a folder with the {name} dataset")
     return Path(folder)
 
 

@@ -20,6 +20,7 @@ from retinagan.runtime.batch.pictures import KINDS, OVERLAY_FORMATS
 from retinagan.runtime.console.command import DONE, CommandParser, complain, run_command
 from retinagan.runtime.console.wording import say
 from retinagan.runtime.errors import OptionError
+from retinagan.runtime.model.about import about
 from retinagan.runtime.model.bundled import DEFAULT_MODEL, bundled_models
 
 if TYPE_CHECKING:
@@ -136,12 +137,16 @@ def _parsed(arguments: Sequence[str]) -> argparse.Namespace:
         help="with --watch, how long a file must not have changed to be whole (default: 5)",
     )
     add("--quiet", action="store_true", help="print only fatal errors")
-    add("--version", action="version", version=f"%(prog)s {__version__}")
+    add(
+        "--version",
+        action="store_true",
+        help="print the version; with --model also what the model learned from, and its terms of use",
+    )
     end = list(arguments).index("--") if "--" in arguments else len(arguments)
     options = parser.parse_intermixed_args(arguments[:end])
     options.kinds, after_save = _kinds(options.save, parser)
     options.inputs += [*after_save, *arguments[end + 1 :]]
-    if not options.inputs:
+    if not options.inputs and not options.version:
         parser.error("give an image, a folder or a glob")
     if not options.watch and options.settle is not None:
         parser.error("--settle needs --watch")
@@ -164,7 +169,16 @@ def _kinds(values: Sequence[str], parser: argparse.ArgumentParser) -> tuple[tupl
     return tuple(kind for kind in KINDS if kind in kinds), inputs
 
 
+def _print_version(model: str | None) -> int:
+    say(f"{_NAME} {__version__}", sys.stdout)
+    for line in about(model) if model is not None else ():
+        say(line, sys.stdout)
+    return DONE
+
+
 def _run(options: argparse.Namespace) -> int:
+    if options.version:
+        return _print_version(options.model)
     os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")  # errors of an image are in its row
     if options.json and sys.stdout is None:
         raise OptionError("--json writes to stdout, which is closed")

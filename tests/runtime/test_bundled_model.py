@@ -17,6 +17,16 @@ from retinagan.runtime.model.spec import ModelSpec, Tiling, spec_path
 from retinagan.runtime.steps.patches import PatchGrid
 from retinagan.runtime.steps.prepare import prepare
 
+PAPERS = "retina-gan-drive"
+"""The model of the paper's protocol, whose working square is of one size."""
+
+LEARNED_FROM = {
+    "retina-gan": ("CHASE_DB1, HRF, FIVES", "CC BY 4.0", 63),
+    "retina-gan-small": ("DRIVE", "research and education", 20),
+    "retina-gan-drive": ("DRIVE", "research and education", 20),
+}
+"""Datasets, terms and number of training images by model."""
+
 IMAGES = Path(__file__).parents[2] / "examples" / "images"
 
 
@@ -40,8 +50,8 @@ def test_the_vessels_of_the_examples_are_found(segmenter, name):
 
 def map_at_working_size(folder, patch, overlap):
     """The map of an example as patches of that many pixels give it, its ROI and the patches' grid."""
-    path = Path(shutil.copy(bundled_model(), folder))
-    spec = ModelSpec.load(spec_path(bundled_model()))
+    path = Path(shutil.copy(bundled_model(PAPERS), folder))
+    spec = ModelSpec.load(spec_path(bundled_model(PAPERS)))
     replace(spec, tiling=Tiling(patch=patch, overlap=overlap)).save(spec_path(path))
     frame = read_image(IMAGES / "right_eye.jpg")
     prepared = prepare(frame, spec.preprocessing)
@@ -53,7 +63,7 @@ def map_at_working_size(folder, patch, overlap):
 @pytest.fixture(scope="module")
 def quarter():
     """The side of the paper's patches, of which sixteen make the square."""
-    return ModelSpec.load(spec_path(bundled_model())).preprocessing.working_size // 4
+    return ModelSpec.load(spec_path(bundled_model(PAPERS))).preprocessing.working_size // 4
 
 
 @pytest.mark.parametrize(("overlap", "bound"), [(0.0, 1.25), (0.5, 1.1)])
@@ -75,12 +85,14 @@ def test_overlap_brings_the_borders_of_patches_nearer_to_the_map_of_one_patch(tm
 
 
 def test_as_it_ships_one_patch_holds_the_whole_retina(segmenter):
+    # a model that scales by the camera's angle has no one working size, and its patch is the whole square
     assert segmenter.spec.tiling == Tiling(patch=segmenter.spec.preprocessing.working_size, overlap=0.0)
 
 
 def test_the_spec_says_what_it_was_trained_on_and_under_which_terms(segmenter):
     training = segmenter.spec.training
-    assert training["data"] == "DRIVE"
-    assert "research and education" in training["terms"]
+    data, terms, images = LEARNED_FROM[segmenter.spec.name]
+    assert (training["data"], len(training["training_images"])) == (data, images)
+    assert terms in training["terms"]
     assert training["command"].startswith("retina-train --data")
-    assert len(training["training_images"]) == 20
+    assert all(dataset["citation"] for dataset in training["datasets"])

@@ -1,4 +1,4 @@
-"""What a dataset's own `dataset.json` says: its camera's angle, its terms of use, which images test."""
+"""What a dataset's own `dataset.json` says: its camera's angle, its terms and citation, which images test."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from retinagan.runtime.errors import RetinaGanError
 
 FILE = "dataset.json"
 _NARROWEST, _WIDEST = 10.0, 220.0
-_KEYS = ("name", "field_of_view", "terms", "exceptions", "test")
+_KEYS = ("name", "field_of_view", "terms", "citation", "exceptions", "test")
 _Number = int | float
 
 
@@ -33,6 +33,8 @@ class Description:
         Angle that the retina's disc subtends, in degrees.
     terms : str
         Terms of use.
+    citation : str
+        The publication to name with the data and with models trained on it.
     exceptions : mapping of str to float
         Angles of single images, by file name without suffix; glob patterns are allowed.
     test : tuple of str
@@ -43,6 +45,7 @@ class Description:
     name: str = ""
     field_of_view: float | None = None
     terms: str = ""
+    citation: str = ""
     exceptions: Mapping[str, float] = field(default_factory=dict)
     test: tuple[str, ...] = ()
 
@@ -85,6 +88,7 @@ def read_description(folder: Path) -> Description:
         name=_typed(path, values, "name", str, "a text", ""),
         field_of_view=None if angle is None else _degrees(f"{path}: field_of_view", angle),
         terms=_typed(path, values, "terms", str, "a text", "").strip(),
+        citation=_typed(path, values, "citation", str, "a text", "").strip(),
         exceptions={
             name: _degrees(f"{path}: exceptions: {name}", _bare(value)) for name, value in exceptions.items()
         },

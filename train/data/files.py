@@ -55,8 +55,8 @@ class Dataset:
         One line for each file that does not fit, with the consequence.
     name : str
         Name of the dataset.
-    terms : str
-        Terms of use; empty if unknown.
+    terms, citation : str
+        Terms of use, and the publication to name with the data; empty if unknown.
     """
 
     layout: str
@@ -65,6 +65,7 @@ class Dataset:
     notes: list[str]
     name: str = ""
     terms: str = ""
+    citation: str = ""
 
     @property
     def description(self) -> str:
@@ -134,6 +135,7 @@ def _merged(first: Description, second: Description) -> Description:
         name=first.name or second.name,
         field_of_view=second.field_of_view if first.field_of_view is None else first.field_of_view,
         terms=first.terms or second.terms,
+        citation=first.citation or second.citation,
         # An angle given for the whole dataset holds for all of its images.
         exceptions=second.exceptions if first.field_of_view is None else first.exceptions,
         test=first.test or second.test,
@@ -144,7 +146,8 @@ def _part(root: Path, split: str, known: Description) -> Dataset:
     layout = layout_of(root)
     if layout is None:
         raise _unknown(root)
-    known = _merged(known, Description(field_of_view=layout.field_of_view, terms=layout.terms))
+    of_layout = Description(field_of_view=layout.field_of_view, terms=layout.terms, citation=layout.citation)
+    known = _merged(known, of_layout)
     matching = _Matching(root, layout)
     samples = {
         key: dataclasses.replace(sample, field_of_view=known.angle_of(sample.name))
@@ -161,7 +164,7 @@ def _part(root: Path, split: str, known: Description) -> Dataset:
             f"{root}: none of its {len(samples)} images is for {split} ({rule}): give --split all, "
             "or put the images into folders training and test"
         )
-    return Dataset(layout.name, part, chosen, matching.notes, known.name, known.terms)
+    return Dataset(layout.name, part, chosen, matching.notes, known.name, known.terms, known.citation)
 
 
 def _testing(

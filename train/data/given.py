@@ -1,4 +1,4 @@
-"""What a command line states about its datasets: cameras' angles, images that test, terms of use."""
+"""What a command line states about its datasets: cameras' angles, images that test, terms, citations."""
 
 from __future__ import annotations
 
@@ -24,11 +24,14 @@ class Given:
         Patterns of file names, separated by commas.
     terms : sequence of str
         Terms of all datasets, or NAME=TERMS.
+    citations : sequence of (str, str)
+        Publications to name with the data.
     """
 
     field_of_view: Sequence[tuple[str, float]] = ()
     test_images: Sequence[tuple[str, str]] = ()
     terms: Sequence[str] = ()
+    citations: Sequence[tuple[str, str]] = ()
 
     def of(self, folders: Sequence[str]) -> dict[str, Description]:
         """Return the description of each folder, by its name.
@@ -41,10 +44,12 @@ class Given:
         angles = dict(self.field_of_view)
         patterns = {name: tuple(text.split(",")) for name, text in self.test_images}
         terms = _terms(self.terms, folders)
+        citations = dict(self.citations)
         for option, named in (
             ("--field-of-view", angles),
             ("--test-images", patterns),
             ("--terms", terms),
+            ("--citation", citations),
         ):
             for name in named:
                 if name not in folders:
@@ -58,6 +63,7 @@ class Given:
             folder: Description(
                 field_of_view=angles.get(folder),
                 terms=terms.get(folder, "").strip(),
+                citation=citations.get(folder, ""),
                 test=patterns.get(folder, ()),
             )
             for folder in folders

@@ -37,8 +37,8 @@ class Layout:
         The rule in words.
     field_of_view : float or None
         Angle of the camera in degrees, if the layout belongs to one dataset.
-    terms : str
-        Terms of use, likewise.
+    terms, citation : str
+        Terms of use, and the publication to name with the data, likewise.
     """
 
     name: str
@@ -52,6 +52,7 @@ class Layout:
     rule: str = "the whole folder"
     field_of_view: float | None = None
     terms: str = ""
+    citation: str = ""
 
     @property
     def roles(self) -> dict[str, Role]:
@@ -75,6 +76,9 @@ LAYOUTS = (
         Role(("2nd_manual",), r"(\d+|.+).*?"),
         field_of_view=45.0,
         terms="research and education only",
+        citation="J.J. Staal, M.D. Abramoff, M. Niemeijer, M.A. Viergever, B. van Ginneken, Ridge based "
+        "vessel segmentation in color images of the retina, IEEE Transactions on Medical Imaging 23:501-509, "
+        "2004",
     ),
     Layout(
         "HRF",
@@ -88,6 +92,9 @@ LAYOUTS = (
         "the first 5 of each kind train, the other 10 test",
         60.0,
         "CC BY 4.0",
+        "A. Budai, R. Bock, A. Maier, J. Hornegger, G. Michelson, Robust Vessel Segmentation in Fundus "
+        "Images, International Journal of Biomedical Imaging 2013, 154860; Friedrich-Alexander-Universitaet "
+        "Erlangen-Nuernberg",
     ),
     Layout(
         "plain",
@@ -113,6 +120,9 @@ LAYOUTS = (
         "children 1 to 10 (20 images) train, 11 to 14 (8 images) test",
         30.0,
         "CC BY 4.0",
+        "M.M. Fraz, P. Remagnino, A. Hoppe, B. Uyyanonvara, A.R. Rudnicka, C.G. Owen, S.A. Barman, An "
+        "Ensemble Classification-Based Approach Applied to Retinal Blood Vessel Segmentation, IEEE "
+        "Transactions on Biomedical Engineering 59:2538-2548, 2012; Kingston University",
     ),
     Layout(
         "STARE",
@@ -126,6 +136,9 @@ LAYOUTS = (
         lambda position, key, count: position % 5 == 4,
         "each fifth by name tests",
         35.0,
+        citation="A. Hoover, V. Kouznetsova, M. Goldbaum, Locating Blood Vessels in Retinal Images by "
+        "Piecewise Threshold Probing of a Matched Filter Response, IEEE Transactions on Medical Imaging "
+        "19:203-210, 2000",
     ),
 )
 

@@ -122,7 +122,7 @@ def _where(device: torch.device, precision: str, workers: Workers) -> str:
 
 
 def _training_data(arguments: argparse.Namespace, options: TrainingOptions, workers: Workers) -> TrainingData:
-    given = Given(arguments.field_of_view, arguments.test_images, arguments.terms)
+    given = Given(arguments.field_of_view, arguments.test_images, arguments.terms, arguments.citation)
     sources = find_sources(arguments.data, arguments.split, options.validation, given)
     if workers.first:
         for source in sources:

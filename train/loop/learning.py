@@ -45,6 +45,7 @@ class Source:
             "folder": self.folder,
             "split": self.dataset.description,
             "terms": self.dataset.terms,
+            "citation": self.dataset.citation,
             "field_of_view": angles,
             "training_images": [sample.name for sample in self.kept],
             "held_out_images": [sample.name for sample in self.held_out],

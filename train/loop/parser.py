@@ -143,6 +143,9 @@ def build_parser(command: str = "retina-train") -> CommandParser:
     add("--terms", action="append", default=[], metavar="[NAME=]TEXT",
         help="terms of use of the data, or of the dataset folder NAME, kept in the model's record; may be "
         "repeated")  # fmt: skip
+    add("--citation", action="append", default=[], type=named_text, metavar="NAME=TEXT",
+        help="publication to name with the dataset folder NAME, kept in the model's record (default: from "
+        "its dataset.json or its layout); may be repeated")  # fmt: skip
     add("--accumulate", type=int, metavar="N",
         help="parts that a batch is split into, to save memory (default: one per process)")  # fmt: skip
     add("--device", choices=DEVICES, default="auto", help="device to train on (default: %(default)s)")

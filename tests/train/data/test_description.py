@@ -34,7 +34,10 @@ def test_all_that_can_be_said_is_read(tmp_path):
     ("values", "message"),
     [
         ("{", "not a JSON file that can be read"),
-        ("[1]", "expected a JSON object with the keys name, field_of_view, terms, exceptions, test"),
+        (
+            "[1]",
+            "expected a JSON object with the keys name, field_of_view, terms, citation, exceptions, test",
+        ),
         ({"fov": 3}, "unknown key 'fov'; expected name, field_of_view"),
         ({"field_of_view": "45"}, "field_of_view: got '45', expected a number of degrees"),
         ({"field_of_view": True}, "field_of_view: got 'True', expected a number of degrees"),

@@ -30,7 +30,7 @@ def test_the_command_gives_the_same_options_again():
 
 
 @pytest.mark.parametrize(
-    ("name", "widths"), [("retina-gan", (16, 32, 64, 128)), ("retina-gan-small", (8, 16, 32, 60))]
+    ("name", "widths"), [("retina-gan-drive", (16, 32, 64, 128)), ("retina-gan-small", (8, 16, 32, 60))]
 )
 def test_a_bundled_model_decides_what_is_trained_on_from_it(name, widths):
     options = options_of(parsed("--init", name))
@@ -39,9 +39,15 @@ def test_a_bundled_model_decides_what_is_trained_on_from_it(name, widths):
     assert command_of(parsed("--init", name), options) == f"retina-train --data mine --init {name}"
 
 
+def test_the_default_model_decides_scale_and_stem_too():
+    options = options_of(parsed("--init", "retina-gan"))
+    assert (options.widths, options.stem) == ((24, 48, 96), 2)
+    assert (options.preprocessing.working_size, options.preprocessing.pixels_per_degree) == (None, 26.0)
+
+
 def test_what_is_given_goes_before_what_the_model_to_start_from_decides():
     given = "--working-size 512 --patch 256 --preprocess none --steps 3 --layers 2 --widths 4,8"
-    options = options_of(parsed("--init", "retina-gan", *given.split()))
+    options = options_of(parsed("--init", "retina-gan-drive", *given.split()))
     assert (options.preprocessing.working_size, options.preprocessing.method) == (512, "none")
     assert (options.patch, options.steps, options.layers, options.widths) == (256, 3, 2, (4, 8))
 
@@ -65,7 +71,8 @@ def test_the_usual_patch_fits_the_net_and_the_square(words, patch):
 
 def test_a_model_to_start_from_that_is_not_there_is_named():
     with pytest.raises(
-        ModelError, match=r"retina-gan-tiny.*bundled checkpoints: retina-gan, retina-gan-small"
+        ModelError,
+        match=r"retina-gan-tiny.*bundled checkpoints: retina-gan, retina-gan-drive, retina-gan-small",
     ):
         options_of(parsed("--init", "retina-gan-tiny"))
 

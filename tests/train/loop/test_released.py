@@ -13,11 +13,18 @@ def released(request):
     return load_checkpoint(find_checkpoint(request.param))
 
 
-def test_the_default_is_the_papers_system():
-    released = load_checkpoint(find_checkpoint("retina-gan"))
+def test_the_one_of_the_papers_protocol_is_the_papers_system():
+    released = load_checkpoint(find_checkpoint("retina-gan-drive"))
     assert released.generator.config == GeneratorConfig()
     assert parameter_count(released.generator) < 1.1e6
     assert released.discriminator is not None
+
+
+def test_the_default_knows_scale_and_blocks_of_pixels():
+    released = load_checkpoint(find_checkpoint("retina-gan"))
+    assert released.generator.config == GeneratorConfig(widths=(24, 48, 96), stem=2)
+    assert released.preprocessing.pixels_per_degree == 26.0
+    assert "DRIVE" not in released.record["data"]
 
 
 def test_the_small_one_has_a_quarter_of_its_weights():
@@ -28,10 +35,14 @@ def test_the_small_one_has_a_quarter_of_its_weights():
 
 def test_it_says_what_it_learned_from(released):
     record = released.record
-    assert record["training_images"] == [f"{number}_training" for number in range(21, 41)]
-    assert "research and education" in record["terms"]
-    assert record["command"].startswith("retina-train --data DRIVE ")
-    assert record["threshold_from"] == "20 training images"
-    assert "/" not in record["data"]
+    if record["data"] == "DRIVE":
+        assert record["training_images"] == [f"{number}_training" for number in range(21, 41)]
+        assert "research and education" in record["terms"]
+    else:
+        assert len(record["training_images"]) == 63
+        assert record["terms"] == "CC BY 4.0"
+    assert record["command"].startswith(f"retina-train --data {record['data'].replace(',', '')} ")
+    assert record["threshold_from"] == f"{len(record['training_images'])} training images"
+    assert all(dataset["terms"] and dataset["citation"] for dataset in record["datasets"])
     assert released.resume is None
     assert all(torch.isfinite(value).all() for value in released.generator.state_dict().values())

@@ -1,20 +1,25 @@
 """The bundled models' scores through `Segmenter`, as they ship, held to what the documents claim."""
 
+from fnmatch import fnmatch
+
 import pytest
 
-from retinagan.train.data.files import find_samples
+from retinagan.train.data.description import Description
+from retinagan.train.data.files import find_dataset
 from retinagan.train.data.images import load_labelled
 from retinagan.train.scores.evaluation import FOV, POOLED, WHOLE, measure, score
 from retinagan.train.scores.prediction import open_predictor
 
 
-def scores_of(model, drive):
+def scores_of(model, data, wanted="*", split="test", given=None):
+    """Scores by region of the test images whose name fits, all pixels pooled."""
+    samples = [sample for sample in find_dataset(data, split, given).samples if fnmatch(sample.name, wanted)]
     predictor = open_predictor(model, threads=2)
     with predictor.resources:
         measured = list(
             measure(
                 predictor.predict,
-                (load_labelled(sample) for sample in find_samples(drive, "test")),
+                map(load_labelled, samples),
                 predictor.threshold,
             )
         )
@@ -24,7 +29,7 @@ def scores_of(model, drive):
 
 @pytest.fixture(scope="module")
 def scores(drive):
-    return scores_of("retina-gan", drive)
+    return scores_of("retina-gan-drive", drive)
 
 
 @pytest.fixture(scope="module")
@@ -50,3 +55,21 @@ def test_the_small_one_is_not_far_behind(scores, small):
     assert small[FOV].auc >= scores[FOV].auc - 0.003
     assert small[FOV].dice >= 0.82
     assert small[WHOLE].accuracy >= 0.968
+
+
+def test_the_default_on_the_test_images_of_a_hand_held_camera(chase_db1):
+    inside = scores_of("retina-gan", chase_db1)[FOV]
+    assert inside.auc >= 0.98
+    assert inside.dice >= 0.78
+
+
+def test_the_default_on_large_images(hrf):
+    inside = scores_of("retina-gan", hrf, "01_*", given=Description(test=("0[1-5]_*",)))[FOV]
+    assert inside.auc >= 0.98
+    assert inside.dice >= 0.78
+
+
+def test_the_default_on_a_camera_that_it_never_saw(drive):
+    inside = scores_of("retina-gan", drive, "0[1-5]_*")[FOV]
+    assert inside.auc >= 0.96
+    assert inside.dice >= 0.73
