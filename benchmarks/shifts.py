@@ -1,6 +1,6 @@
 """Measure what models lose on images of other cameras, imitated by synthetic shifts of DRIVE's test images.
 
-    python benchmarks/shifts.py retina-gan
+    python benchmarks/shifts.py retina-gan-drive
     python benchmarks/shifts.py retina-gan runs/reproduction/retina-gan-none/model.pt --json shifts.json
 
 The dataset is the folder that RETINAGAN_DRIVE names, or --data. A model is a bundled name, an ONNX file or a
