@@ -24,7 +24,7 @@ def camera(rate: float, seconds: float) -> Iterator[np.ndarray]:
     """Yield an image at each tick of the clock, (584, 565, 3) uint8 RGB; missed ticks are skipped."""
     from retinagan.runtime.images.reading import read_image
 
-    picture = read_image(PICTURE)
+    picture = read_image(PICTURE).pixels
     generator = np.random.default_rng(0)
     lit = [
         np.clip(picture * light + generator.normal(0, 2, picture.shape), 0, 255).astype(np.uint8)

@@ -59,7 +59,7 @@ def read(data: bytes, path: Path) -> np.ndarray | None:
     """Return what is read of a file, None if it is refused."""
     path.write_bytes(data)
     try:
-        return read_image(path)
+        return read_image(path).pixels
     except ImageError:
         return None
 

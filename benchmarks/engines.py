@@ -72,7 +72,7 @@ def main() -> None:
         rows = list(opened(options, Path(folder)))
         if not rows:
             raise SystemExit(f"{options.folder}: nothing there that an installed engine runs")
-        frame = read_image(PICTURE)
+        frame = read_image(PICTURE).pixels
         calls = [(engine_alone(row.adapter, frame), partial(row.segmenter, frame)) for row in rows]
         for number in range(-3, options.rounds):
             for row, (own, whole) in zip(rows, calls, strict=True):

@@ -89,7 +89,7 @@ def read_frames(images: str) -> list[Any]:
     from retinagan.runtime.batch.inputs import find_inputs
     from retinagan.runtime.images.reading import read_image
 
-    return [read_image(found.path) for found in find_inputs([images]).inputs]
+    return [read_image(found.path).pixels for found in find_inputs([images]).inputs]
 
 
 def peak_memory() -> float:
@@ -108,7 +108,7 @@ def start(images: str, model: str | None) -> dict[str, float]:
     imported = time.perf_counter()
     from retinagan.runtime.images.reading import read_image
 
-    frame = read_image(sorted(path for path in Path(images).iterdir() if path.is_file())[0])
+    frame = read_image(sorted(path for path in Path(images).iterdir() if path.is_file())[0]).pixels
     with Segmenter(model, device="cpu") as segmenter:
         segmenter(frame)
     return {"import": imported - begin, "start": time.perf_counter() - begin}

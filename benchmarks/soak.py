@@ -51,7 +51,7 @@ class Sample:
 
 def varying_frames(count: int, side: int, rate: float) -> Iterator[np.ndarray]:
     """Yield frames, no two alike, and what cameras send when something is wrong."""
-    pictures = [_framed(read_image(path), side) for path in sorted(IMAGES.glob("*.[pj][np]g"))]
+    pictures = [_framed(read_image(path).pixels, side) for path in sorted(IMAGES.glob("*.[pj][np]g"))]
     generator = np.random.default_rng(0)
     begin = time.monotonic()
     for number in range(count):

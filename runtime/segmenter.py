@@ -4,15 +4,15 @@ import os
 from collections.abc import AsyncIterable, Iterable
 from dataclasses import replace
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from retinagan.runtime.engines import open_adapter
 from retinagan.runtime.errors import ModelError
 from retinagan.runtime.forked import spare_opencv_threads
 from retinagan.runtime.images.frames import ColorOrder, as_rgb8
+from retinagan.runtime.images.photograph import Frame
 from retinagan.runtime.model.bundled import find_model
 from retinagan.runtime.model.spec import ModelSpec, spec_path
 from retinagan.runtime.retina.find import find_retina
@@ -53,9 +53,9 @@ class Segmenter:
     overlap : float, optional
         Overlap of neighbouring patches as a share of their side, 0 to 0.9; the spec's if left out.
     field_of_view : float, optional
-        The camera's angle in degrees, 10 to 220, which sets the size of the working square; the spec's
-        assumption if left out. A call may pass another for its frame. Models with a fixed working size ignore
-        it.
+        The camera's angle in degrees, 10 to 220, which sets the size of the working square; that of the
+        photograph if left out, or else the spec's assumption. A call may pass another for its frame. Models
+        with a fixed working size ignore it.
 
     Attributes
     ----------
@@ -112,15 +112,17 @@ class Segmenter:
         """Why "auto" chose this engine, in one line; empty if the engine was named."""
         return self._adapter.selection
 
-    def __call__(self, frame: NDArray[Any], field_of_view: float | None = None) -> Segmentation:
+    def __call__(self, frame: Frame, field_of_view: float | None = None) -> Segmentation:
         """Segment one frame.
 
         Parameters
         ----------
-        frame : (H, W, 3) or (H, W) array
-            uint8 or uint16 fundus image, in the segmenter's colour order or grey.
+        frame : (H, W, 3) or (H, W) array, or Photograph
+            uint8 or uint16 fundus image, in the segmenter's colour order or grey; or what `read_image`
+            returns.
         field_of_view : float, optional
-            The camera's angle in degrees for this frame; the segmenter's if left out.
+            The camera's angle in degrees for this frame; the segmenter's if left out, or else that of the
+            photograph.
 
         Returns
         -------
@@ -147,7 +149,7 @@ class Segmenter:
 
     def stream(
         self,
-        frames: Iterable[NDArray[Any]],
+        frames: Iterable[Frame],
         *,
         policy: Policy = "every",
         queue: int = 2,
@@ -207,7 +209,7 @@ class Segmenter:
 
     def astream(
         self,
-        frames: AsyncIterable[NDArray[Any]] | Iterable[NDArray[Any]],
+        frames: AsyncIterable[Frame] | Iterable[Frame],
         *,
         policy: Policy = "every",
         queue: int = 2,

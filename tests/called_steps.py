@@ -5,6 +5,7 @@ from collections.abc import Callable
 import numpy as np
 
 from retinagan.runtime.faults import FaultPolicy
+from retinagan.runtime.images.photograph import Photograph
 from retinagan.runtime.segmenter import Segmentation
 from retinagan.runtime.stream.stages import Passing
 
@@ -22,8 +23,9 @@ class CalledSteps:
     def infer(self, passing: Passing) -> None:
         """Do all."""
         if passing.error is None:
+            frame = passing.frame.pixels if isinstance(passing.frame, Photograph) else passing.frame
             with self._faults.noted(passing), self._faults.engine_watched(passing):
-                passing.segmentation = self._segment(passing.frame)
+                passing.segmentation = self._segment(frame)
                 passing.clock.seconds.update(passing.segmentation.seconds)
 
     def regroup(self, passing: Passing) -> None:

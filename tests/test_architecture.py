@@ -27,7 +27,8 @@ MAY_IMPORT = {
     "runtime.models": "",
     # runtime, from the floor up
     "runtime.console": COMMON,
-    "runtime.images": COMMON,
+    "runtime.images": f"{COMMON} runtime.images.dicom",
+    "runtime.images.dicom": f"{COMMON} runtime.images",
     "runtime.retina": COMMON,
     "runtime.model": COMMON,
     "runtime.steps": f"{COMMON} ace_ext runtime.images runtime.retina runtime.model",

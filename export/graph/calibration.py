@@ -177,7 +177,7 @@ def _watched(model: onnx.ModelProto) -> tuple[Any, list[str]]:
 def _patches(session: Any, spec: ModelSpec, path: Path) -> Iterator[_Patch]:
     """Run the patches of an image that contain ROI."""
     try:
-        patches = calibration_patches(read_image(path), spec)
+        patches = calibration_patches(read_image(path).pixels, spec)
     except ImageError as error:
         raise named(error, path) from error
     for index in range(len(patches.roi)):

@@ -129,7 +129,7 @@ class ImageFolder:
 def read_proof_image(path: Path) -> ProofImage:
     """Read an image without truth; an `ImageError` names the file."""
     try:
-        return ProofImage(path.stem, read_image(path))
+        return ProofImage(path.stem, read_image(path).pixels)
     except ImageError as error:
         raise named(error, path) from error
 

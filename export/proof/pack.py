@@ -117,7 +117,7 @@ def _read_entry(folder: Path, entry: dict[str, Any]) -> ProofImage:
         path = folder / f"{entry['name']}_{kind}.png"
         if sha256_of(path) != entry[kind]:
             raise ModelError(f"{path.name} has changed")
-        arrays.append(read_image(path))
+        arrays.append(read_image(path).pixels)
     pixels, levels = arrays
     return ProofImage(entry["name"], pixels, expected=(levels / np.float32(_FULL)).astype(np.float32))
 

@@ -19,11 +19,11 @@ from retinagan.runtime.batch.pictures import KINDS
 from retinagan.runtime.batch.report import DONE, FAILED, Report, Row, Settings, Stamp
 from retinagan.runtime.errors import ImageError
 from retinagan.runtime.faults import FaultPolicy
-from retinagan.runtime.images.reading import read_photograph
+from retinagan.runtime.images.photograph import Photograph
+from retinagan.runtime.images.reading import read_image
 from retinagan.runtime.segmenter import Segmentation
 from retinagan.runtime.stream.stages import FrameSteps, Passing
 from retinagan.runtime.stream.threads import overlapped
-from retinagan.runtime.warnings import ImageWarning
 
 _IN_FLIGHT = 5  # an image in each of reading, the three steps and writing; each takes 75 MB at 8 megapixels
 _WRITERS = 2  # images whose pictures are compressed at once, each kind in a thread of its own
@@ -69,15 +69,15 @@ def _stamp(item: Input, settings: Settings) -> Stamp:
 
 @dataclass(kw_only=True)
 class _Image(Passing):
-    """An image on its way through the stages; `error` is what stopped it."""
+    """An image on its way through the stages, in RGB once it is read; `error` is what stopped it."""
 
+    frame: Photograph
     job: Job
     stamp: Stamp
     written: Future[Row] | None = None
-    warnings: tuple[ImageWarning, ...] = ()
 
 
-_UNREAD = np.empty((0, 0), np.uint8)
+_UNREAD = Photograph(np.empty((0, 0), np.uint8), 8)
 
 
 class Batch:
@@ -130,7 +130,10 @@ class Batch:
             ("retina-run-regroup", self._steps.regroup),
             ("retina-run-hand-over", hand_over),
         ]
-        arriving = (_Image(_UNREAD, 0.0, job=job, stamp=_stamp(job.input, self._settings)) for job in jobs)
+        arriving = (
+            _Image(frame=_UNREAD, arrived=0.0, job=job, stamp=_stamp(job.input, self._settings))
+            for job in jobs
+        )
         try:
             with closing(overlapped(arriving, stages, in_flight=_IN_FLIGHT)) as done:
                 for image in done:
@@ -145,9 +148,7 @@ class Batch:
         with self._faults.noted(image), image.clock.stage("read"):
             if Path(path).is_dir():
                 raise ImageError("this folder cannot be listed; change its permissions or the user")
-            photograph = read_photograph(path, frame=image.job.input.frame)
-            image.warnings = photograph.warnings
-            image.frame = photograph.as_rgb8()
+            image.frame = read_image(path, frame=image.job.input.frame).in_rgb8()
 
     def _prepare(self, image: _Image) -> None:
         if image.error is None:
@@ -158,7 +159,8 @@ class Batch:
         result, output = image.segmentation, image.job.output
         if image.error is None and result is not None:
             with self._faults.noted(image), image.clock.stage("write"):
-                writing = [pool.submit(self._draw, image.frame, result, output, kind) for kind in self._kinds]
+                pixels = image.frame.pixels
+                writing = [pool.submit(self._draw, pixels, result, output, kind) for kind in self._kinds]
                 wait(writing)
                 for one in writing:
                     one.result()
@@ -184,22 +186,30 @@ def _row(image: _Image, settings: Settings) -> Row:
         stamp=image.stamp,
         seconds=dict(image.clock.seconds),
     )
-    if image.frame.size:
-        height, width = image.frame.shape[:2]
-        row = replace(row, width=width, height=height)
+    photograph = image.frame
+    if photograph.pixels.size:
+        height, width = photograph.pixels.shape[:2]
+        row = replace(
+            row,
+            width=width,
+            height=height,
+            pixel_spacing=photograph.pixel_spacing,
+            laterality=photograph.laterality,
+            sop_instance_uid=photograph.sop_instance_uid,
+        )
     result = image.segmentation
     if result is None:
-        return row.doubted(image.warnings)
+        return row.doubted(photograph.warnings)
     roi, vessels = (np.count_nonzero(mask) for mask in (result.roi, result.vessels))
     return replace(
         row,
         field_of_view=result.field_of_view,
-        field_of_view_from=settings.angle_from(result.field_of_view),
+        field_of_view_from=settings.angle_from(result.field_of_view, photograph.field_of_view),
         working_size=result.working_size,
         roi_share=roi / result.roi.size,
         vessel_density=vessels / roi if roi else None,
         confidence=None if math.isnan(result.confidence) else result.confidence,
-    ).doubted([*image.warnings, *result.warnings])
+    ).doubted([*photograph.warnings, *result.warnings])
 
 
 def _vessels(image: NDArray[Any], result: Segmentation) -> NDArray[np.uint8]:

@@ -3,6 +3,7 @@
 # Paths are text here: there may be 100,000, and no link in them may be resolved.
 # ruff: noqa: PTH100, PTH112, PTH113, PTH119, PTH120, PTH122
 import os
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,7 +11,7 @@ from pathlib import Path
 from retinagan.runtime.batch.pictures import is_own_picture
 from retinagan.runtime.console.wording import counted
 from retinagan.runtime.errors import RetinaGanError
-from retinagan.runtime.images.formats import looks_like_an_image
+from retinagan.runtime.images.formats import Look, look_at
 from retinagan.runtime.images.reading import SUFFIXES, count_frames
 
 _EXAMPLES = 3
@@ -39,7 +40,8 @@ class Found:
     """The images, sorted by name, and what was skipped.
 
     `others` counts files in folders that are not images, and `examples` names some; `own` counts pictures
-    that an earlier run wrote; `empty` lists folders without an image. Hidden files are not counted.
+    that an earlier run wrote; `objects` counts DICOM objects that are no photographs, by class; `empty` lists
+    folders without an image. Hidden files are not counted.
     """
 
     inputs: tuple[Input, ...]
@@ -47,16 +49,17 @@ class Found:
     own: int = 0
     empty: tuple[str, ...] = ()
     examples: tuple[str, ...] = ()
+    objects: tuple[tuple[str, int], ...] = ()
 
 
 def find_inputs(arguments: Sequence[str]) -> Found:
     """Find the images that the arguments name.
 
     A file is taken whatever its extension. A folder gives all images in it and below it, by extension, or by
-    content where a name has none; a folder that is reached twice, as by a symbolic link, is read once. An
-    argument that does not exist and holds ``*``,
-    ``?`` or ``[`` is a glob, in which ``**`` stands for any folders. Hidden files and folders and pictures
-    that `retina-run` wrote are left out of folders and globs.
+    content where a name has none, and DICOM files by content; a folder that is reached twice, as by a
+    symbolic link, is read once. An argument that does not exist and holds ``*``, ``?`` or ``[`` is a glob, in
+    which ``**`` stands for any folders. Hidden files and folders, pictures that `retina-run` wrote, and DICOM
+    objects that are no photographs are left out of folders and globs.
 
     Parameters
     ----------
@@ -75,7 +78,14 @@ def find_inputs(arguments: Sequence[str]) -> Found:
     base = os.path.commonpath(roots)
     inputs = [Input(path, os.path.relpath(full, base)) for full, path in search.paths.items()]
     inputs.sort(key=lambda item: item.name)
-    return Found(tuple(inputs), search.others, search.own, tuple(search.empty), tuple(search.examples))
+    return Found(
+        tuple(inputs),
+        search.others,
+        search.own,
+        tuple(search.empty),
+        tuple(search.examples),
+        tuple(search.objects.most_common()),
+    )
 
 
 def every_frame(inputs: Sequence[Input]) -> tuple[Input, ...]:
@@ -104,6 +114,7 @@ class _Search:
     own: int = 0
     empty: list[str] = field(default_factory=list)
     examples: list[str] = field(default_factory=list)
+    objects: Counter[str] = field(default_factory=Counter)
 
     def add(self, argument: str) -> str:
         """Add what an argument names; return the absolute path of the folder where its names start."""
@@ -131,7 +142,10 @@ class _Search:
         return os.path.abspath(folder)
 
     def _add_if_image(self, path: str) -> None:
-        if not os.path.isdir(path) and not looks_like_an_image(path):
+        look = Look(True) if os.path.isdir(path) else look_at(path)
+        if look.dicom_class:
+            self.objects[look.dicom_class] += 1
+        elif not look.is_image:
             self.others += 1
             if len(self.examples) < _EXAMPLES:
                 self.examples.append(os.path.basename(path))
@@ -211,5 +225,9 @@ def _nothing_found(arguments: Sequence[str], search: _Search) -> str:
         passed.append(counted(search.others, "other file"))
     if search.own:
         passed.append(f"{counted(search.own, 'picture')} of earlier runs")
+    passed += [f"{count} of the DICOM class {name}" for name, count in search.objects.most_common()]
     there = f", only {' and '.join(passed)}" if passed else ""
-    return f"no images found in {where}{there}; recognised extensions: {' '.join(SUFFIXES)}"
+    return (
+        f"no images found in {where}{there}; recognised extensions: {' '.join(SUFFIXES)}, "
+        "and DICOM files with any"
+    )

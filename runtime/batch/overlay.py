@@ -4,6 +4,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from retinagan.runtime.images.photograph import Frame, rgb8_of
+
 VESSEL_COLOR = (40, 255, 190)
 RIM_COLOR = (255, 255, 255)
 _OUTLINE_OPACITY = 0.75
@@ -12,15 +14,13 @@ _RIM_OPACITY = 0.6
 _PIXELS_PER_LINE_WIDTH = 700
 
 
-def draw_overlay(
-    image: NDArray[np.uint8], vessels: NDArray[np.bool_], roi: NDArray[np.bool_]
-) -> NDArray[np.uint8]:
+def draw_overlay(image: Frame, vessels: NDArray[np.bool_], roi: NDArray[np.bool_]) -> NDArray[np.uint8]:
     """Draw vessels and the retina's rim over an image.
 
     Parameters
     ----------
-    image : (H, W, 3) uint8 array
-        RGB image.
+    image : (H, W, 3) or (H, W) array, or Photograph
+        RGB or grey, uint8 or uint16; or what `read_image` returns.
     vessels, roi : (H, W) bool arrays
         True on vessels, and on the retina and its rim, where there is a map.
 
@@ -31,7 +31,7 @@ def draw_overlay(
     """
     width = max(1, round(max(roi.shape) / _PIXELS_PER_LINE_WIDTH))
     outline = _border(vessels, width)
-    drawn: NDArray[np.uint8] = image.copy()
+    drawn: NDArray[np.uint8] = rgb8_of(image).copy()
     _tint(drawn, vessels & ~outline, VESSEL_COLOR, _TINT_OPACITY)
     _tint(drawn, outline, VESSEL_COLOR, _OUTLINE_OPACITY)
     _tint(drawn, _border(roi, width), RIM_COLOR, _RIM_OPACITY)

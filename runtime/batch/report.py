@@ -23,9 +23,9 @@ SEPARATOR = " | "
 STAGES = ("read", "roi", "crop", "equalize", "patches", "infer", "regroup", "write")
 """The steps that are timed, in order."""
 
-ANGLE_FROM = ("given", "assumed", "fixed")
-"""Where an image's angle comes from: the user or the model's assumption; "fixed" where the model has one
-working size, whatever the angle."""
+ANGLE_FROM = ("given", "file", "assumed", "fixed")
+"""Where an image's angle comes from: the user, the image's file, or the model's assumption; "fixed" where the
+model has one working size, whatever the angle."""
 
 
 class Stamp(NamedTuple):
@@ -84,17 +84,21 @@ class Settings:
             field_of_view=field_of_view,
         )
 
-    def angle_from(self, used: float | None) -> str:
+    def angle_from(self, used: float | None, declared: float | None = None) -> str:
         """Return where the angle that scaled an image comes from, one of `ANGLE_FROM`.
 
         Parameters
         ----------
         used : float or None
             The angle in degrees; None where the model has a fixed working size.
+        declared : float or None
+            The angle that the image's file declares.
         """
         if used is None:
             return "fixed"
-        return "assumed" if self.field_of_view is None else "given"
+        if self.field_of_view is not None:
+            return "given"
+        return "assumed" if declared is None else "file"
 
     def stamp(self, status: os.stat_result | None) -> Stamp:
         """Return the stamp of an image file from its `os.stat`, or None if that failed."""
@@ -117,6 +121,8 @@ class Row:
     saw. `roi_share` is the share of the image that has a map, retina and rim, `vessel_density` the share of
     that which is vessel, `confidence` the Dice to be expected. All of these are None or empty where the image
     failed.
+    `pixel_spacing`, `laterality` and `sop_instance_uid` are those that the image's file declares; see
+    `retinagan.runtime.images.photograph.Photograph`.
     """
 
     path: str
@@ -134,6 +140,9 @@ class Row:
     seconds: Mapping[str, float] = field(default_factory=dict)
     warnings: str = ""
     confidence: float | None = None
+    pixel_spacing: tuple[float, float] | None = None
+    laterality: str = ""
+    sop_instance_uid: str = ""
 
     def doubted(self, warnings: Iterable[ImageWarning]) -> "Row":
         """Return this row with warnings: the codes, their sentences, and the status unless it failed."""
@@ -169,6 +178,9 @@ COLUMNS = (
     "field_of_view",
     "field_of_view_from",
     "working_size",
+    "pixel_spacing",
+    "laterality",
+    "sop_instance_uid",
     "roi_share",
     "vessel_density",
     "confidence",
@@ -267,6 +279,9 @@ def _cells(row: Row, settings: Settings) -> list[str]:
         "" if row.field_of_view is None else f"{row.field_of_view:g}",
         row.field_of_view_from,
         "" if row.working_size is None else str(row.working_size),
+        "" if row.pixel_spacing is None else " ".join(f"{side:.6g}" for side in row.pixel_spacing),
+        row.laterality,
+        row.sop_instance_uid,
         *(_number(number) for number in (row.roi_share, row.vessel_density, row.confidence, *stages, total)),
         settings.engine,
         settings.model,

@@ -64,6 +64,7 @@ def summary(tally: Tally, found: Found, report: Report) -> Iterator[str]:
     examples = f" ({', '.join(found.examples)}{more})" if found.examples else ""
     passed = [f"{counted(found.others, 'other file')}{examples}"] if found.others else []
     passed += [f"{counted(found.own, 'picture')} of earlier runs"] if found.own else []
+    passed += [f"{count} of the DICOM class {name}" for name, count in found.objects]
     if passed:
         yield f"skipped: {', '.join(passed)}"
     if found.empty:

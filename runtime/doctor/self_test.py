@@ -51,7 +51,8 @@ def run_self_test(model: str | os.PathLike[str] | None, engine: str, device: str
     from retinagan.runtime.segmenter import Segmenter
 
     record = json.loads(RECORD.read_text(encoding="utf-8"))
-    picture, expected = read_image(PICTURE), read_image(PROBABILITY) / np.float32(255)
+    picture = read_image(PICTURE)
+    expected = read_image(PROBABILITY).pixels / np.float32(255)
     with Segmenter(model, engine=engine, device=device) as segmenter:
         segmenter(picture)
         begin = time.perf_counter()

@@ -31,9 +31,8 @@ from retinagan.runtime.images.depth import bit_depth
 from retinagan.runtime.images.formats import Plugin
 from retinagan.runtime.images.integrity import check_jpeg2000, check_png, check_webp, png_significant_bits
 from retinagan.runtime.images.jpeg import decode_jpeg, jpeg_images
-from retinagan.runtime.images.photograph import Photograph
+from retinagan.runtime.images.photograph import Photograph, frame_number, frame_warnings
 from retinagan.runtime.images.tiff import Tiff
-from retinagan.runtime.warnings import ImageWarning
 
 _SAVE_AGAIN = "save it as 8-bit or 16-bit grey or RGB"
 _BITS_PER_SAMPLE, _PHOTOMETRIC, _ORIENTATION = 258, 262, 274  # TIFF and EXIF tags
@@ -74,10 +73,7 @@ def decode(data: bytes, plugin: Plugin, max_pixels: int, frame: int | None) -> P
     selected = _select(data, plugin, frame, max_pixels)
     pixels = _pixels(selected, plugin, max_pixels)
     depth = bit_depth(pixels, selected.declared)
-    warnings = depth.warnings
-    if frame is None and selected.frames > 1:
-        message = f"the file holds {selected.frames} images of full size; this is the first"
-        warnings = (ImageWarning("first-of-several-frames", message), *warnings)
+    warnings = (*frame_warnings(frame, selected.frames), *depth.warnings)
     return Photograph(pixels, depth.bits, selected.frame, selected.frames, warnings)
 
 
@@ -94,7 +90,7 @@ def _select(data: bytes, plugin: Plugin, frame: int | None, max_pixels: int | No
         pages = tiff.photographs()
         page = _numbered(pages, number)
         if max_pixels is not None:
-            _check_size(page.size, max_pixels)
+            check_size(page.size, max_pixels)
             tiff.check(page)
         return _Selected(tiff.with_first(page), number, len(pages), declared=page.declared_bits)
     if plugin is JpegImageFile:
@@ -111,9 +107,7 @@ def _select(data: bytes, plugin: Plugin, frame: int | None, max_pixels: int | No
 
 
 def _numbered(images: list[Any], number: int) -> Any:
-    if not 1 <= number <= len(images):
-        raise ImageError(f"no image {number}: the file holds {len(images)} of full size")
-    return images[number - 1]
+    return images[frame_number(number, len(images)) - 1]
 
 
 def _animation(data: bytes, plugin: Plugin, number: int) -> _Selected:
@@ -130,9 +124,9 @@ def _pixels(selected: _Selected, plugin: Plugin, max_pixels: int) -> NDArray[np.
     """Return the image upright; a decoder's exception for damaged data passes through."""
     data = selected.data
     if plugin is WebPImageFile:
-        _check_size(_webp_size(data), max_pixels)  # before the plugin, which allocates the canvas
+        check_size(_webp_size(data), max_pixels)  # before the plugin, which allocates the canvas
     with plugin(io.BytesIO(data)) as image:
-        _check_size(image.size, max_pixels)
+        check_size(image.size, max_pixels)
         if plugin is PpmImageFile and (deep := _deep_ppm(data, image.size)) is not None:
             return deep
         bits = _bits(image, data)
@@ -167,7 +161,8 @@ def _jpeg(image: ImageFile, data: bytes, max_pixels: int) -> NDArray[np.uint8]:
     return decoded
 
 
-def _check_size(size: tuple[int, int], max_pixels: int) -> None:
+def check_size(size: tuple[int, int], max_pixels: int) -> None:
+    """Raise ImageError if an image of this width and height has too many pixels."""
     width, height = size
     if width * height > max_pixels:
         raise ImageError(

@@ -6,6 +6,7 @@ import io
 import re
 from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 from PIL.BmpImagePlugin import BmpImageFile
 from PIL.GifImagePlugin import GifImageFile
@@ -18,6 +19,7 @@ from PIL.TiffImagePlugin import TiffImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
 from retinagan.runtime.errors import ImageError
+from retinagan.runtime.images.dicom.classes import HEAD_BYTES, class_name, class_uid, is_dicom, is_photograph
 
 Plugin = Callable[[io.BytesIO], ImageFile]
 
@@ -27,7 +29,7 @@ SUFFIXES = (
 )
 """File name extensions of the supported formats, in lower case."""
 
-EXPECTED = "expected PNG, JPEG, TIFF, BMP, PPM, WebP, GIF, JPEG 2000 or HEIC"
+EXPECTED = "expected PNG, JPEG, TIFF, BMP, PPM, WebP, GIF, JPEG 2000, HEIC or DICOM"
 
 # The plugins are called directly: Image.open would warn of sizes that are allowed here.
 _FORMATS: tuple[tuple[re.Pattern[bytes], Plugin], ...] = (
@@ -61,22 +63,40 @@ def plugin_for(data: bytes) -> Plugin:
     raise ImageError(f"not an image that can be read (it begins with {data[:8]!r}); {EXPECTED}")
 
 
-def looks_like_an_image(path: str) -> bool:
-    """Whether a file is an image: by its extension or, if that is missing or only digits, by its content."""
+class Look(NamedTuple):
+    """What a file is at first sight: an image or not, and the class of a DICOM object that is none."""
+
+    is_image: bool
+    dicom_class: str = ""
+
+
+def look_at(path: str) -> Look:
+    """Tell whether a file is an image by its extension, or by its content if that is of no image format.
+
+    DICOM files are found whatever their extension; other formats if it is missing or only digits.
+    """
     suffix = Path(path).suffix.lower()
     if suffix in SUFFIXES:
-        return True
-    if not _DIGITS.fullmatch(suffix):
-        return False
+        return Look(True)
     try:
         if not Path(path).is_file():  # opening a pipe or a device would wait or do harm
-            return False
+            return Look(False)
         with Path(path).open("rb") as file:
-            start = file.read(_SIGNATURE_BYTES)
+            head = file.read(HEAD_BYTES)
     except OSError:
-        return False
+        return Look(False)
+    if is_dicom(head):
+        uid = class_uid(head)
+        return Look(True) if is_photograph(uid) else Look(False, class_name(uid))
+    if not _DIGITS.fullmatch(suffix) or len(head) < _SIGNATURE_BYTES:
+        return Look(False)
     known = (*(signature for signature, _ in _FORMATS), _HEIF)
-    return len(start) == _SIGNATURE_BYTES and any(signature.match(start) for signature in known)
+    return Look(any(signature.match(head) for signature in known))
+
+
+def looks_like_an_image(path: str) -> bool:
+    """Whether a file is an image at first sight."""
+    return look_at(path).is_image
 
 
 def _heif_plugin() -> Plugin:

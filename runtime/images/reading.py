@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import stat
 from pathlib import Path
-from typing import Any
-
-from numpy.typing import NDArray
 
 from retinagan.runtime.errors import ImageError
 from retinagan.runtime.images.decoding import decode, frames_of
+from retinagan.runtime.images.dicom.classes import is_dicom
+from retinagan.runtime.images.dicom.reading import dicom_frames, read_dicom
 from retinagan.runtime.images.formats import SUFFIXES, plugin_for
 from retinagan.runtime.images.photograph import Photograph
 
-__all__ = ["MAX_PIXELS", "SUFFIXES", "Photograph", "count_frames", "read_image", "read_photograph"]
+__all__ = ["MAX_PIXELS", "SUFFIXES", "Photograph", "count_frames", "read_image"]
 
 MAX_PIXELS = 100_000_000
 """Images with more pixels than this are refused before they are decoded."""
@@ -22,29 +21,16 @@ _COPY_AGAIN = "copy it again from its source"
 _SAVE_AGAIN = "save it as 8-bit or 16-bit grey or RGB"
 
 
-def read_image(path: str | Path, *, max_pixels: int = MAX_PIXELS) -> NDArray[Any]:
-    """Read an image file's pixels; `read_photograph` also returns what the file declares about them.
-
-    Returns
-    -------
-    (H, W) or (H, W, 3), uint8 or uint16
-        Grey or RGB, C-contiguous. Values are those of the file: 12-bit data in 16 bits stay 0 to 4095.
-        1-bit images become 0 and 255.
-    """
-    return read_photograph(path, max_pixels=max_pixels).pixels
-
-
-def read_photograph(
-    path: str | Path, *, frame: int | None = None, max_pixels: int = MAX_PIXELS
-) -> Photograph:
+def read_image(path: str | Path, *, frame: int | None = None, max_pixels: int = MAX_PIXELS) -> Photograph:
     """Read one image of a file, with what the file declares about it.
 
-    Formats are PNG, JPEG, TIFF, BMP, PPM, WebP, GIF, JPEG 2000 and, with pillow-heif installed, HEIC; they
-    are recognised by content. The EXIF orientation is applied, alpha is dropped, palettes are expanded, and
-    CMYK becomes RGB. Colour profiles are ignored: the numbers are those in the file.
+    Formats are PNG, JPEG, TIFF, BMP, PPM, WebP, GIF, JPEG 2000, HEIC if pillow-heif is installed, and DICOM
+    if pydicom is; they are recognised by content. The EXIF orientation is applied, alpha is dropped, palettes
+    are expanded, and CMYK becomes RGB. Colour profiles are ignored: the numbers are those in the file.
 
     If a file holds several full-size images (pages of a TIFF, views of a stereo photograph (MPO), frames of
-    an animation), the first is read, with the warning ``first-of-several-frames``. Thumbnails do not count.
+    an animation or of a DICOM object), the first is read, with the warning ``first-of-several-frames``.
+    Thumbnails do not count.
 
     Parameters
     ----------
@@ -58,6 +44,7 @@ def read_photograph(
     Returns
     -------
     Photograph
+        `Segmenter` takes it as it is, and uses the angle that the file declares.
 
     Raises
     ------
@@ -66,9 +53,10 @@ def read_photograph(
         or has no such frame. The message does not contain the path.
     """
     data = _read_bytes(Path(path), max_pixels)
-    plugin = plugin_for(data)
     try:
-        return decode(data, plugin, max_pixels, frame)
+        if is_dicom(data):
+            return read_dicom(data, max_pixels, _most_bytes(max_pixels), frame)
+        return decode(data, plugin_for(data), max_pixels, frame)
     except ImageError:
         raise
     except MemoryError as error:
@@ -84,14 +72,21 @@ def count_frames(path: str | Path) -> int:
     """Return how many full-size images a file holds; 1 if it cannot be read."""
     try:
         data = _read_bytes(Path(path), MAX_PIXELS)
+        if is_dicom(data):
+            return dicom_frames(data, MAX_PIXELS, _most_bytes(MAX_PIXELS))
         return frames_of(data, plugin_for(data))
     except Exception:  # decoders meet damaged files with errors of any kind
         return 1
 
 
+def _most_bytes(max_pixels: int) -> int:
+    """Return the length of the largest file: 16-bit RGBA, not compressed, and room for what else it holds."""
+    return 8 * max_pixels + (64 << 20)
+
+
 def _read_bytes(path: Path, max_pixels: int) -> bytes:
     """Return the file's content, unless it is larger than any image of that many pixels can be."""
-    limit = 8 * max_pixels + (64 << 20)  # 16-bit RGBA, not compressed, and room for what else a file holds
+    limit = _most_bytes(max_pixels)
     try:
         status = path.stat()
         if stat.S_ISDIR(status.st_mode):

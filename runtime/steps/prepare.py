@@ -2,12 +2,12 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from retinagan.runtime.images.frames import ColorOrder, as_rgb8
+from retinagan.runtime.images.frames import ColorOrder
+from retinagan.runtime.images.photograph import Frame, angle_of, rgb8_of
 from retinagan.runtime.model.spec import Preprocessing
 from retinagan.runtime.retina.find import Retina, find_retina
 from retinagan.runtime.steps.crop import SquareCrop, square_crop
@@ -47,7 +47,7 @@ class Prepared:
 
 
 def prepare(
-    frame: NDArray[Any],
+    frame: Frame,
     options: Preprocessing,
     color: ColorOrder = "rgb",
     clock: StageClock | None = None,
@@ -58,7 +58,7 @@ def prepare(
 
     Parameters
     ----------
-    frame : (H, W) or (H, W, 3) array
+    frame : (H, W) or (H, W, 3) array, or Photograph
         uint8 or uint16 fundus image.
     options : Preprocessing
         Working size and equalization.
@@ -69,7 +69,8 @@ def prepare(
     find : callable
         Finds the retina in an RGB image, as `find_retina` does.
     field_of_view : float, optional
-        Angle of the disc's diameter in degrees, 10 to 220; the assumption in `options` if left out.
+        Angle of the disc's diameter in degrees, 10 to 220; that of the photograph if left out, or else the
+        assumption in `options`.
 
     Raises
     ------
@@ -79,10 +80,11 @@ def prepare(
     """
     clock = clock or StageClock()
     with clock.stage("roi"):
-        image = as_rgb8(frame, color)
+        image = rgb8_of(frame, color)
         retina = find(image)
     with clock.stage("crop"):
-        working = working_square(options, retina.disc, field_of_view)
+        angle = angle_of(frame) if field_of_view is None else field_of_view
+        working = working_square(options, retina.disc, angle)
         crop = square_crop(retina.disc, retina.mask.shape, working.size, working.side)
         square, roi = crop.cut(image), crop.cut_mask(retina.mask)
     with clock.stage("equalize"):

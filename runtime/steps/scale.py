@@ -6,11 +6,9 @@ import math
 from dataclasses import dataclass
 
 from retinagan.runtime.errors import ImageError
+from retinagan.runtime.images.photograph import NARROWEST, WIDEST
 from retinagan.runtime.model.spec import Preprocessing
 from retinagan.runtime.retina.disc import Disc
-
-NARROWEST, WIDEST = 10.0, 220.0
-"""Range of a fundus camera's field of view in degrees; other values are mistakes."""
 
 
 @dataclass(frozen=True)

@@ -9,10 +9,8 @@ from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable
 from contextlib import suppress
 from time import perf_counter
 from types import TracebackType
-from typing import Any
 
-from numpy.typing import NDArray
-
+from retinagan.runtime.images.photograph import Frame
 from retinagan.runtime.stream.line import SECONDS_FOR_SOURCE, FrameLine, FrameResult, StreamOptions
 from retinagan.runtime.stream.stages import FrameSteps
 from retinagan.runtime.stream.statistics import StreamStatistics
@@ -31,7 +29,7 @@ class AsyncStream:
         self,
         steps: FrameSteps,
         options: StreamOptions,
-        frames: AsyncIterable[NDArray[Any]] | Iterable[NDArray[Any]],
+        frames: AsyncIterable[Frame] | Iterable[Frame],
     ) -> None:
         self._bell = _Bell(asyncio.get_running_loop())
         source = frames.__aiter__() if isinstance(frames, AsyncIterable) else iter(frames)
@@ -124,7 +122,7 @@ class _Bell:
                 sleeper.set_result(None)
 
 
-async def _feed(frames: AsyncIterator[NDArray[Any]], line: FrameLine, bell: _Bell) -> None:
+async def _feed(frames: AsyncIterator[Frame], line: FrameLine, bell: _Bell) -> None:
     """Put the frames into the line; hold no reference to the stream, so that it can be collected."""
     try:
         async for frame in frames:
@@ -139,7 +137,7 @@ async def _feed(frames: AsyncIterator[NDArray[Any]], line: FrameLine, bell: _Bel
         line.finish()
 
 
-async def _put(frame: NDArray[Any], line: FrameLine, bell: _Bell) -> int | None:
+async def _put(frame: Frame, line: FrameLine, bell: _Bell) -> int | None:
     arrived = perf_counter()
     while True:
         try:

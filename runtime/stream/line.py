@@ -10,11 +10,10 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from time import perf_counter
 from types import MappingProxyType
-from typing import Any, Literal, get_args
-
-from numpy.typing import NDArray
+from typing import Literal, get_args
 
 from retinagan.runtime.errors import RetinaGanError, StreamError
+from retinagan.runtime.images.photograph import Frame
 from retinagan.runtime.steps.segment import Segmentation
 from retinagan.runtime.stream.stages import FrameSteps, Passing
 from retinagan.runtime.stream.statistics import StatisticsWindow, StreamStatistics
@@ -77,7 +76,7 @@ class FrameResult:
     """
 
     number: int
-    frame: NDArray[Any]
+    frame: Frame
     segmentation: Segmentation | None
     error: RetinaGanError | None
     seconds: Mapping[str, float]
@@ -139,7 +138,7 @@ class FrameLine:
         """Whether no thread draws from the source any more."""
         return self._feeder is None or self._drawn
 
-    def draw_from(self, frames: Iterator[NDArray[Any]]) -> None:
+    def draw_from(self, frames: Iterator[Frame]) -> None:
         """Start a thread that puts the frames in."""
         self._feeder = threading.Thread(
             target=self._feed, args=(frames,), name="retinagan-frames", daemon=True
@@ -148,7 +147,7 @@ class FrameLine:
 
     def put(
         self,
-        frame: NDArray[Any],
+        frame: Frame,
         *,
         field_of_view: float | None = None,
         wait: bool = True,
@@ -206,7 +205,7 @@ class FrameLine:
             patience = SECONDS_FOR_SOURCE if wait_for_source else 0.0
             self._feeder.join(None if self._drawn else patience)
 
-    def _feed(self, frames: Iterator[NDArray[Any]]) -> None:
+    def _feed(self, frames: Iterator[Frame]) -> None:
         failure = None
         try:
             for frame in frames:

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
-
-from numpy.typing import NDArray
 
 from retinagan.runtime.engines.base import EngineAdapter
 from retinagan.runtime.errors import RetinaGanError
 from retinagan.runtime.faults import FaultPolicy
 from retinagan.runtime.images.depth import SteadyDepth
 from retinagan.runtime.images.frames import ColorOrder
+from retinagan.runtime.images.photograph import Frame
 from retinagan.runtime.model.spec import ModelSpec
 from retinagan.runtime.steps.patches import PatchGrid
 from retinagan.runtime.steps.prepare import FindRetina, Prepared, prepare
@@ -36,7 +34,7 @@ class Passing:
     this frame's own angle in degrees, if it has one.
     """
 
-    frame: NDArray[Any]
+    frame: Frame
     arrived: float
     field_of_view: float | None = None
     number: int = 0

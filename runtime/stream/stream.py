@@ -5,11 +5,9 @@ from __future__ import annotations
 import weakref
 from collections.abc import Iterable
 from types import TracebackType
-from typing import Any
-
-from numpy.typing import NDArray
 
 from retinagan.runtime.errors import StreamError
+from retinagan.runtime.images.photograph import Frame
 from retinagan.runtime.steps.scale import check_field_of_view
 from retinagan.runtime.stream.line import FrameLine, FrameResult, Policy, StreamOptions
 from retinagan.runtime.stream.stages import FrameSteps
@@ -27,7 +25,7 @@ class Stream:
     """
 
     def __init__(
-        self, steps: FrameSteps, options: StreamOptions, frames: Iterable[NDArray[Any]] | None = None
+        self, steps: FrameSteps, options: StreamOptions, frames: Iterable[Frame] | None = None
     ) -> None:
         source = None if frames is None else iter(frames)  # before any thread starts: it may raise
         self._line = FrameLine(steps, options)
@@ -36,7 +34,7 @@ class Stream:
         if source is not None:
             self._line.draw_from(source)
 
-    def put(self, frame: NDArray[Any], field_of_view: float | None = None) -> int:
+    def put(self, frame: Frame, field_of_view: float | None = None) -> int:
         """Take a frame in, from any thread, such as a camera's callback.
 
         With the policy "every" this blocks while there is no room, so fetch results in another thread. With

@@ -53,7 +53,7 @@ def map_at_working_size(folder, patch, overlap):
     path = Path(shutil.copy(bundled_model(PAPERS), folder))
     spec = ModelSpec.load(spec_path(bundled_model(PAPERS)))
     replace(spec, tiling=Tiling(patch=patch, overlap=overlap)).save(spec_path(path))
-    frame = read_image(IMAGES / "right_eye.jpg")
+    frame = read_image(IMAGES / "right_eye.jpg").pixels
     prepared = prepare(frame, spec.preprocessing)
     with Segmenter(path, threads=2) as segmenter:
         square = prepared.crop.cut(segmenter(frame).probability)

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from retinagan.runtime.errors import ImageError
-from retinagan.runtime.images.reading import read_photograph
+from retinagan.runtime.images.reading import read_image
 from retinagan.runtime.model.spec import Preprocessing
 from retinagan.runtime.retina.find import find_retina
 from retinagan.runtime.steps.crop import SquareCrop, square_crop
@@ -83,7 +83,7 @@ def load_labelled(sample: Sample) -> LabelledImage:
         If a file cannot be read, sizes differ, or the map has no vessel pixel.
     """
     try:
-        image = read_photograph(sample.image).as_rgb8()
+        image = read_image(sample.image).as_rgb8()
     except ImageError as error:
         raise DataError(f"{sample.image.name}: {error}") from error
     label = _drawn(sample.truth, "vessel")

@@ -80,7 +80,7 @@ def read_label(path: str | Path, what: str = "vessel", *, may_fill: bool = False
     ImageError
         If the file cannot be read; `LabelError` if its values are ambiguous.
     """
-    pixels = read_image(path)
+    pixels = read_image(path).pixels
     if may_fill and pixels.min() == pixels.max() > 0:
         return Label(np.ones(pixels.shape[:2], bool), f"1 value: {pixels.max()} = {what}", plain=True)
     return as_label(pixels, what)

@@ -208,7 +208,7 @@ def read_map(folder: Path, image: LabelledImage) -> NDArray[np.float32]:
 
 def _read_values(path: Path, image: LabelledImage) -> NDArray[np.float32]:
     try:
-        values = map_values(read_image(path))
+        values = map_values(read_image(path).pixels)
     except ImageError as error:
         raise ModelError(f"{path}: {error}") from error
     if values.shape != image.truth.shape:

@@ -363,14 +363,14 @@ def test_images_in_flight_are_few(tmp_path, monkeypatch):
     for number in range(40):
         save(tmp_path / "in" / f"{number:02}.png", picture())
     references, alive = [], []
-    read = batch.read_photograph
+    read = batch.read_image
 
     def counted(path, frame):
         photograph = read(path, frame=frame)
-        references.append(weakref.ref(photograph.as_rgb8()))
+        references.append(weakref.ref(photograph.pixels))
         alive.append(sum(reference() is not None for reference in references))
         return photograph
 
-    monkeypatch.setattr(batch, "read_photograph", counted)
+    monkeypatch.setattr(batch, "read_image", counted)
     assert len(run(tmp_path)) == 40
     assert max(alive) <= 7

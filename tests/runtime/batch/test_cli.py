@@ -4,12 +4,14 @@ import json
 import shlex
 import signal
 import struct
+import sys
 import zlib
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+from dicom_files import PATIENT, dicom_dataset, dicom_file
 from drawn_retina import drawn_retina
 from PIL import Image
 from tiny_model import tiny_spec, write_tiny_model
@@ -240,6 +242,47 @@ def test_a_row_says_the_angle_and_what_follows_from_it(here, scaled_model, capsy
     capsys.readouterr()
     main(["in", "--model", scaled_model, "--field-of-view", "60"])
     assert capsys.readouterr().out.startswith("3 images: 0 done, 3 kept from before\n")
+
+
+def test_a_dicom_file_says_its_angle_eye_and_spacing(here, scaled_model):
+    eye = drawn_retina(120, 120)[0]
+    (here / "in" / "IM0001").write_bytes(dicom_file(eye, HorizontalFieldOfView=30.0, ImageLaterality="L"))
+    main(["in/IM0001", "--model", scaled_model])
+    assert angles() == {("30", "file", "64")}
+    (row,) = rows().values()
+    assert (row["laterality"], row["pixel_spacing"]) == ("L", "0.05 0.05")
+    assert row["sop_instance_uid"] == dicom_dataset().SOPInstanceUID
+    main(["in/IM0001", "--model", scaled_model, "--field-of-view", "60"])
+    assert angles() == {("60", "given", "128")}
+
+
+def test_nothing_of_the_patient_is_written_or_printed(here, scaled_model, capsys):
+    eye = drawn_retina(120, 120)[0]
+    (here / "in" / "a.dcm").write_bytes(dicom_file(eye))
+    (here / "in" / "b.dcm").write_bytes(dicom_file(eye)[:-5000])
+    (here / "in" / "c.dcm").write_bytes(dicom_file(eye, PhotometricInterpretation="HSV"))
+    assert main(["in", "--model", scaled_model]) == 1
+    printed = "".join(capsys.readouterr())
+    written = "".join(f"{path} " for path in (here / "out").rglob("*")) + (here / "out/run.csv").read_text()
+    assert {row["status"] for row in rows().values()} == {"done", "failed"}
+    assert not any(part in printed + written for part in PATIENT)
+
+
+def test_dicom_objects_that_are_no_photographs_are_passed_over_and_named(here, model, capsys):
+    for name in ("report", "b.dcm", "c.dcm"):
+        (here / "in" / name).write_bytes(dicom_file(SOPClassUID="1.2.840.10008.5.1.4.1.1.88.33"))
+    assert main(["in", "--model", model]) == 0
+    assert "skipped: 3 of the DICOM class Comprehensive SR Storage" in capsys.readouterr().out
+    assert main(["in/report", "--model", model, "--out", "other"]) == 1
+    assert "is of the class Comprehensive SR Storage; expected a photograph" in capsys.readouterr().err
+
+
+def test_without_pydicom_a_dicom_file_fails_alone_and_says_what_to_install(here, model, monkeypatch):
+    monkeypatch.setitem(sys.modules, "pydicom", None)
+    (here / "in" / "a.dcm").write_bytes(b"\0" * 128 + b"DICM" + bytes(200))
+    assert main(["in", "--model", model]) == 1
+    (failed,) = [row for row in rows().values() if row["status"] == "failed"]
+    assert failed["message"] == 'DICOM needs pydicom, which is not installed: pip install "retinagan[dicom]"'
 
 
 def test_a_model_of_one_size_says_that_it_takes_no_angle(here, model, capsys):

@@ -169,7 +169,8 @@ def test_a_name_that_is_no_text(tmp_path):
         (["a**b.png"], "(no file matches|not a pattern of file names:) 'a\\*\\*b.png'"),
         (
             ["notes"],
-            r"no images found in 'notes', only 2 other files; recognised extensions: \.png \.jpg .*\.heif$",
+            r"no images found in 'notes', only 2 other files; recognised extensions: \.png \.jpg .*\.heif, "
+            r"and DICOM files with any$",
         ),
         (["results"], r"no images found in 'results', only 1 picture of earlier runs"),
         (["empty", "empty"], r"no images found in 'empty', 'empty'; recognised extensions"),

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from retinagan.runtime.batch.overlay import RIM_COLOR, VESSEL_COLOR, draw_overlay
+from retinagan.runtime.images.photograph import Photograph
 
 
 @pytest.fixture
@@ -54,3 +55,12 @@ def test_the_image_is_not_changed(scene):
     before = image.copy()
     draw_overlay(image, vessels, roi)
     np.testing.assert_array_equal(image, before)
+
+
+def test_grey_frames_and_photographs_are_drawn_in_rgb(scene):
+    image, vessels, roi = scene
+    expected = draw_overlay(image, vessels, roi)
+    np.testing.assert_array_equal(draw_overlay(image[..., 0], vessels, roi), expected)
+    photograph = Photograph(image[..., 0].astype(np.uint16) << 4, 12)
+    np.testing.assert_array_equal(draw_overlay(photograph, vessels, roi), expected)
+    assert (image == 100).all()

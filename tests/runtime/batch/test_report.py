@@ -48,6 +48,9 @@ def test_a_row_tells_all(folder):
         roi_share=0.6912345,
         vessel_density=0.125,
         confidence=0.8123456,
+        pixel_spacing=(0.0051234567, 0.005),
+        laterality="L",
+        sop_instance_uid="1.2.840.1",
         seconds=dict.fromkeys(STAGES, 0.5),
     )
     (found,) = read(write(folder, full))
@@ -61,6 +64,9 @@ def test_a_row_tells_all(folder):
         "field_of_view": "45",
         "field_of_view_from": "given",
         "working_size": "832",
+        "pixel_spacing": "0.00512346 0.005",
+        "laterality": "L",
+        "sop_instance_uid": "1.2.840.1",
         "roi_share": "0.69123",
         "vessel_density": "0.12500",
         "confidence": "0.81235",

@@ -31,11 +31,11 @@ def test_all_done():
 
 
 def test_some_of_everything():
-    found = {"others": 1, "own": 2, "empty": tuple("uvwxyz")}
+    found = {"others": 1, "own": 2, "empty": tuple("uvwxyz"), "objects": (("Segmentation Storage", 3),)}
     assert lines(tallied(9, 4, [DONE, FAILED, FAILED]), **found) == [
         "9 images: 1 done, 4 kept from before, 2 failed, 2 not reached; run the same command again "
         "to continue",
-        "skipped: 1 other file, 2 pictures of earlier runs",
+        "skipped: 1 other file, 2 pictures of earlier runs, 3 of the DICOM class Segmentation Storage",
         "no images in u, v, w, x, y, ...",
         "4.0 s, 0.25 images/s; ONNX Runtime 1, CPU; model tiny abababababab",
         "report: out/run.csv",

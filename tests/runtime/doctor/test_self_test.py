@@ -19,7 +19,7 @@ def test_the_record_is_of_the_bundled_model():
 
 
 def test_the_picture_and_its_map_are_small_and_alike():
-    picture, levels = read_image(PICTURE), read_image(PROBABILITY)
+    picture, levels = read_image(PICTURE).pixels, read_image(PROBABILITY).pixels
     assert picture.shape == (*levels.shape, 3)
     assert picture.dtype == levels.dtype == np.uint8
     assert PICTURE.stat().st_size + PROBABILITY.stat().st_size < 100_000

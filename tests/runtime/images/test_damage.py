@@ -5,7 +5,7 @@ from image_files import encoded, saved
 from synthetic_fundus import FundusOptions, render
 
 from retinagan.runtime.errors import ImageError
-from retinagan.runtime.images.reading import read_image
+from retinagan.runtime.images import reading
 
 EYE = render(FundusOptions(seed=5, camera="canon")).image[100:400, 100:400].copy()
 GRAY = EYE[..., 1].copy()
@@ -24,6 +24,10 @@ TIFFS = {
     "PackBits": saved(EYE, "TIFF", compression="packbits"),
     "JPEG": saved(EYE, "TIFF", compression="jpeg"),
 }
+
+
+def read_image(path, **options):
+    return reading.read_image(path, **options).pixels
 
 
 @pytest.fixture

@@ -4,10 +4,18 @@ import sys
 
 import numpy as np
 import pytest
+from dicom_files import dicom_file
 from image_files import saved, tiff
 
 from retinagan.runtime.errors import ImageError
-from retinagan.runtime.images.formats import EXPECTED, SUFFIXES, looks_like_an_image, plugin_for
+from retinagan.runtime.images.formats import (
+    EXPECTED,
+    SUFFIXES,
+    Look,
+    look_at,
+    looks_like_an_image,
+    plugin_for,
+)
 
 RGB = np.zeros((8, 9, 3), np.uint8)
 FILES = {
@@ -55,7 +63,7 @@ def test_without_one_the_content_decides(tmp_path, name):
     assert not looks_like_an_image(str(path))
 
 
-def test_another_extension_is_not_opened(tmp_path):
+def test_another_extension_is_believed_of_all_but_dicom(tmp_path):
     path = tmp_path / "image.txt"
     path.write_bytes(FILES["PNG"])
     assert not looks_like_an_image(str(path))
@@ -66,3 +74,17 @@ def test_what_is_no_file_is_not_opened(tmp_path):
     os.mkfifo(tmp_path / "pipe")
     for name in ("folder", "pipe", "gone"):
         assert not looks_like_an_image(str(tmp_path / name))
+
+
+@pytest.mark.parametrize("name", ["IM0001", "a.dcm", "a.IMA", "1.2.840.1", "notes.txt"])
+def test_dicom_photographs_are_found_whatever_their_extension(tmp_path, name):
+    (tmp_path / name).write_bytes(dicom_file(RGB))
+    assert look_at(str(tmp_path / name)) == Look(True)
+
+
+def test_dicom_objects_that_are_no_photographs_are_named(tmp_path):
+    path = tmp_path / "a.dcm"
+    path.write_bytes(dicom_file(SOPClassUID="1.2.840.10008.5.1.4.1.1.66.4"))
+    assert look_at(str(path)) == Look(False, "Segmentation Storage")
+    path.write_bytes(dicom_file(RGB, SOPClassUID="1.2.840.10008.5.1.4.1.1.77.1.5.5"))
+    assert look_at(str(path)) == Look(True)  # a photograph that is refused, not passed over

@@ -12,8 +12,7 @@ from image_files import encoded, exif, png_chunk, saved, tiff, turned, with_png_
 from PIL import Image
 
 from retinagan.runtime.errors import ImageError
-from retinagan.runtime.images import decoding
-from retinagan.runtime.images.reading import read_image
+from retinagan.runtime.images import decoding, reading
 
 random = np.random.default_rng(0)
 HEIGHT, WIDTH = 23, 37
@@ -67,6 +66,10 @@ FILES = {
     "WebP with alpha": (saved(np.dstack([RGB, GRAY]), "WEBP", lossless=True, exact=True), RGB, 0),
     "grey GIF": (saved(GRAY, "GIF"), GRAY, 0),
 }
+
+
+def read_image(path, **options):
+    return reading.read_image(path, **options).pixels
 
 
 @pytest.fixture

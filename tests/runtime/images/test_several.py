@@ -7,7 +7,7 @@ from PIL import Image, TiffImagePlugin
 
 from retinagan.runtime.errors import ImageError
 from retinagan.runtime.images.formats import looks_like_an_image
-from retinagan.runtime.images.reading import count_frames, read_photograph
+from retinagan.runtime.images.reading import count_frames, read_image
 
 random = np.random.default_rng(1)
 FIRST, SECOND = random.integers(0, 256, (2, 60, 80, 3), dtype=np.uint8)
@@ -38,7 +38,7 @@ def test_the_full_size_page_is_read_and_not_its_thumbnail(file, marked, compress
     if marked:
         tags[254] = 1
     path = file(several("TIFF", [SMALL, FIRST], tiffinfo=tags, compression=compression))
-    photograph = read_photograph(path)
+    photograph = read_image(path)
     np.testing.assert_array_equal(photograph.pixels, FIRST)
     assert (photograph.frames, photograph.warnings) == (1, ())
 
@@ -47,7 +47,7 @@ def test_the_full_size_page_is_read_and_not_its_thumbnail(file, marked, compress
 def test_the_first_of_several_is_read_with_a_warning(file, name):
     options = {"lossless": True} if name == "WEBP" else {}
     path = file(several(name, [FIRST, SECOND], **options))
-    photograph = read_photograph(path)
+    photograph = read_image(path)
     assert photograph.pixels.shape == FIRST.shape
     assert (photograph.frame, photograph.frames, count_frames(path)) == (1, 2, 2)
     (warning,) = photograph.warnings
@@ -59,26 +59,26 @@ def test_the_first_of_several_is_read_with_a_warning(file, name):
 @pytest.mark.parametrize("name", ["TIFF", "WEBP", "PNG"])
 def test_a_frame_is_read_by_its_number_without_a_warning(file, name):
     options = {"lossless": True} if name == "WEBP" else {}
-    photograph = read_photograph(file(several(name, [FIRST, SECOND], **options)), frame=2)
+    photograph = read_image(file(several(name, [FIRST, SECOND], **options)), frame=2)
     np.testing.assert_array_equal(photograph.pixels, SECOND)
     assert photograph.warnings == ()
 
 
 def test_the_second_view_of_a_stereo_photograph(file):
     path = file(several("MPO", [FIRST, SECOND], quality=98))
-    pixels = read_photograph(path, frame=2).pixels.astype(int)
+    pixels = read_image(path, frame=2).pixels.astype(int)
     assert np.abs(pixels - SECOND).mean() < np.abs(pixels - FIRST).mean()
 
 
 def test_a_frame_that_is_not_there(file):
     with pytest.raises(ImageError, match=r"^no image 3: the file holds 2 of full size$"):
-        read_photograph(file(several("TIFF", [FIRST, SECOND])), frame=3)
+        read_image(file(several("TIFF", [FIRST, SECOND])), frame=3)
 
 
 def test_a_png_declares_its_significant_bits(file):
     data = saved((FIRST[..., 0].astype(np.uint16) << 2), "PNG")
     path = file(data[:33] + png_chunk(b"sBIT", b"\x0c") + data[33:])
-    photograph = read_photograph(path)
+    photograph = read_image(path)
     assert (photograph.bits, photograph.warnings) == (12, ())
     np.testing.assert_array_equal(photograph.as_rgb8()[..., 0], FIRST[..., 0] >> 2)
 
@@ -96,4 +96,4 @@ def test_other_files_are_not_images(file, name):
 def test_heic_says_what_it_needs(file, monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "pillow_heif", None)
     with pytest.raises(ImageError, match=r"^HEIC needs pillow-heif: pip install pillow-heif"):
-        read_photograph(file(b"\0\0\0\x18ftypheic\0\0\0\0" + bytes(40)))
+        read_image(file(b"\0\0\0\x18ftypheic\0\0\0\0" + bytes(40)))

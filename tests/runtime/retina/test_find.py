@@ -7,7 +7,6 @@ import pytest
 from fundus_drawings import Look, disc_mask, draw_fundus, overlap
 
 from retinagan.runtime.errors import ImageError, NoRetinaError
-from retinagan.runtime.images.frames import as_rgb8
 from retinagan.runtime.images.reading import read_image
 from retinagan.runtime.retina.find import find_retina
 from retinagan.runtime.steps.crop import square_crop
@@ -284,7 +283,7 @@ def test_other_arrays_are_named(image):
 def drive_pairs(drive):
     for path in sorted(drive.glob("*/images/*.tif")):
         (mask,) = path.parents[1].glob(f"mask/{path.name[:2]}_*.gif")
-        yield read_image(path), as_rgb8(read_image(mask))[:, :, 0] > 127
+        yield read_image(path).pixels, read_image(mask).as_rgb8()[:, :, 0] > 127
 
 
 def test_drive_fields_of_view(drive):

@@ -3,6 +3,7 @@ import pytest
 from drawn_retina import drawn_retina
 
 from retinagan.runtime.errors import ImageError, NoRetinaError
+from retinagan.runtime.images.photograph import Photograph
 from retinagan.runtime.model.spec import Preprocessing
 from retinagan.runtime.steps.prepare import prepare
 from retinagan.runtime.steps.timing import StageClock
@@ -59,3 +60,15 @@ def test_a_clock_adds_up_and_counts_a_stage_that_fails():
     with pytest.raises(ValueError, match="stop"), clock.stage("a"):
         raise ValueError("stop")
     assert clock.seconds["a"] > first
+
+
+def test_a_photograph_brings_its_angle_along():
+    options = Preprocessing("none", 5.0, pixels_per_degree=2.0)
+    image, _ = drawn_retina(180, 200)
+    photograph = Photograph(image, 8, field_of_view=30.0)
+    assert prepare(photograph, options).field_of_view == 30
+    assert prepare(photograph, options, field_of_view=60.0).field_of_view == 60
+    assert prepare(Photograph(image, 8), options).field_of_view == 45
+    np.testing.assert_array_equal(
+        prepare(photograph, options, "bgr").image, prepare(image, options, field_of_view=30.0).image
+    )

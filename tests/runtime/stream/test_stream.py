@@ -15,6 +15,7 @@ from retinagan.runtime import (
     Segmenter,
     StreamError,
 )
+from retinagan.runtime.images.photograph import Photograph
 from retinagan.runtime.model.spec import Preprocessing, Tiling
 from retinagan.runtime.steps import segment as steps
 from retinagan.runtime.stream.stream import Stream, StreamOptions
@@ -72,6 +73,20 @@ def test_a_stream_may_have_another_angle_than_the_segmenter(scaled):
     (result,) = scaled.stream([frame], field_of_view=60.0)
     assert result.segmentation.working_size == 128
     assert scaled(frame).working_size == 96
+
+
+def test_photographs_bring_their_angles_along(scaled):
+    frame = drawn_retina(240, 260)[0]
+    photographs = [Photograph(frame, 8, field_of_view=angle) for angle in (30.0, None, 60.0)]
+    assert [scaled(photograph).working_size for photograph in photographs] == [64, 96, 128]
+    results = list(scaled.stream(photographs))
+    assert [result.segmentation.working_size for result in results] == [64, 96, 128]
+    assert results[0].frame is photographs[0]
+    with scaled.open_stream(field_of_view=60.0) as stream:  # what the user says counts more than the file
+        stream.put(photographs[0])
+        stream.put(photographs[0], 45.0)
+        stream.finish()
+        assert [result.segmentation.working_size for result in stream] == [128, 96]
 
 
 def test_an_angle_that_no_camera_has(scaled):
