@@ -16,6 +16,7 @@ from retinagan.runtime.model.spec import UnverifiedModelWarning
 
 if TYPE_CHECKING:
     from retinagan.runtime.batch.overlay import draw_overlay
+    from retinagan.runtime.images.photograph import Photograph
     from retinagan.runtime.images.reading import read_image
     from retinagan.runtime.segmenter import Segmentation, Segmenter
 
@@ -27,6 +28,7 @@ __all__ = [
     "ModelError",
     "NoRetinaError",
     "OptionError",
+    "Photograph",
     "RetinaGanError",
     "Segmentation",
     "Segmenter",
@@ -38,6 +40,7 @@ __all__ = [
 ]
 
 _AT_FIRST_USE = {
+    "Photograph": "images.photograph",
     "Segmentation": "segmenter",
     "Segmenter": "segmenter",
     "draw_overlay": "batch.overlay",
