@@ -23,8 +23,9 @@ def test_an_image_is_read_and_an_overlay_drawn_by_public_names(tmp_path):
         "from retinagan.runtime import draw_overlay, read_image\n"
         "Image.fromarray(np.full((8, 9, 3), 7, np.uint8)).save(sys.argv[1])\n"
         "image = read_image(sys.argv[1])\n"
-        "everywhere = np.ones(image.pixels.shape[:2], bool)\n"
-        "print(image.pixels.tolist() == [[[7, 7, 7]] * 9] * 8, draw_overlay(image, everywhere, everywhere).shape)\n"
+        "pixels = image.pixels\n"
+        "everywhere = np.ones(pixels.shape[:2], bool)\n"
+        "print(pixels.tolist() == [[[7, 7, 7]] * 9] * 8, draw_overlay(image, everywhere, everywhere).shape)\n"
     )
     command = [sys.executable, "-c", code, str(tmp_path / "a.png")]
     finished = subprocess.run(command, capture_output=True, text=True, check=False)
