@@ -11,7 +11,7 @@ from pathlib import Path
 from retinagan.runtime.batch.pictures import is_own_picture
 from retinagan.runtime.console.wording import counted
 from retinagan.runtime.errors import RetinaGanError
-from retinagan.runtime.images.formats import Look, look_at
+from retinagan.runtime.images.formats import Look, look_at, looks_like_an_image
 from retinagan.runtime.images.reading import SUFFIXES, count_frames
 
 _EXAMPLES = 3

@@ -13,7 +13,9 @@ from retinagan.runtime.warnings import SENTENCES
 
 _TYPED: dict[str, Callable[[str], object]] = {
     **dict.fromkeys(("width", "height", "working_size", "input_bytes"), int),
-    **dict.fromkeys(("field_of_view", "roi_share", "vessel_density", "confidence"), float),
+    **dict.fromkeys(
+        ("field_of_view", "row_spacing", "column_spacing", "roi_share", "vessel_density", "confidence"), float
+    ),
     **dict.fromkeys(("threshold", "overlap"), float),
 }
 _OTHERWISE = ("path", "output", "status", "message", "warnings")  # cells that have another form in JSON

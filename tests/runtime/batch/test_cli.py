@@ -250,7 +250,7 @@ def test_a_dicom_file_says_its_angle_eye_and_spacing(here, scaled_model):
     main(["in/IM0001", "--model", scaled_model])
     assert angles() == {("30", "file", "64")}
     (row,) = rows().values()
-    assert (row["laterality"], row["pixel_spacing"]) == ("L", "0.05 0.05")
+    assert (row["laterality"], row["row_spacing"], row["column_spacing"]) == ("L", "0.05", "0.05")
     assert row["sop_instance_uid"] == dicom_dataset().SOPInstanceUID
     main(["in/IM0001", "--model", scaled_model, "--field-of-view", "60"])
     assert angles() == {("60", "given", "128")}

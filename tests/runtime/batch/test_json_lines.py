@@ -26,6 +26,9 @@ ROW = Row(
     vessel_density=0.125,
     seconds=dict.fromkeys(STAGES, 0.5),
     confidence=0.8,
+    pixel_spacing=(0.005, 0.0051),
+    laterality="R",
+    sop_instance_uid="1.2.840.1",
 )
 DOUBTS = [
     ImageWarning("several-fields-of-view", "2 fields of view found, 1 segmented; cut the picture"),
@@ -69,6 +72,10 @@ def test_a_line_says_what_the_row_says_with_numbers_as_numbers(lines, tmp_path):
         "field_of_view": None,
         "field_of_view_from": None,
         "working_size": None,
+        "row_spacing": 0.005,
+        "column_spacing": 0.0051,
+        "laterality": "R",
+        "sop_instance_uid": "1.2.840.1",
         "roi_share": 0.69123,
         "vessel_density": 0.125,
         "confidence": 0.8,
