@@ -5,6 +5,7 @@ from collections.abc import Callable, Generator, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import closing
 from dataclasses import dataclass, replace
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
@@ -48,10 +49,13 @@ def jobs_to_do(
     """Name the results of all images, and return the images that are still to do.
 
     An image is left out if the report says that it is done, from the same file and by the same model and
-    options, and its pictures are there. With `again` none is left out.
+    options, and its pictures are there. With `again` none is left out for this reason. In a shard's folder
+    the images of other shards are left out; they are named with the rest, so that all shards name them alike.
     """
     stems = assign_stems(inputs, folder.path, {name: row.output for name, row in report.recorded.items()})
     jobs = (Job(item, stem) for item, stem in zip(inputs, stems, strict=True))
+    if folder.shard is not None:
+        jobs = (job for job in jobs if folder.shard.holds(job.input.name))
     return [job for job in jobs if again or not _is_done(job, report, folder, kinds)]
 
 
@@ -185,6 +189,7 @@ def _row(image: _Image, settings: Settings) -> Row:
         output=image.job.output,
         stamp=image.stamp,
         seconds=dict(image.clock.seconds),
+        finished=datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
     )
     photograph = image.frame
     if photograph.pixels.size:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from retinagan.runtime import __version__
 from retinagan.runtime.batch.pictures import KINDS, OVERLAY_FORMATS
+from retinagan.runtime.batch.shard import Shard
 from retinagan.runtime.console.command import DONE, CommandParser, complain, run_command
 from retinagan.runtime.console.wording import say
 from retinagan.runtime.errors import OptionError
@@ -40,6 +41,7 @@ examples:
   retina-run scans/ --out maps --save overlay   all images in scans/ and below
   retina-run 'scans/**/left*.png' --threads 4   a glob, in quotes
   retina-run shared/ --watch                    what arrives, until Ctrl-C
+  retina-run scans/ --out maps --shard 3/16     one of 16 parts, for job arrays
 
 The output folder mirrors the folders of the images, from the folder that they
 have in common. run.csv there has a row for each image. The same command resumes
@@ -115,6 +117,11 @@ def _parsed(arguments: Sequence[str]) -> argparse.Namespace:
     add("--overlap", type=float, metavar="SHARE", help="share of a patch that the next one overlaps")
     add("--threads", type=int, metavar="N", help="CPU threads (default: all cores)")
     add(
+        "--shard",
+        metavar="I/N",
+        help="do only part I of N, from 1; all parts have one --out, with a report each in its folder rows",
+    )
+    add(
         "--overwrite",
         action="store_true",
         help="segment all images again, and replace files of other programs",
@@ -145,12 +152,13 @@ def _parsed(arguments: Sequence[str]) -> argparse.Namespace:
     end = list(arguments).index("--") if "--" in arguments else len(arguments)
     options = parser.parse_intermixed_args(arguments[:end])
     options.kinds, after_save = _kinds(options.save, parser)
+    options.shard = None if options.shard is None else Shard.parse(options.shard)
     options.inputs += [*after_save, *arguments[end + 1 :]]
     if not options.inputs and not options.version:
         parser.error("give an image, a folder or a glob")
     if not options.watch and options.settle is not None:
         parser.error("--settle needs --watch")
-    for option in ("overwrite", "strict"):
+    for option in ("overwrite", "strict", "shard"):
         if options.watch and getattr(options, option):
             parser.error(f"--{option} cannot be combined with --watch")
     return options
@@ -194,10 +202,13 @@ def _segment_once(options: argparse.Namespace) -> int:
 
     found = find_inputs(options.inputs)
     if options.frames == "all":
-        found = replace(found, inputs=every_frame(found.inputs))
+        found = replace(found, inputs=every_frame(found.inputs, options.shard))
     with _opened(options) as (batch, folder, report):
         jobs = jobs_to_do(found.inputs, report, folder, options.kinds, again=options.overwrite)
-        tally = Tally(len(found.inputs), kept=len(found.inputs) - len(jobs))
+        if options.shard is not None:
+            own = tuple(item for item in found.inputs if options.shard.holds(item.name))
+            found = replace(found, inputs=own)
+        tally = Tally(len(found.inputs), kept=len(found.inputs) - len(jobs), shard=options.shard)
         progress = open_progress(len(jobs), sys.stderr, quiet=options.quiet)
         lines = JsonLines(sys.stdout, folder, options.kinds, found.inputs) if options.json else None
         try:
@@ -247,7 +258,10 @@ def _opened(options: argparse.Namespace) -> Iterator[tuple[Batch, OutputFolder, 
     with (
         _open_segmenter(options) as segmenter,
         OutputFolder(
-            options.out, overwrite=options.overwrite, overlay_format=options.overlay_format
+            options.out,
+            overwrite=options.overwrite,
+            overlay_format=options.overlay_format,
+            shard=options.shard,
         ) as folder,
         Report(
             folder,

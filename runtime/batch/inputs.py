@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from retinagan.runtime.batch.pictures import is_own_picture
+from retinagan.runtime.batch.shard import Shard
 from retinagan.runtime.console.wording import counted
 from retinagan.runtime.errors import RetinaGanError
 from retinagan.runtime.images.formats import Look, look_at, looks_like_an_image
@@ -88,11 +89,14 @@ def find_inputs(arguments: Sequence[str]) -> Found:
     )
 
 
-def every_frame(inputs: Sequence[Input]) -> tuple[Input, ...]:
-    """Return an input for each full-size image of each file: ``visit.tif#1``, ``visit.tif#2``."""
+def every_frame(inputs: Sequence[Input], shard: Shard | None = None) -> tuple[Input, ...]:
+    """Return an input for each full-size image of each file: ``visit.tif#1``, ``visit.tif#2``.
+
+    Files of other shards are not opened; they stay one input.
+    """
     expanded: list[Input] = []
     for item in inputs:
-        frames = count_frames(item.path)
+        frames = count_frames(item.path) if shard is None or shard.holds(item.name) else 1
         if frames == 1:
             expanded.append(item)
         else:

@@ -5,12 +5,11 @@
 import hashlib
 import os
 import re
-import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from retinagan.runtime.batch.inputs import Input
-from retinagan.runtime.batch.pictures import KINDS, picture_names
+from retinagan.runtime.batch.pictures import KINDS, compared, picture_names
 
 _LONGEST_PART = 200  # bytes; a file name may have 255, and "_probability.png" follows
 
@@ -40,30 +39,32 @@ def assign_stems(
         A stem for each image, in the order of `inputs`.
     """
     kept = _still_valid(inputs, owned)
-    taken = {_key(stem) for stem in owned.values()}
+    taken = {compared(stem) for stem in owned.values()}
     read = {os.path.abspath(item.path) for item in inputs}
     free = [item.name for item in inputs if item.name not in kept]
     for choice in _CHOICES:
-        counts = Counter(_key(choice(name)) for name in free)
+        counts = Counter(compared(choice(name)) for name in free)
         for name in free:
             stem = choice(name)
             last_resort = choice is _CHOICES[-1]
             if last_resort or (
-                counts[_key(stem)] == 1 and _key(stem) not in taken and not _replaces_any(stem, folder, read)
+                counts[compared(stem)] == 1
+                and compared(stem) not in taken
+                and not _replaces_any(stem, folder, read)
             ):
                 kept[name] = stem
         free = [name for name in free if name not in kept]
-        taken.update(_key(stem) for stem in kept.values())
+        taken.update(compared(stem) for stem in kept.values())
     return [kept[item.name] for item in inputs]
 
 
 def _still_valid(inputs: Sequence[Input], owned: Mapping[str, str]) -> dict[str, str]:
     """Return the stems of earlier runs that this module could have made; a report may have been edited."""
-    counts = Counter(_key(stem) for stem in owned.values())
+    counts = Counter(compared(stem) for stem in owned.values())
     kept = {}
     for item in inputs:
         stem = owned.get(item.name)
-        if stem in [choice(item.name) for choice in _CHOICES] and counts[_key(stem)] == 1:
+        if stem in [choice(item.name) for choice in _CHOICES] and counts[compared(stem)] == 1:
             kept[item.name] = stem
     return kept
 
@@ -96,11 +97,6 @@ def _shortened(stem: str, name: str) -> str:
 
 def _hash(name: str) -> str:
     return hashlib.sha256(os.fsencode(name)).hexdigest()[:12]
-
-
-def _key(stem: str) -> str:
-    """Return a name as a file system compares it that ignores case and composition."""
-    return unicodedata.normalize("NFC", stem).casefold()
 
 
 def _replaces_any(stem: str, folder: str | os.PathLike[str], paths: Iterable[str]) -> bool:

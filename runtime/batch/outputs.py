@@ -16,6 +16,7 @@ from retinagan.runtime.batch.pictures import (
     picture_name,
     picture_names,
 )
+from retinagan.runtime.batch.shard import Shard
 from retinagan.runtime.errors import OptionError, RetinaGanError
 
 _STAGING = ".retina-run"
@@ -27,7 +28,7 @@ class OutputError(RetinaGanError):
 
 
 class OutputFolder:
-    """An output folder for one run at a time; a context manager.
+    """An output folder for one run at a time, or for the shards of one; a context manager.
 
     Files are written under a temporary name in a hidden folder inside it and renamed when whole. What a
     killed run left there is removed at the next start.
@@ -40,6 +41,8 @@ class OutputFolder:
         Whether pictures of other programs may be replaced.
     overlay_format : {"jpeg", "webp", "png"}
         The format of overlays; all other pictures are PNG.
+    shard : Shard, optional
+        The part of a run that writes here. Other parts may write at the same time.
 
     Raises
     ------
@@ -50,26 +53,35 @@ class OutputFolder:
     """
 
     def __init__(
-        self, path: str | os.PathLike[str], *, overwrite: bool = False, overlay_format: str = "jpeg"
+        self,
+        path: str | os.PathLike[str],
+        *,
+        overwrite: bool = False,
+        overlay_format: str = "jpeg",
+        shard: Shard | None = None,
     ) -> None:
         if overlay_format not in OVERLAY_FORMATS:
             raise OptionError(
                 f"overlay format: got {overlay_format!r}; expected one of {', '.join(OVERLAY_FORMATS)}"
             )
         self.path = Path(path)
+        self.shard = shard
         self._overwrite = overwrite
         self._overlay_format = overlay_format
         self._numbers = count()
-        self._staging = self.path / _STAGING
-        self._lock = -1
+        self._staging = self.path / (f"{_STAGING}-{shard.number}-of-{shard.count}" if shard else _STAGING)
+        self._locks: list[int] = []
 
     def __enter__(self) -> "OutputFolder":
         try:
             self.path.mkdir(parents=True, exist_ok=True)
-            self._lock = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY)
-            self._take_lock()
-            shutil.rmtree(self._staging, ignore_errors=True)
-            self._staging.mkdir()
+            if self.shard is None:
+                self._take_lock(self.path, fcntl.LOCK_EX)
+                self._remove_left_over()
+                self._staging.mkdir()
+            else:
+                self._take_lock(self.path, fcntl.LOCK_SH)
+                self._take_staging()
         except OSError as error:
             self._release()
             raise OutputError(
@@ -166,17 +178,35 @@ class OutputFolder:
                 with contextlib.suppress(OSError):
                     (self.path / name).unlink()
 
-    def _take_lock(self) -> None:
+    def _remove_left_over(self) -> None:
+        """Remove what runs that were killed left, shards among them: none is running now."""
+        for path in (self._staging, *self.path.glob(f"{_STAGING}-*")):
+            shutil.rmtree(path, ignore_errors=True)
+
+    def _take_staging(self) -> None:
+        """Take a shard's hidden folder for this process alone, and empty it."""
+        while True:  # its last owner may remove it meanwhile
+            with contextlib.suppress(FileNotFoundError):
+                self._staging.mkdir(exist_ok=True)
+                self._take_lock(self._staging, fcntl.LOCK_EX)
+                if self._staging.stat().st_ino == os.fstat(self._locks[-1]).st_ino:
+                    break
+        for path in self._staging.iterdir():
+            path.unlink()
+
+    def _take_lock(self, folder: Path, kind: int) -> None:
+        self._locks.append(os.open(folder, os.O_RDONLY | os.O_DIRECTORY))
         try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(self._locks[-1], kind | fcntl.LOCK_NB)
         except BlockingIOError:
+            what = f" --shard {self.shard}" if folder == self._staging else ""
             raise OutputError(
-                f"another retina-run is writing to {str(self.path)!r}; wait for it, or choose another --out"
+                f"another retina-run{what} is writing to {str(self.path)!r}; wait for it, "
+                "or choose another --out"
             ) from None
         except OSError:
             pass  # a network file system without locks: go on without one
 
     def _release(self) -> None:
-        if self._lock >= 0:
-            os.close(self._lock)
-            self._lock = -1
+        while self._locks:
+            os.close(self._locks.pop())

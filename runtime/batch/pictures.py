@@ -1,6 +1,7 @@
 """Names of the result pictures, and the mark that identifies them as ours."""
 
 import os
+import unicodedata
 from pathlib import Path
 
 KINDS = ("vessels", "probability", "overlay")
@@ -28,6 +29,11 @@ def picture_name(stem: str, kind: str, overlay_format: str = "jpeg") -> str:
 def picture_names(stem: str, kind: str) -> list[str]:
     """Return all paths that a picture may have, of which one is in use."""
     return list(dict.fromkeys(picture_name(stem, kind, name) for name in OVERLAY_FORMATS))
+
+
+def compared(name: str) -> str:
+    """Return a name as a file system compares it that ignores case and composition."""
+    return unicodedata.normalize("NFC", name).casefold()
 
 
 _ENDINGS = tuple(ending for kind in KINDS for ending in picture_names("", kind))

@@ -120,7 +120,7 @@ class Row:
     it comes from, one of `ANGLE_FROM`, and `working_size` the side in pixels of the square that the network
     saw. `roi_share` is the share of the image that has a map, retina and rim, `vessel_density` the share of
     that which is vessel, `confidence` the Dice to be expected. All of these are None or empty where the image
-    failed.
+    failed. `finished` is when the row was made, in UTC (ISO 8601).
     `pixel_spacing`, `laterality` and `sop_instance_uid` are those that the image's file declares; see
     `retinagan.runtime.images.photograph.Photograph`.
     """
@@ -143,6 +143,7 @@ class Row:
     pixel_spacing: tuple[float, float] | None = None
     laterality: str = ""
     sop_instance_uid: str = ""
+    finished: str = ""
 
     def doubted(self, warnings: Iterable[ImageWarning]) -> "Row":
         """Return this row with warnings: the codes, their sentences, and the status unless it failed."""
@@ -187,6 +188,7 @@ COLUMNS = (
     "confidence",
     *(f"seconds_{stage}" for stage in STAGES),
     "seconds_total",
+    "finished",
     "engine",
     "model",
     "model_sha256",
@@ -213,7 +215,7 @@ class Report:
     settings : Settings
         What all rows of this run share.
     fresh : bool
-        Whether a ``run.csv`` of another form may be replaced.
+        Whether a report of another form may be replaced.
 
     Raises
     ------
@@ -284,6 +286,7 @@ def _cells(row: Row, settings: Settings) -> list[str]:
         row.laterality,
         row.sop_instance_uid,
         *(_number(number) for number in (row.roi_share, row.vessel_density, row.confidence, *stages, total)),
+        row.finished,
         settings.engine,
         settings.model,
         row.stamp.model_sha256,

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from retinagan.runtime.batch.inputs import Found
 from retinagan.runtime.batch.report import FAILED, WARNING, Report, Row
+from retinagan.runtime.batch.shard import Shard
 from retinagan.runtime.console.wording import counted, spoken
 
 _FOLDERS_SHOWN = 5
@@ -17,7 +18,7 @@ class Tally:
     """Counts of a run's images: all, and those that are kept from before, done, failed, and in doubt.
 
     `warned` counts the images that are done with warnings, which are not among `done`; `codes` counts the
-    images by the codes of their warnings.
+    images by the codes of their warnings. `shard` is the part of a larger run that these images are.
     """
 
     total: int
@@ -26,6 +27,7 @@ class Tally:
     failed: int = 0
     warned: int = 0
     codes: Counter[str] = field(default_factory=Counter)
+    shard: Shard | None = None
     clock: Callable[[], float] = time.monotonic
     start: float = field(init=False)
 
@@ -51,7 +53,8 @@ def counts(tally: Tally) -> str:
     parts += [f"{tally.kept} kept from before"] if tally.kept else []
     parts += [f"{tally.failed} failed"] if tally.failed else []
     parts += [f"{missing} not reached; run the same command again to continue"] if missing else []
-    return f"{counted(tally.total, 'image')}: {', '.join(parts)}"
+    shard = f" of shard {tally.shard}" if tally.shard else ""
+    return f"{counted(tally.total, 'image')}{shard}: {', '.join(parts)}"
 
 
 def summary(tally: Tally, found: Found, report: Report) -> Iterator[str]:

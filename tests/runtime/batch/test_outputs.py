@@ -1,5 +1,7 @@
 import errno
+import fcntl
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +14,7 @@ from PIL import Image
 from retinagan.runtime.batch.encoding import PictureError, encode_png
 from retinagan.runtime.batch.outputs import OutputError, OutputFolder
 from retinagan.runtime.batch.pictures import KINDS
+from retinagan.runtime.batch.shard import Shard
 from retinagan.runtime.errors import OptionError
 
 GREY = np.arange(12, dtype=np.uint8).reshape(3, 4)
@@ -160,6 +163,59 @@ def test_one_run_at_a_time(folder):
     )
     assert "OutputError: another retina-run is writing" in result.stderr
     folder.write("a", "vessels", GREY)
+
+
+def test_shards_write_at_the_same_time_but_not_beside_a_whole_run(tmp_path):
+    whole_run = r"another retina-run is writing to '.*'; wait for it"
+    with (
+        OutputFolder(tmp_path, shard=Shard(1, 2)) as first,
+        OutputFolder(tmp_path, shard=Shard(2, 2)) as second,
+    ):
+        first.write("a", "vessels", GREY)
+        with pytest.raises(OutputError, match=whole_run):
+            OutputFolder(tmp_path).__enter__()
+        with pytest.raises(OutputError, match=r"another retina-run --shard 1/2 is writing to '.*'; wait"):
+            OutputFolder(tmp_path, shard=Shard(1, 2)).__enter__()
+        second.write("b", "vessels", GREY)
+        first.write("c", "vessels", GREY)
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "a_vessels.png",
+        "b_vessels.png",
+        "c_vessels.png",
+    ]
+    with OutputFolder(tmp_path), pytest.raises(OutputError, match=whole_run):
+        OutputFolder(tmp_path, shard=Shard(1, 2)).__enter__()
+
+
+def test_what_a_killed_shard_left_is_removed(tmp_path):
+    for name in (".retina-run", ".retina-run-1-of-2", ".retina-run-2-of-2"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "0.png").touch()
+    with OutputFolder(tmp_path, shard=Shard(1, 2)) as folder:
+        folder.write("a", "vessels", GREY)
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        ".retina-run",
+        ".retina-run-2-of-2",
+        "a_vessels.png",
+    ]
+    with OutputFolder(tmp_path):
+        pass
+    assert files(tmp_path) == ["a_vessels.png"]
+
+
+def test_a_shard_whose_hidden_folder_goes_while_it_takes_it_makes_another(tmp_path, monkeypatch):
+    lock, gone = fcntl.flock, []
+
+    def late(file, operation):
+        lock(file, operation)
+        if operation & fcntl.LOCK_EX and not gone:
+            gone.append(shutil.rmtree(tmp_path / ".retina-run-1-of-2"))
+
+    monkeypatch.setattr("fcntl.flock", late)
+    with OutputFolder(tmp_path, shard=Shard(1, 2)) as folder:
+        folder.write("a", "vessels", GREY)
+    assert gone
+    assert files(tmp_path) == ["a_vessels.png"]
 
 
 def test_the_next_run_may_come_when_one_has_ended(tmp_path):

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from retinagan.runtime.batch.outputs import OutputFolder
+from retinagan.runtime.batch.outputs import OutputError, OutputFolder
 from retinagan.runtime.batch.report import COLUMNS, DONE, FAILED, STAGES, Report, Row, Settings, Stamp
+from retinagan.runtime.batch.shard import Shard
 from retinagan.runtime.model.spec import ModelSpec, Preprocessing, Tiling
 from retinagan.runtime.warnings import ImageWarning
 
@@ -52,6 +53,7 @@ def test_a_row_tells_all(folder):
         laterality="L",
         sop_instance_uid="1.2.840.1",
         seconds=dict.fromkeys(STAGES, 0.5),
+        finished="2026-01-31T12:00:00.000000Z",
     )
     (found,) = read(write(folder, full))
     assert found == {
@@ -73,6 +75,7 @@ def test_a_row_tells_all(folder):
         "confidence": "0.81235",
         **{f"seconds_{stage}": "0.50000" for stage in STAGES},
         "seconds_total": "4.00000",
+        "finished": "2026-01-31T12:00:00.000000Z",
         "engine": "ONNX Runtime 1, CPU",
         "model": "tiny",
         "model_sha256": "ab" * 32,
@@ -211,3 +214,77 @@ def test_an_angle_changes_the_digest_where_it_matters():
     ]
     assert digests[0] == digests[1] == digests[2]
     assert len(set(digests)) == 4
+
+
+def in_shard(path: Path, shard: Shard, *rows: Row) -> Path:
+    with OutputFolder(path, shard=shard) as folder:
+        return write(folder, *rows)
+
+
+def test_a_shard_reports_in_a_file_of_its_own(tmp_path):
+    path = in_shard(tmp_path, Shard(3, 16), row("a.png"))
+    assert path == tmp_path / "rows" / "run.3-of-16.csv"
+    assert [found["path"] for found in read(path)] == ["a.png"]
+    assert not (tmp_path / "run.csv").exists()
+
+
+def test_a_run_takes_in_the_reports_of_shards(tmp_path):
+    in_shard(tmp_path, Shard(1, 2), row("a.png"), row("b.png", FAILED))
+    in_shard(tmp_path, Shard(2, 2), row("c.png"))
+    with OutputFolder(tmp_path) as folder, Report(folder, SETTINGS) as report:
+        assert [report.is_done(name, name, STAMP) for name in ("a.png", "b.png", "c.png")] == [
+            True,
+            False,
+            True,
+        ]
+        assert [found["path"] for found in read(report.path)] == ["a.png", "b.png", "c.png"]
+    assert [path.name for path in tmp_path.iterdir()] == ["run.csv"]
+
+
+def test_of_rows_in_several_reports_the_latest_counts(tmp_path):
+    with OutputFolder(tmp_path) as folder:
+        write(folder, row("a.png", FAILED, finished="2026-01-02"), row("b.png", finished="2026-01-02"))
+    in_shard(tmp_path, Shard(1, 2), row("a.png", finished="2026-01-03"))
+    in_shard(tmp_path, Shard(2, 3), row("b.png", FAILED, finished="2026-01-01"))
+    with OutputFolder(tmp_path) as folder, Report(folder, SETTINGS) as report:
+        assert report.is_done("a.png", "a.png", STAMP)
+        assert report.is_done("b.png", "b.png", STAMP)
+    found = [(one["path"], one["status"], one["finished"]) for one in read(tmp_path / "run.csv")]
+    assert found == [("b.png", "done", "2026-01-02"), ("a.png", "done", "2026-01-03")]
+
+
+def test_in_one_report_the_last_row_counts_whatever_the_clock_said(folder):
+    path = write(folder, row("a.png", FAILED, finished="2026-01-02"), row("a.png", finished="1970-01-01"))
+    assert [(one["status"], one["finished"]) for one in read(path)] == [("done", "1970-01-01")]
+
+
+def test_a_shard_knows_what_it_and_shards_of_other_counts_have_done(tmp_path):
+    in_shard(tmp_path, Shard(1, 2), row("a.png"))
+    in_shard(tmp_path, Shard(2, 3), row("b.png"))
+    in_shard(tmp_path, Shard(2, 2), row("c.png"))
+    with OutputFolder(tmp_path, shard=Shard(1, 2)) as folder, Report(folder, SETTINGS) as report:
+        assert set(report.recorded) == {"a.png", "b.png"}
+    assert [found["path"] for found in read(tmp_path / "rows" / "run.1-of-2.csv")] == ["a.png"]
+
+
+def test_another_programs_file_in_the_place_of_a_shards_report(tmp_path):
+    (tmp_path / "rows").mkdir()
+    path = tmp_path / "rows" / "run.1-of-2.csv"
+    path.write_text("name,age\n")
+    (tmp_path / "rows" / "notes.txt").write_text("mine")
+    with OutputFolder(tmp_path) as folder:
+        with pytest.raises(OutputError, match=r"'.*rows/run.1-of-2.csv' does not have the columns"):
+            Report(folder, SETTINGS).__enter__()
+        assert path.read_text() == "name,age\n"
+        with Report(folder, SETTINGS, fresh=True):
+            assert not path.exists()
+    assert (tmp_path / "rows" / "notes.txt").read_text() == "mine"
+
+
+def test_a_place_for_reports_that_cannot_be_made(tmp_path):
+    (tmp_path / "rows").write_text("mine")
+    with (
+        OutputFolder(tmp_path, shard=Shard(1, 2)) as folder,
+        pytest.raises(OutputError, match=r"cannot write '.*rows/run.1-of-2.csv' \(File exists\)"),
+    ):
+        Report(folder, SETTINGS).__enter__()

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from retinagan.runtime.batch.outputs import OutputError, OutputFolder
+from retinagan.runtime.batch.shard import Shard
 from retinagan.runtime.batch.table import DIGEST_LENGTH, Table, path_from_cell, path_to_cell
 
 COLUMNS = ("path", "note", "settings")
@@ -137,3 +138,23 @@ def test_no_path_is_read_as_a_formula(path):
     cell = path_to_cell(path)
     assert not cell.startswith(("=", "+", "-", "@", "\t"))
     assert path_from_cell(cell) == path
+
+
+def test_without_a_column_of_times_the_file_that_was_changed_last_counts(tmp_path):
+    for number, note in ((1, "old"), (2, "new")):
+        with OutputFolder(tmp_path, shard=Shard(number, number)) as folder:
+            path = write(folder, ("a.png", note))
+        os.utime(path, (number, number))
+    with OutputFolder(tmp_path, shard=Shard(3, 3)) as folder, table(folder) as written:
+        assert [row["note"] for row in written.rows()] == ["new"]
+    with OutputFolder(tmp_path) as folder:
+        assert read(write(folder)) == [("a.png", "new")]
+
+
+def test_tables_of_other_names_stay_where_they_are(tmp_path):
+    with OutputFolder(tmp_path, shard=Shard(1, 2)) as folder:
+        other = write(folder, ("a.png", "1"))
+    with OutputFolder(tmp_path) as folder, Table(folder, "run.csv", COLUMNS) as written:
+        assert list(written.rows()) == []
+    assert other == tmp_path / "rows" / "table.1-of-2.csv"
+    assert read(other) == [("a.png", "1")]
