@@ -16,6 +16,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from retinagan.runtime import __version__
+from retinagan.runtime.batch.memory import return_large_arrays
 from retinagan.runtime.batch.pictures import KINDS, OVERLAY_FORMATS
 from retinagan.runtime.batch.shard import Shard
 from retinagan.runtime.console.command import DONE, CommandParser, complain, run_command
@@ -190,6 +191,7 @@ def _run(options: argparse.Namespace) -> int:
     os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")  # errors of an image are in its row
     if options.json and sys.stdout is None:
         raise OptionError("--json writes to stdout, which is closed")
+    return_large_arrays()
     return _watch(options) if options.watch else _segment_once(options)
 
 
