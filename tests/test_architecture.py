@@ -13,7 +13,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 ROOMS = ("ace_ext", "runtime", "train", "export")
 
-COMMON = "runtime.errors runtime.warnings runtime.faults runtime.atomic runtime.forked"
+COMMON = "runtime.errors runtime.warnings runtime.faults runtime.atomic runtime.forked runtime.memory"
 MAY_IMPORT = {
     # The floor of runtime: what every other module may use.
     "ace_ext": "",
@@ -24,6 +24,7 @@ MAY_IMPORT = {
     "runtime.faults": "runtime.errors",
     "runtime.atomic": "runtime.errors",
     "runtime.forked": "runtime.errors",
+    "runtime.memory": "",
     "runtime.models": "",
     # runtime, from the floor up
     "runtime.console": COMMON,

@@ -16,12 +16,12 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from retinagan.runtime import __version__
-from retinagan.runtime.batch.memory import return_large_arrays
 from retinagan.runtime.batch.pictures import KINDS, OVERLAY_FORMATS
 from retinagan.runtime.batch.shard import Shard
 from retinagan.runtime.console.command import DONE, CommandParser, complain, run_command
 from retinagan.runtime.console.wording import say
 from retinagan.runtime.errors import OptionError
+from retinagan.runtime.memory import return_large_arrays
 from retinagan.runtime.model.about import about
 from retinagan.runtime.model.bundled import DEFAULT_MODEL, bundled_models
 

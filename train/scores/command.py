@@ -11,6 +11,7 @@ from retinagan.runtime import __version__
 from retinagan.runtime.console.command import CommandParser, run_command
 from retinagan.runtime.console.wording import counted
 from retinagan.runtime.errors import OptionError
+from retinagan.runtime.memory import return_large_arrays
 from retinagan.train.data.files import (
     ALL,
     SPLITS,
@@ -97,6 +98,7 @@ def build_parser() -> CommandParser:
 
 def evaluate(arguments: argparse.Namespace) -> int:
     """Run the evaluation of parsed arguments and return the exit code."""
+    return_large_arrays()
     folder = _output_folder(arguments)
     names = [folder_name(data) for data in arguments.data]
     if len(set(names)) < len(names):

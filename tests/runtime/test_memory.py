@@ -3,7 +3,7 @@ import platform
 
 import pytest
 
-from retinagan.runtime.batch.memory import return_large_arrays
+from retinagan.runtime.memory import return_large_arrays
 
 
 def test_glibc_takes_it():
