@@ -9,27 +9,17 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-import warnings
-from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from retinagan.runtime import __version__
-from retinagan.runtime.batch.pictures import KINDS, OVERLAY_FORMATS
+from retinagan.runtime.batch.opening import add_shared_options, kinds_to_save, opened
 from retinagan.runtime.batch.shard import Shard
 from retinagan.runtime.console.command import DONE, CommandParser, complain, run_command
 from retinagan.runtime.console.wording import say
 from retinagan.runtime.errors import OptionError
-from retinagan.runtime.memory import return_large_arrays
 from retinagan.runtime.model.about import about
-from retinagan.runtime.model.bundled import DEFAULT_MODEL, bundled_models
-
-if TYPE_CHECKING:
-    from retinagan.runtime.batch.batch import Batch
-    from retinagan.runtime.batch.outputs import OutputFolder
-    from retinagan.runtime.batch.report import Report
-    from retinagan.runtime.segmenter import Segmenter
 
 _NAME = "retina-run"
 _SETTLE = 5.0  # seconds
@@ -70,53 +60,7 @@ def _parsed(arguments: Sequence[str]) -> argparse.Namespace:
     add = parser.add_argument
     add("inputs", nargs="*", metavar="INPUT", help="image, folder (with its subfolders) or quoted glob")
     add("--out", default="out", metavar="DIR", help="output folder (default: %(default)s)")
-    add(
-        "--save",
-        nargs="+",
-        action="extend",
-        default=[],
-        metavar="KIND",
-        help="what to write besides <name>_vessels.png (0 and 255): probability (16-bit PNG), overlay",
-    )
-    add(
-        "--overlay-format",
-        choices=tuple(OVERLAY_FORMATS),
-        default=next(iter(OVERLAY_FORMATS)),
-        help="format of <name>_overlay (default: %(default)s; png is exact and takes 4 times the space)",
-    )
-    names = ", ".join(bundled_models())
-    add(
-        "--model",
-        metavar="MODEL",
-        help=f"bundled model ({names}), ONNX file or engine (default: {DEFAULT_MODEL})",
-    )
-    add(
-        "--device",
-        default="auto",
-        help="where to run: cpu, cuda, or cuda:1 for the second GPU (default: %(default)s, "
-        "the best available)",
-    )
-    add(
-        "--engine",
-        default="auto",
-        help="onnxruntime, openvino or tensorrt (default: %(default)s, the fastest available)",
-    )
-    add(
-        "--frames",
-        choices=("first", "all"),
-        default="first",
-        help="which images to segment of a file that holds several (default: %(default)s, with a warning)",
-    )
-    add(
-        "--field-of-view",
-        type=float,
-        metavar="DEGREES",
-        help="the camera's angle, 10 to 220, which sets the scale at which the network sees the vessels "
-        "(default: that of the image's file, otherwise what the model assumes)",
-    )
-    add("--threshold", type=float, metavar="P", help="pixels at or above this probability count as vessel")
-    add("--overlap", type=float, metavar="SHARE", help="share of a patch that the next one overlaps")
-    add("--threads", type=int, metavar="N", help="CPU threads (default: all cores)")
+    add_shared_options(parser)
     add(
         "--shard",
         metavar="I/N",
@@ -152,7 +96,7 @@ def _parsed(arguments: Sequence[str]) -> argparse.Namespace:
     )
     end = list(arguments).index("--") if "--" in arguments else len(arguments)
     options = parser.parse_intermixed_args(arguments[:end])
-    options.kinds, after_save = _kinds(options.save, parser)
+    options.kinds, after_save = kinds_to_save(options.save, parser)
     options.shard = None if options.shard is None else Shard.parse(options.shard)
     options.inputs += [*after_save, *arguments[end + 1 :]]
     if not options.inputs and not options.version:
@@ -163,19 +107,6 @@ def _parsed(arguments: Sequence[str]) -> argparse.Namespace:
         if options.watch and getattr(options, option):
             parser.error(f"--{option} cannot be combined with --watch")
     return options
-
-
-def _kinds(values: Sequence[str], parser: argparse.ArgumentParser) -> tuple[tuple[str, ...], list[str]]:
-    """Separate the kinds of picture after ``--save`` from inputs that follow them."""
-    kinds, inputs = {"vessels"}, []
-    for value in values:
-        if set(value.split(",")) <= set(KINDS):
-            kinds.update(value.split(","))
-        elif os.path.lexists(value) or any(sign in value for sign in "*?["):
-            inputs.append(value)
-        else:
-            parser.error(f"argument --save: got {value!r}; expected {', '.join(KINDS)}")
-    return tuple(kind for kind in KINDS if kind in kinds), inputs
 
 
 def _print_version(model: str | None) -> int:
@@ -191,7 +122,6 @@ def _run(options: argparse.Namespace) -> int:
     os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")  # errors of an image are in its row
     if options.json and sys.stdout is None:
         raise OptionError("--json writes to stdout, which is closed")
-    return_large_arrays()
     return _watch(options) if options.watch else _segment_once(options)
 
 
@@ -205,7 +135,7 @@ def _segment_once(options: argparse.Namespace) -> int:
     found = find_inputs(options.inputs)
     if options.frames == "all":
         found = replace(found, inputs=every_frame(found.inputs, options.shard))
-    with _opened(options) as (batch, folder, report):
+    with opened(options, _NAME) as (batch, folder, report):
         jobs = jobs_to_do(found.inputs, report, folder, options.kinds, again=options.overwrite)
         if options.shard is not None:
             own = tuple(item for item in found.inputs if options.shard.holds(item.name))
@@ -243,70 +173,11 @@ def _watch(options: argparse.Namespace) -> int:
         options.quiet,
         sys.stdout if options.json else None,
     )
-    with _opened(options) as (batch, folder, report):
+    with opened(options, _NAME) as place:
         if not options.quiet:
             complain(_NAME, f"watching {', '.join(options.inputs)}; Ctrl-C or SIGTERM ends it")
-        Watch(arrivals, batch, report, folder, how).run()
+        Watch(arrivals, place, how).run()
     return DONE
-
-
-@contextmanager
-def _opened(options: argparse.Namespace) -> Iterator[tuple[Batch, OutputFolder, Report]]:
-    """Open the model, the output folder and its report."""
-    from retinagan.runtime.batch.batch import Batch
-    from retinagan.runtime.batch.outputs import OutputFolder
-    from retinagan.runtime.batch.report import Report, Settings
-
-    with (
-        _open_segmenter(options) as segmenter,
-        OutputFolder(
-            options.out,
-            overwrite=options.overwrite,
-            overlay_format=options.overlay_format,
-            shard=options.shard,
-        ) as folder,
-        Report(
-            folder,
-            Settings.of(segmenter.spec, segmenter.engine, options.field_of_view),
-            fresh=options.overwrite,
-        ) as report,
-        warnings.catch_warnings(),
-    ):
-        warnings.simplefilter("ignore")  # decoders warn about files that they can read
-        steps = segmenter.frame_steps(noun="image")
-        yield Batch(steps, folder, report.settings, options.kinds), folder, report
-
-
-def _open_segmenter(options: argparse.Namespace) -> Segmenter:
-    """Open the model, and print each of its warnings in one line."""
-    import cv2
-
-    from retinagan.runtime.segmenter import Segmenter
-
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        segmenter = Segmenter(
-            options.model,
-            device=options.device,
-            engine=options.engine,
-            threads=options.threads,
-            threshold=options.threshold,
-            overlap=options.overlap,
-            field_of_view=options.field_of_view,
-        )
-    if options.threads is not None:
-        cv2.setNumThreads(options.threads)
-    for warning in caught:
-        if issubclass(warning.category, (UserWarning, RuntimeWarning)) and not options.quiet:
-            complain(_NAME, f"warning: {warning.message}")
-    fixed = segmenter.spec.preprocessing.working_size
-    if options.field_of_view is not None and fixed is not None and not options.quiet:
-        complain(
-            _NAME,
-            f"warning: --field-of-view has no effect: model {segmenter.spec.name} has a fixed working size "
-            f"of {fixed} pixels",
-        )
-    return segmenter
 
 
 if __name__ == "__main__":

@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import TextIO
 
 from retinagan.runtime.batch.arrivals import Arrivals
-from retinagan.runtime.batch.batch import Batch, Job, jobs_to_do
+from retinagan.runtime.batch.batch import Job, jobs_to_do
 from retinagan.runtime.batch.inputs import Input
 from retinagan.runtime.batch.json_lines import JsonLines
-from retinagan.runtime.batch.outputs import OutputFolder
-from retinagan.runtime.batch.report import FAILED, Report, Row
+from retinagan.runtime.batch.opening import Workplace
+from retinagan.runtime.batch.report import FAILED, Row
 from retinagan.runtime.batch.summary import Tally, counts
 from retinagan.runtime.console.signals import Stopped, StopSignal, signals_noted
 from retinagan.runtime.console.wording import say
@@ -45,23 +45,15 @@ class Watch:
     ----------
     arrivals : Arrivals
         Gives out the images.
-    batch : Batch
-        Segments them.
-    report : Report
-        Records them, and knows which an earlier run has done.
-    folder : OutputFolder
-        Where the results are, entered.
+    place : Workplace
+        Segments and records them.
     options : WatchOptions
         What is written and printed.
     """
 
-    def __init__(
-        self, arrivals: Arrivals, batch: Batch, report: Report, folder: OutputFolder, options: WatchOptions
-    ) -> None:
+    def __init__(self, arrivals: Arrivals, place: Workplace, options: WatchOptions) -> None:
         self._arrivals = arrivals
-        self._batch = batch
-        self._report = report
-        self._folder = folder
+        self._batch, self._folder, self._report = place
         self._options = options
         self._tally = Tally(0, kept=0)
         self._failed: set[str] = set()

@@ -15,6 +15,7 @@ from slow_retina_run import segment_at_once
 from retinagan.runtime.batch.arrivals import RETRY_AFTER, Arrivals
 from retinagan.runtime.batch.batch import Batch
 from retinagan.runtime.batch.inputs import every_frame
+from retinagan.runtime.batch.opening import Workplace
 from retinagan.runtime.batch.outputs import OutputFolder
 from retinagan.runtime.batch.report import Report, Settings
 from retinagan.runtime.batch.watch import Watch, WatchOptions
@@ -56,7 +57,7 @@ def watch(share: Path, *steps, segment=segment_at_once, **options) -> list[float
     ):
         batch = Batch(CalledSteps(segment), folder, SETTINGS, KINDS)
         arrivals = Arrivals([str(share)], SETTLE, clock=lambda: now[0])
-        Watch(arrivals, batch, report, folder, WatchOptions(KINDS, **options)).run(wait)
+        Watch(arrivals, Workplace(batch, folder, report), WatchOptions(KINDS, **options)).run(wait)
     return waits
 
 
