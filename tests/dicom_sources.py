@@ -17,6 +17,7 @@ OPHTHALMIC_8_BIT = UID("1.2.840.10008.5.1.4.1.1.77.1.5.1")
 OPHTHALMIC_16_BIT = UID("1.2.840.10008.5.1.4.1.1.77.1.5.2")
 PHOTOGRAPHIC = UID("1.2.840.10008.5.1.4.1.1.77.1.4")
 SECONDARY_CAPTURE = UID("1.2.840.10008.5.1.4.1.1.7")
+CAPTURES_IN_COLOR = UID("1.2.840.10008.5.1.4.1.1.7.4")
 ROOT = "1.2.826.0.1.3680043.8.498.7"
 
 
@@ -146,11 +147,18 @@ def _captured(made: Dataset, frames: int) -> None:
     made.ConversionType = "WSD"
 
 
+def _captures(made: Dataset, frames: int) -> None:
+    _captured(made, frames)
+    made.NumberOfFrames = frames
+    made.FrameIncrementPointer, made.FrameTime = 0x00181063, 40.0
+
+
 _BY_CLASS = {
     OPHTHALMIC_8_BIT: _ophthalmic,
     OPHTHALMIC_16_BIT: _ophthalmic,
     PHOTOGRAPHIC: _photographic,
     SECONDARY_CAPTURE: _captured,
+    CAPTURES_IN_COLOR: _captures,
 }
 
 
@@ -217,6 +225,7 @@ SOURCES = {
     "photographic, with frame of reference": _with_frame_of_reference,
     "secondary capture": lambda: drawn_source(SECONDARY_CAPTURE),
     "several frames": _many_frames,
+    "secondary captures in color": lambda: drawn_source(CAPTURES_IN_COLOR, frames=2),
     "without laterality": _without_laterality,
     "nothing but pixels": _bare,
 }

@@ -30,6 +30,7 @@ MAY_IMPORT = {
     "runtime.console": COMMON,
     "runtime.images": f"{COMMON} runtime.images.dicom",
     "runtime.images.dicom": f"{COMMON} runtime.images",
+    "runtime.dicom": "runtime.errors",
     "runtime.retina": COMMON,
     "runtime.model": COMMON,
     "runtime.steps": f"{COMMON} ace_ext runtime.images runtime.retina runtime.model",

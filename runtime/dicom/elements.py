@@ -127,4 +127,4 @@ def numbers(header: Dataset, keyword: str) -> list[float]:
 def _tag(keyword: str) -> int:
     tag = tag_for_keyword(keyword)
     assert tag is not None, keyword
-    return tag
+    return int(tag)
