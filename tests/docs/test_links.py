@@ -64,7 +64,7 @@ def test_the_readme_of_a_package_index_leads_into_the_repository():
     targets = re.findall(r"\]\(([^)\s]+)\)", given)
     assert len(targets) > 10
     assert all(target.startswith((f"{ADDRESS}/blob/HEAD/", f"{ADDRESS}/raw/HEAD/")) for target in targets)
-    assert f"{ADDRESS}/raw/HEAD/docs/images/right_eye_overlay.png" in targets
+    assert f"{ADDRESS}/raw/HEAD/docs/images/real_eye.jpg" in targets
 
 
 def test_the_readme_of_a_package_index_without_an_address_has_no_link_that_leads_nowhere():
