@@ -15,6 +15,8 @@ SENTENCES = {
     "several-fields-of-view": "the picture holds more than one retina",
     "whole-frame-as-retina": "no fundus disc was found; the whole frame is treated as retina",
     "negative": "vessels are brighter than their surroundings: this looks like a negative or an angiogram",
+    "preprocessed": "the picture was filtered before: its light is even, or its local contrast enhanced",
+    "writing-on-retina": "letters or lines are drawn on the retina; their strokes may count as vessels",
     # The result
     "density-implausible": "the share of vessel pixels is outside what fundus images show",
     "low-confidence": "the vessel map is likely to be less accurate than this model usually is",

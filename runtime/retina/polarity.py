@@ -6,18 +6,18 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from retinagan.runtime.retina.pieces import Gray, Mask
+from retinagan.runtime.retina.green import eroded
+from retinagan.runtime.retina.pieces import Gray
 
-_SIDE = 304
-_LINE = 21
-_GROUND = 15
+_LINE = 11
+_GROUND = 7
 _DIRECTIONS = 8
 _SHARE = 0.05
 _FAINT = 0.05
 """Contrast in local standard deviations below which lines are noise."""
 
 
-def polarity(square: NDArray[np.uint8], roi: Mask) -> float:
+def polarity(green: Gray, inside: NDArray[np.uint8]) -> float:
     """Compare dark lines with bright ones in the green channel.
 
     Lines in eight directions are compared with the local mean, in units of the local standard deviation. The
@@ -26,10 +26,9 @@ def polarity(square: NDArray[np.uint8], roi: Mask) -> float:
 
     Parameters
     ----------
-    square : (S, S, 3) uint8
-        RGB, the square around the retina before equalization.
-    roi : (S, S) bool
-        True inside the retina.
+    green : (SIDE, SIDE) float32
+    inside : (SIDE, SIDE) uint8
+        As `small_green` returns them.
 
     Returns
     -------
@@ -37,11 +36,7 @@ def polarity(square: NDArray[np.uint8], roi: Mask) -> float:
         Binary logarithm of dark over bright: above 0 if vessels are dark, below 0 if they are bright, and 0
         if the retina is too small to tell.
     """
-    size = (_SIDE, _SIDE)
-    green = cv2.resize(square[..., 1], size, interpolation=cv2.INTER_AREA).astype(np.float32)
-    inside = cv2.resize(roi.view(np.uint8), size, interpolation=cv2.INTER_NEAREST)
-    rim = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (_LINE + 4, _LINE + 4))
-    core = cv2.erode(inside, rim, borderType=cv2.BORDER_CONSTANT, borderValue=0) > 0
+    core = eroded(inside, _LINE + 4) > 0
     kept = round(_SHARE * np.count_nonzero(core))
     if kept == 0:
         return 0.0

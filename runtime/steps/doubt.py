@@ -10,7 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from retinagan.runtime.model.spec import Confidence
+from retinagan.runtime.retina.evenness import is_filtered
+from retinagan.runtime.retina.green import small_green
 from retinagan.runtime.retina.polarity import polarity
+from retinagan.runtime.retina.writing import SMALLEST_SIDE, drawn_pixels
 from retinagan.runtime.steps.prepare import Prepared
 from retinagan.runtime.warnings import ImageWarning
 
@@ -24,9 +27,13 @@ LOWEST_DENSITY, HIGHEST_DENSITY = 0.02, 0.30
 """Range of the vessels' share of the retina. Maps of real images have 0.08 to 0.17."""
 
 _SPARSE = 0.06
-"""Density below which the vessels' polarity is measured: maps of negatives are sparser than this."""
-_NEGATIVE = -0.1
-"""Polarity below which an image counts as a negative. Photographs lie above 0.1."""
+"""Density of a sparse map, as most negatives give."""
+_NEGATIVE, _SURELY_NEGATIVE = -0.1, -0.3
+"""Polarity below which an image counts as a negative: with a sparse map, and with any. Photographs lie above
+0.1, and blurred ones above -0.3."""
+
+_DRAWN = 24
+"""Number of pixels on the edges of drawn strokes from which an image has writing."""
 
 _NO_CALIBRATION = Confidence()
 
@@ -70,9 +77,7 @@ def doubt(
     """
     counts = level_counts(probability, roi)
     density = float(counts[_vessel_levels(threshold)].sum() / max(counts.sum(), 1.0))
-    found = [*prepared.retina.warnings]
-    if density < _SPARSE and polarity(prepared.square, prepared.roi) < _NEGATIVE:
-        found.append(ImageWarning("negative"))
+    found = [*prepared.retina.warnings, *_doubts_about_picture(prepared, density)]
     if not LOWEST_DENSITY <= density <= HIGHEST_DENSITY:
         usual = f"{LOWEST_DENSITY:.0%} to {HIGHEST_DENSITY:.0%}"
         text = f"{density:.1%} of the retina is vessel; fundus images have {usual}"
@@ -84,6 +89,19 @@ def doubt(
         )
         found.append(ImageWarning("low-confidence", f"{text} or more"))
     return Doubt(confidence, tuple(found))
+
+
+def _doubts_about_picture(prepared: Prepared, density: float) -> list[ImageWarning]:
+    square, roi = prepared.square, prepared.roi
+    green, inside = small_green(square, roi)
+    found = []
+    if polarity(green, inside) < (_NEGATIVE if density < _SPARSE else _SURELY_NEGATIVE):
+        found.append(ImageWarning("negative"))
+    if is_filtered(green, inside):
+        found.append(ImageWarning("preprocessed"))
+    elif prepared.crop.side >= SMALLEST_SIDE and drawn_pixels(square, roi) >= _DRAWN:
+        found.append(ImageWarning("writing-on-retina"))
+    return found
 
 
 def level_counts(probability: NDArray[np.float32], roi: NDArray[np.bool_]) -> NDArray[np.float64]:

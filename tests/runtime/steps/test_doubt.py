@@ -1,8 +1,11 @@
+import cv2
 import numpy as np
 import pytest
 from drawn_retina import drawn_retina
+from synthetic_fundus import FundusOptions, render
 
 from retinagan.runtime.model.spec import Confidence, Preprocessing
+from retinagan.runtime.retina.find import find_retina
 from retinagan.runtime.steps.doubt import LEVELS, doubt, expected_dice, level_counts
 from retinagan.runtime.steps.prepare import prepare
 
@@ -89,14 +92,44 @@ def test_low_confidence_is_said_below_the_bound_alone(prepared):
     assert warning.message.startswith(f"the expected Dice is {confidence:.2f}; ")
 
 
-def test_a_negative_is_named_where_few_vessels_were_found():
-    image = drawn_retina(400, 440)[0]
-    bright = np.where((image.max(axis=2) > 0)[..., None], 230 - image, 0).astype(np.uint8)
-    negative = prepare(bright, Preprocessing("none", 5.0, 304))
-    assert [warning.code for warning in judged(negative, 0.03).warnings] == ["negative"]
-    assert judged(negative, 0.1).warnings == ()
-    positive = prepare(image, Preprocessing("none", 5.0, 304))
-    assert judged(positive, 0.03).warnings == ()
+def codes(doubt):
+    return [warning.code for warning in doubt.warnings]
+
+
+@pytest.fixture(scope="module")
+def eye():
+    return render(FundusOptions(seed=5, camera="canon")).image
+
+
+def test_a_negative_is_named_whatever_the_map(eye):
+    roi = find_retina(eye).mask[..., None]
+    preprocessing = Preprocessing("none", 5.0, 304)
+    negative = prepare(np.where(roi, 255 - eye, 0).astype(np.uint8), preprocessing)
+    assert codes(judged(negative, 0.03)) == ["negative"]
+    assert codes(judged(negative, 0.1)) == ["negative"]
+    assert codes(judged(prepare(eye, preprocessing), 0.03)) == []
+
+
+def test_a_faint_negative_is_named_where_few_vessels_were_found(eye, monkeypatch):
+    prepared = prepare(eye, Preprocessing("none", 5.0, 304))
+    monkeypatch.setattr("retinagan.runtime.steps.doubt.polarity", lambda green, inside: -0.2)
+    assert codes(judged(prepared, 0.03)) == ["negative"]
+    assert codes(judged(prepared, 0.1)) == []
+
+
+def test_a_picture_that_was_filtered_is_named(eye):
+    green = cv2.createCLAHE(4, (8, 8)).apply(eye[..., 1])
+    equalized = prepare(np.repeat(green[..., None], 3, axis=2), Preprocessing("none", 5.0, 304))
+    assert codes(judged(equalized, 0.1)) == ["preprocessed"]
+
+
+def test_writing_is_named_unless_the_frame_is_small(eye):
+    image = eye.copy()
+    cv2.putText(image, "OD", (150, 300), cv2.FONT_HERSHEY_SIMPLEX, 1.0, (255, 255, 255), 2)
+    preprocessing = Preprocessing("none", 5.0, 608)
+    assert codes(judged(prepare(image, preprocessing), 0.1)) == ["writing-on-retina"]
+    small = cv2.resize(image, None, fx=0.6, fy=0.6, interpolation=cv2.INTER_AREA)
+    assert codes(judged(prepare(small, preprocessing), 0.1)) == []
 
 
 def test_the_retinas_own_warnings_are_kept():
