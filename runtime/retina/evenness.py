@@ -22,8 +22,8 @@ _LITTLE_GROUND, _STRONG_DETAIL = 0.5, 13.0
 def is_filtered(green: Gray, inside: NDArray[np.uint8]) -> bool:
     """Whether the retina shows far more detail in green than differences in brightness over its width.
 
-    Light falls unevenly on every retina. Programs that prepare images for a network remove that: they
-    subtract the local mean, or equalize the contrast locally. Networks for photographs do badly on the result.
+    Light falls unevenly on every retina. Programs that prepare images for a network subtract the local mean,
+    or equalize the contrast locally. Networks for photographs do badly on the result.
 
     Parameters
     ----------
