@@ -1,11 +1,14 @@
 """DICOM files of drawn eyes, written by pydicom, with a patient whose name must be found nowhere."""
 
 import io
+from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 import pydicom
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.encaps import encapsulate
+from pydicom.fileset import FileSet
 from pydicom.uid import UID, ExplicitVRLittleEndian, generate_uid
 
 OPHTHALMIC_8, OPHTHALMIC_16 = "1.2.840.10008.5.1.4.1.1.77.1.5.1", "1.2.840.10008.5.1.4.1.1.77.1.5.2"
@@ -78,3 +81,15 @@ def written(data: Dataset, syntax: str = ExplicitVRLittleEndian) -> bytes:
     buffer = io.BytesIO()
     pydicom.dcmwrite(buffer, data, enforce_file_format=True)
     return buffer.getvalue()
+
+
+def write_medium(folder: Path, datasets: Sequence[Dataset]) -> Path:
+    """Write objects and the DICOMDIR that lists them into a folder; return the path of the DICOMDIR."""
+    files = FileSet()
+    for number, data in enumerate(datasets, 1):
+        data.SOPInstanceUID, data.InstanceNumber = generate_uid(), number
+        data.SeriesNumber, data.StudyID = 1, "1"
+        files.add(pydicom.dcmread(io.BytesIO(written(data))))
+    files.write(folder)
+    files._stage["t"].cleanup()  # else its end is a warning
+    return folder / "DICOMDIR"

@@ -42,7 +42,8 @@ MAY_IMPORT = {
         f"{COMMON} runtime.images runtime.retina runtime.model runtime.steps runtime.engines runtime.stream"
     ),
     "runtime.batch": (
-        f"{COMMON} runtime runtime.console runtime.images runtime.model runtime.stream runtime.segmenter"
+        f"{COMMON} runtime runtime.console runtime.images runtime.images.dicom runtime.model runtime.stream "
+        "runtime.segmenter"
     ),
     "runtime.doctor": (
         f"{COMMON} runtime runtime.console runtime.images runtime.model "

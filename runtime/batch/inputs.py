@@ -11,7 +11,9 @@ from pathlib import Path
 from retinagan.runtime.batch.pictures import is_own_picture
 from retinagan.runtime.batch.shard import Shard
 from retinagan.runtime.console.wording import counted
-from retinagan.runtime.errors import RetinaGanError
+from retinagan.runtime.errors import ImageError, RetinaGanError
+from retinagan.runtime.images.dicom.classes import DIRECTORY, class_name, is_photograph
+from retinagan.runtime.images.dicom.directory import listed_files
 from retinagan.runtime.images.formats import Look, look_at, looks_like_an_image
 from retinagan.runtime.images.reading import SUFFIXES, count_frames
 
@@ -56,11 +58,12 @@ class Found:
 def find_inputs(arguments: Sequence[str]) -> Found:
     """Find the images that the arguments name.
 
-    A file is taken whatever its extension. A folder gives all images in it and below it, by extension, or by
-    content where a name has none, and DICOM files by content; a folder that is reached twice, as by a
-    symbolic link, is read once. An argument that does not exist and holds ``*``, ``?`` or ``[`` is a glob, in
-    which ``**`` stands for any folders. Hidden files and folders, pictures that `retina-run` wrote, and DICOM
-    objects that are no photographs are left out of folders and globs.
+    A file is taken whatever its extension; a DICOMDIR gives the photographs that it lists. A folder gives all
+    images in it and below it, by extension, or by content where a name has none, and DICOM files by content;
+    a folder that is reached twice, as by a symbolic link, is read once. An argument that does not exist and
+    holds ``*``, ``?`` or ``[`` is a glob, in which ``**`` stands for any folders. Hidden files and folders,
+    pictures that `retina-run` wrote, and DICOM objects that are no photographs are left out of folders and
+    globs.
 
     Parameters
     ----------
@@ -85,7 +88,7 @@ def find_inputs(arguments: Sequence[str]) -> Found:
         search.own,
         tuple(search.empty),
         tuple(search.examples),
-        tuple(search.objects.most_common()),
+        search.named_objects(),
     )
 
 
@@ -120,11 +123,17 @@ class _Search:
     examples: list[str] = field(default_factory=list)
     objects: Counter[str] = field(default_factory=Counter)
 
+    def named_objects(self) -> tuple[tuple[str, int], ...]:
+        """Return the names of the classes of DICOM objects that are no photographs, and their counts."""
+        return tuple((class_name(uid), count) for uid, count in self.objects.most_common() if count)
+
     def add(self, argument: str) -> str:
         """Add what an argument names; return the absolute path of the folder where its names start."""
         if os.path.isdir(argument):
             return self._add_folder(argument)
         if os.path.isfile(argument):
+            if look_at(argument).dicom_class == DIRECTORY:
+                return self._add_listed(argument)
             return self._add_file(argument)
         if os.path.lexists(argument):
             raise InputError(f"not an image file or a folder: {argument!r}")
@@ -137,6 +146,19 @@ class _Search:
         self.paths.setdefault(full, path)
         return os.path.dirname(full)
 
+    def _add_listed(self, directory: str) -> str:
+        """Add the photographs that a DICOMDIR lists."""
+        try:
+            listed = listed_files(directory)
+        except ImageError as error:
+            raise InputError(f"{directory!r}: {error}") from None
+        for path, uid in listed:
+            if is_photograph(uid):
+                self._add_file(path)
+            else:
+                self.objects[uid] += 1
+        return os.path.dirname(os.path.abspath(directory))
+
     def _add_folder(self, folder: str) -> str:
         before = len(self.paths)
         for path in files_below(folder):
@@ -148,7 +170,7 @@ class _Search:
     def _add_if_image(self, path: str) -> None:
         look = Look(True) if os.path.isdir(path) else look_at(path)
         if look.dicom_class:
-            self.objects[look.dicom_class] += 1
+            self.objects[look.dicom_class] += look.dicom_class != DIRECTORY  # the folder has what it lists
         elif not look.is_image:
             self.others += 1
             if len(self.examples) < _EXAMPLES:
@@ -229,7 +251,7 @@ def _nothing_found(arguments: Sequence[str], search: _Search) -> str:
         passed.append(counted(search.others, "other file"))
     if search.own:
         passed.append(f"{counted(search.own, 'picture')} of earlier runs")
-    passed += [f"{count} of the DICOM class {name}" for name, count in search.objects.most_common()]
+    passed += [f"{count} of the DICOM class {name}" for name, count in search.named_objects()]
     there = f", only {' and '.join(passed)}" if passed else ""
     return (
         f"no images found in {where}{there}; recognised extensions: {' '.join(SUFFIXES)}, "

@@ -19,7 +19,7 @@ from PIL.TiffImagePlugin import TiffImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
 from retinagan.runtime.errors import ImageError
-from retinagan.runtime.images.dicom.classes import HEAD_BYTES, class_name, class_uid, is_dicom, is_photograph
+from retinagan.runtime.images.dicom.classes import HEAD_BYTES, class_uid, is_dicom, is_photograph
 
 Plugin = Callable[[io.BytesIO], ImageFile]
 
@@ -64,7 +64,7 @@ def plugin_for(data: bytes) -> Plugin:
 
 
 class Look(NamedTuple):
-    """What a file is at first sight: an image or not, and the class of a DICOM object that is none."""
+    """What a file is at first sight: an image or not, and for a DICOM object that is none its class's UID."""
 
     is_image: bool
     dicom_class: str = ""
@@ -87,7 +87,7 @@ def look_at(path: str) -> Look:
         return Look(False)
     if is_dicom(head):
         uid = class_uid(head)
-        return Look(True) if is_photograph(uid) else Look(False, class_name(uid))
+        return Look(True) if is_photograph(uid) else Look(False, uid)
     if not _DIGITS.fullmatch(suffix) or len(head) < _SIGNATURE_BYTES:
         return Look(False)
     known = (*(signature for signature, _ in _FORMATS), _HEIF)

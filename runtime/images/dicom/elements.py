@@ -10,6 +10,7 @@ import io
 import re
 import struct
 import zlib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -149,6 +150,10 @@ class Elements:
         raise ImageError(
             f"the DICOM file has no valid {name} ({tag >> 16:04X},{tag & 0xFFFF:04X}); export the image again"
         )
+
+    def items(self, tag: int) -> Iterable[Any]:
+        """Return the items of a sequence, as data sets of pydicom; their values are not converted."""
+        return list(self._dataset[tag].value) if tag in self._dataset else []
 
     def pixel_data(self) -> PixelData | None:
         """Read the pixel data, once; None if there are none.

@@ -3,6 +3,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from dicom_files import dicom_dataset, dicom_file, write_medium, written
 
 from retinagan.runtime.batch.encoding import encode_png
 from retinagan.runtime.batch.inputs import InputError, find_inputs
@@ -187,3 +188,27 @@ def test_arguments_that_mean_no_image(tmp_path, monkeypatch, arguments, message)
     monkeypatch.chdir(tmp_path)
     with pytest.raises(InputError, match=message):
         find_inputs(arguments)
+
+
+def test_a_dicomdir_gives_the_photographs_that_it_lists(tmp_path):
+    pixels = np.zeros((40, 50), np.uint8)
+    report = dicom_dataset(SOPClassUID="1.2.840.10008.5.1.4.1.1.88.33")
+    directory = write_medium(tmp_path / "cd", [dicom_dataset(pixels), dicom_dataset(pixels)])
+    (tmp_path / "cd" / "stray.dcm").write_bytes(dicom_file(pixels))
+    found = find_inputs([str(directory)])
+    assert [item.name for item in found.inputs] == [
+        "PT000000/ST000000/SE000000/IM000000",
+        "PT000000/ST000000/SE000000/IM000001",
+    ]
+    assert found.objects == ()
+    (tmp_path / "cd" / "SR000000").write_bytes(written(report))
+    folder = find_inputs([str(tmp_path / "cd")])
+    assert [item.name for item in folder.inputs] == [*(item.name for item in found.inputs), "stray.dcm"]
+    assert (folder.objects, folder.others) == ((("Comprehensive SR Storage", 1),), 0)
+
+
+def test_a_damaged_dicomdir_is_named(tmp_path):
+    directory = write_medium(tmp_path, [])
+    directory.write_bytes(directory.read_bytes()[:-4])
+    with pytest.raises(InputError, match=r"DICOMDIR': the DICOMDIR is damaged; name the folder instead"):
+        find_inputs([str(directory)])

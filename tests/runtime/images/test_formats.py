@@ -85,6 +85,6 @@ def test_dicom_photographs_are_found_whatever_their_extension(tmp_path, name):
 def test_dicom_objects_that_are_no_photographs_are_named(tmp_path):
     path = tmp_path / "a.dcm"
     path.write_bytes(dicom_file(SOPClassUID="1.2.840.10008.5.1.4.1.1.66.4"))
-    assert look_at(str(path)) == Look(False, "Segmentation Storage")
+    assert look_at(str(path)) == Look(False, "1.2.840.10008.5.1.4.1.1.66.4")
     path.write_bytes(dicom_file(RGB, SOPClassUID="1.2.840.10008.5.1.4.1.1.77.1.5.5"))
     assert look_at(str(path)) == Look(True)  # a photograph that is refused, not passed over
