@@ -1,7 +1,7 @@
 """Name the results of each image, so that no two images write to the same file."""
 
 # Paths are text, as in inputs.py.
-# ruff: noqa: PTH100, PTH118, PTH122
+# ruff: noqa: PTH100, PTH118, PTH119, PTH122
 import hashlib
 import os
 import re
@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from retinagan.runtime.batch.inputs import Input
 from retinagan.runtime.batch.pictures import KINDS, compared, picture_names
 
+_UID = re.compile(r"\d+(\.\d+){3,}")  # as DICOM files are called; its end is no extension
 _LONGEST_PART = 200  # bytes; a file name may have 255, and "_probability.png" follows
 
 
@@ -70,8 +71,9 @@ def _still_valid(inputs: Sequence[Input], owned: Mapping[str, str]) -> dict[str,
 
 
 def _without_suffix(name: str) -> str:
-    stem, suffix = os.path.splitext(name)
-    frame = re.search(r"#(\d+)$", suffix)  # as inputs.every_frame names the images of one file
+    frame = re.search(r"#(\d+)$", name)  # as inputs.every_frame names the images of one file
+    whole = name[: frame.start()] if frame else name
+    stem = whole if _UID.fullmatch(os.path.basename(whole)) else os.path.splitext(whole)[0]
     return _shortened(f"{stem}_frame{frame[1]}" if frame else stem, name)
 
 

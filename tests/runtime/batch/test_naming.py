@@ -21,6 +21,16 @@ def test_a_stem_is_the_name_without_its_extension():
     }
 
 
+def test_a_uid_has_no_extension():
+    given = stems("1.2.840.10008.5", "sub/1.2.840.10008.6", "visit.1", "2.1.jpg")
+    assert list(given.values()) == ["1.2.840.10008.5", "sub/1.2.840.10008.6", "visit", "2.1"]
+
+
+def test_frames_of_a_file_are_numbered():
+    given = stems("a.tif#1", "a.tif#2", "IM0001#1", "1.2.840.10008.5#12")
+    assert list(given.values()) == ["a_frame1", "a_frame2", "IM0001_frame1", "1.2.840.10008.5_frame12"]
+
+
 def test_images_that_differ_in_their_extension_keep_it():
     assert stems("a.png", "a.tif", "b.png") == {"a.png": "a.png", "a.tif": "a.tif", "b.png": "b"}
 
