@@ -9,7 +9,8 @@ import pydicom
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.encaps import encapsulate
 from pydicom.fileset import FileSet
-from pydicom.uid import UID, ExplicitVRLittleEndian, generate_uid
+from pydicom.pixels import get_encoder
+from pydicom.uid import UID, ExplicitVRLittleEndian, RLELossless, generate_uid
 
 OPHTHALMIC_8, OPHTHALMIC_16 = "1.2.840.10008.5.1.4.1.1.77.1.5.1", "1.2.840.10008.5.1.4.1.1.77.1.5.2"
 VL_PHOTOGRAPHIC, SECONDARY_CAPTURE = "1.2.840.10008.5.1.4.1.1.77.1.4", "1.2.840.10008.5.1.4.1.1.7"
@@ -93,3 +94,20 @@ def write_medium(folder: Path, datasets: Sequence[Dataset]) -> Path:
     files.write(folder)
     files._stage["t"].cleanup()  # else its end is a warning
     return folder / "DICOMDIR"
+
+
+def rle_frame(array: np.ndarray) -> bytes:
+    """Return a frame, grey or of three colours, as pydicom compresses it by RLE."""
+    colour = array.ndim == 3
+    return get_encoder(RLELossless).encode(
+        array.tobytes(),
+        rows=array.shape[0],
+        columns=array.shape[1],
+        samples_per_pixel=3 if colour else 1,
+        number_of_frames=1,
+        bits_allocated=8 * array.dtype.itemsize,
+        bits_stored=8 * array.dtype.itemsize,
+        pixel_representation=0,
+        photometric_interpretation="RGB" if colour else "MONOCHROME2",
+        planar_configuration=0,
+    )

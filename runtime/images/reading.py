@@ -7,7 +7,7 @@ from pathlib import Path
 
 from retinagan.runtime.errors import ImageError
 from retinagan.runtime.images.decoding import decode, frames_of
-from retinagan.runtime.images.dicom.classes import is_dicom
+from retinagan.runtime.images.dicom.classes import HEAD_BYTES, is_dicom
 from retinagan.runtime.images.dicom.reading import dicom_frames, read_dicom
 from retinagan.runtime.images.formats import SUFFIXES, plugin_for
 from retinagan.runtime.images.photograph import Photograph
@@ -54,7 +54,7 @@ def read_image(path: str | Path, *, frame: int | None = None, max_pixels: int = 
     """
     data = _read_bytes(Path(path), max_pixels)
     try:
-        if is_dicom(data):
+        if is_dicom(data[:HEAD_BYTES]):
             return read_dicom(data, max_pixels, _most_bytes(max_pixels), frame)
         return decode(data, plugin_for(data), max_pixels, frame)
     except ImageError:
@@ -72,7 +72,7 @@ def count_frames(path: str | Path) -> int:
     """Return how many full-size images a file holds; 1 if it cannot be read."""
     try:
         data = _read_bytes(Path(path), MAX_PIXELS)
-        if is_dicom(data):
+        if is_dicom(data[:HEAD_BYTES]):
             return dicom_frames(data, MAX_PIXELS, _most_bytes(MAX_PIXELS))
         return frames_of(data, plugin_for(data))
     except Exception:  # decoders meet damaged files with errors of any kind

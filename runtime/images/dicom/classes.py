@@ -54,11 +54,16 @@ _PREFIX = slice(128, 132)
 _CLASS_ELEMENT = 0x0002
 _LONG_LENGTH = (b"OB", b"OW", b"SQ", b"UN", b"UT")
 _UID = re.compile(r"[0-9.]{1,64}")
+_BARE_CLASS = re.compile(rb"\x08\0\x16\0(?:UI..|..\0\0)(1\.2\.840\.10008\.[0-9.]{1,50})", re.DOTALL)
 
 
 def is_dicom(head: bytes) -> bool:
-    """Whether a file that begins with these bytes, 132 or more, is a DICOM file (PS3.10, section 7.1)."""
-    return head[_PREFIX] == b"DICM"
+    """Whether a file that begins with these bytes, as many as `HEAD_BYTES`, is a DICOM file.
+
+    Files begin with a preamble (PS3.10, section 7.1). Data sets that were saved without it are known by their
+    class.
+    """
+    return head[_PREFIX] == b"DICM" or (head[:2] in (b"\2\0", b"\x08\0") and class_uid(head) != "")
 
 
 def file_meta(data: bytes) -> tuple[dict[int, bytes], int]:
@@ -66,8 +71,8 @@ def file_meta(data: bytes) -> tuple[dict[int, bytes], int]:
 
     It is encoded alike in all files: explicit VR, little endian.
     """
-    elements, position = {}, _PREFIX.stop
-    while data[position : position + 2] == b"\x02\x00":
+    elements, position = {}, _PREFIX.stop if data[_PREFIX] == b"DICM" else 0
+    while data[position : position + 2] == b"\2\0":
         wide = data[position + 4 : position + 6] in _LONG_LENGTH
         begin = position + (12 if wide else 8)
         end = begin + int.from_bytes(data[begin - (4 if wide else 2) : begin], "little")
@@ -78,7 +83,11 @@ def file_meta(data: bytes) -> tuple[dict[int, bytes], int]:
 
 def class_uid(head: bytes) -> str:
     """Return the UID of a DICOM file's class from its first bytes; empty if they do not hold one."""
-    return as_uid(file_meta(head)[0].get(_CLASS_ELEMENT, b""))
+    meta, end = file_meta(head)
+    if _CLASS_ELEMENT in meta:
+        return as_uid(meta[_CLASS_ELEMENT])
+    found = _BARE_CLASS.search(head, end, end + HEAD_BYTES)
+    return as_uid(found[1]) if found else ""
 
 
 def as_uid(value: bytes) -> str:

@@ -77,7 +77,7 @@ def _jpeg(data: bytes) -> Codestream:
         begin, length = position + 4, _number(data, position + 2, 2)
         if marker == 0xE0 and data.startswith(b"JFIF\0", begin):
             stored_as = "ybr"
-        elif marker == 0xEE and data.startswith(b"Adobe", begin):
+        elif marker == 0xEE and data.startswith(b"Adobe", begin) and length >= 14:  # else libjpeg ignores it
             stored_as = "ybr" if data[begin + 11] else "rgb"
         elif marker in _FRAMES:
             break

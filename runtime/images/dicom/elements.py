@@ -89,7 +89,10 @@ class Elements:
         self._wanted = wanted
         self._stream = _Limited(_inflated(data, most_bytes))
         self._dataset: Any = read_partial(
-            self._stream, lambda tag, vr, length: tag in (_PIXELS, *_FLOATS), specific_tags=[*wanted]
+            self._stream,
+            stop_when=lambda tag, vr, length: tag in (_PIXELS, *_FLOATS),
+            force=True,  # whether it is DICOM was looked at before
+            specific_tags=[*wanted],
         )
         first: Any = next((self._dataset.get_item(tag) for tag in wanted if tag in self._dataset), None)
         # of an element: the data set's own note is what the transfer syntax promises

@@ -32,14 +32,14 @@ def read_dicom(data: bytes, max_pixels: int, most_bytes: int, frame: int | None 
     """
     elements, header = _opened(data, max_pixels, most_bytes)
     number = frame_number(frame, header.frames)
-    pixels, bits = decode_frame(_pixel_data(elements, header), header, number - 1)
+    pixels, bits, doubts = decode_frame(_pixel_data(elements, header), header, number - 1)
     depth = bit_depth(pixels, bits)
     return Photograph(
         pixels,
         depth.bits,
         number,
         header.frames,
-        (*frame_warnings(frame, header.frames), *header.warnings, *depth.warnings),
+        (*frame_warnings(frame, header.frames), *header.warnings, *doubts, *depth.warnings),
         header.field_of_view,
         header.pixel_spacing,
         header.laterality,

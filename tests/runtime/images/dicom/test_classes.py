@@ -19,6 +19,7 @@ from retinagan.runtime.images.dicom.classes import (
 )
 
 PIXELS = np.zeros((4, 5), np.uint8)
+IMPLICIT, EXPLICIT = "1.2.840.10008.1.2", "1.2.840.10008.1.2.1"
 CT = "1.2.840.10008.5.1.4.1.1.2"
 
 
@@ -44,6 +45,17 @@ def test_the_class_is_read_from_the_head_alone(uid):
     assert class_uid(data[:140]) == ""
     assert file_meta(data)[0][0x0002].rstrip(b"\0").decode() == uid
     assert data[file_meta(data)[1] :][:2] == b"\x08\x00"
+
+
+@pytest.mark.parametrize("syntax", [IMPLICIT, EXPLICIT])
+def test_data_sets_without_a_preamble_are_known_by_their_class(syntax):
+    data = dicom_file(PIXELS, syntax=syntax)
+    end = file_meta(data)[1]
+    for bare in (data[132:], data[end:]):
+        assert is_dicom(bare[:HEAD_BYTES])
+        assert class_uid(bare[:HEAD_BYTES]) == OPHTHALMIC_8
+    assert not is_dicom(data[end:].replace(b"1.2.840.10008", b"Eyre^Jane.abc"))
+    assert not is_dicom(b"\x08\0" + bytes(2000))
 
 
 def test_what_is_written_for_a_uid_is_not_believed():

@@ -34,6 +34,7 @@ def test_a_jpeg_says_its_size():
         (jpeg(before=JFIF), "ybr"),
         (jpeg(before=adobe(0)), "rgb"),
         (jpeg(before=adobe(1)), "ybr"),
+        (jpeg(before=b"\xff\xee\0\x0cAdobe" + bytes(5)), ""),
         (jpeg(letters=b"RGB"), "rgb"),
         (jpeg(letters=b"rgb"), "rgb"),
         (jpeg(letters=b"RGB", before=JFIF), "ybr"),

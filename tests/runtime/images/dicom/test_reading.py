@@ -4,7 +4,9 @@ from dicom_files import PATIENT, dicom_dataset, dicom_file
 from drawn_retina import drawn_retina
 
 from retinagan.runtime.errors import ImageError
+from retinagan.runtime.images.dicom.classes import file_meta
 from retinagan.runtime.images.dicom.reading import dicom_frames, read_dicom
+from retinagan.runtime.images.reading import read_image
 
 RGB = drawn_retina(60, 64)[0]
 MOST = 1_000_000
@@ -67,3 +69,11 @@ def test_a_file_without_pixels():
 def test_size_counts_before_pixels():
     with pytest.raises(ImageError, match="expected at most 1000000"):
         read(dicom_file(RGB, Rows=60_000, Columns=60_000))
+
+
+@pytest.mark.parametrize("syntax", ["1.2.840.10008.1.2", "1.2.840.10008.1.2.1"])
+def test_a_data_set_without_a_preamble(tmp_path, syntax):
+    data = dicom_file(RGB, syntax=syntax)
+    for bare in (data[132:], data[file_meta(data)[1] :]):
+        (tmp_path / "a").write_bytes(bare)
+        np.testing.assert_array_equal(read_image(tmp_path / "a").pixels, RGB)
