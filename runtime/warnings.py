@@ -8,7 +8,7 @@ SENTENCES = {
     # The file
     "bit-depth-guessed": "the file does not declare how many of its 16 bits are in use",
     "first-of-several-frames": "the file holds several images; only one of them is segmented",
-    "colours-guessed": "the file's Photometric Interpretation contradicts its colours, which count",
+    "colours-guessed": "the file contradicts itself on how its colours are stored; black tells",
     "field-of-view-implausible": "the file declares an angle that no fundus camera has; it is not used",
     "pixel-spacing-implausible": "the file declares a pixel spacing that no retina fits; it is not used",
     "pixels-not-square": "the file declares pixels that are not square; the map is made as if they were",
