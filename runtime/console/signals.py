@@ -56,14 +56,22 @@ def signals_raised(stop: StopSignal) -> Iterator[None]:
 
 
 @contextmanager
-def signals_noted() -> Iterator[StopSignal]:
-    """Record the first signal for the block to check; raise `Stopped` at the second, whichever it is."""
+def signals_noted(react: Callable[[], object] | None = None) -> Iterator[StopSignal]:
+    """Record the first signal for the block to check; raise `Stopped` at the second, whichever it is.
+
+    Parameters
+    ----------
+    react : callable, optional
+        Called at the first signal, in the middle of whatever runs.
+    """
     stop = StopSignal()
 
     def handle(number: int, frame: FrameType | None) -> None:
         if stop.number is not None:
             raise Stopped(number)
         stop.number = number
+        if react is not None:
+            react()
 
     with _handled_by(handle):
         yield stop

@@ -12,7 +12,7 @@ from retinagan.runtime.images.dicom.reading import dicom_frames, read_dicom
 from retinagan.runtime.images.formats import SUFFIXES, plugin_for
 from retinagan.runtime.images.photograph import Photograph
 
-__all__ = ["MAX_PIXELS", "SUFFIXES", "Photograph", "count_frames", "read_image"]
+__all__ = ["MAX_PIXELS", "SUFFIXES", "Photograph", "count_frames", "decode_image", "read_image"]
 
 MAX_PIXELS = 100_000_000
 """Images with more pixels than this are refused before they are decoded."""
@@ -52,7 +52,19 @@ def read_image(path: str | Path, *, frame: int | None = None, max_pixels: int = 
         If the file is missing, unreadable, empty, not an image, unsupported, too large, truncated or damaged,
         or has no such frame. The message does not contain the path.
     """
-    data = _read_bytes(Path(path), max_pixels)
+    return decode_image(_read_bytes(Path(path), max_pixels), frame=frame, max_pixels=max_pixels)
+
+
+def decode_image(data: bytes, *, frame: int | None = None, max_pixels: int = MAX_PIXELS) -> Photograph:
+    """Return one image of a file's content, as `read_image` does for a path.
+
+    Raises
+    ------
+    ImageError
+        As of `read_image`.
+    """
+    if not data:
+        raise ImageError(f"the file is empty (0 bytes); {_COPY_AGAIN}")
     try:
         if is_dicom(data[:HEAD_BYTES]):
             return read_dicom(data, max_pixels, _most_bytes(max_pixels), frame)
@@ -105,6 +117,4 @@ def _read_bytes(path: Path, max_pixels: int) -> bytes:
         raise ImageError("no permission to read the file; change its permissions or the user") from error
     except (OSError, ValueError) as error:
         raise ImageError(f"the file cannot be read: {getattr(error, 'strerror', None) or error}") from error
-    if not data:
-        raise ImageError(f"the file is empty (0 bytes); {_COPY_AGAIN}")
     return data
