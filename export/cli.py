@@ -8,12 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from retinagan.export.options import MEANT_FOR, Changes, ExportOptions
+from retinagan.export.parser import NAME, parse
 from retinagan.export.plan import Request, device_line, plan_lines, require_possible
 from retinagan.export.progress import StepLog
-from retinagan.runtime import __version__
 from retinagan.runtime.console.command import (
     DONE,
-    CommandParser,
     complain,
     concerns_file_or_disk,
     run_command,
@@ -24,23 +23,7 @@ from retinagan.runtime.model.bundled import find_model
 if TYPE_CHECKING:
     from retinagan.export.tensorrt.export import EngineOptions
 
-_NAME = "retina-export"
 _MISSED = 1
-_DESCRIPTION = """\
-Turn a trained model into files for devices, each with the proof that it still
-segments the same vessels."""
-_EPILOG = """\
-examples:
-  retina-export runs/first/model.pt --out exported
-  retina-export runs/first/model.pt --out exported --precision fp32 fp16 int8 \\
-      --calibrate DRIVE --verify DRIVE
-  retina-export retina-gan.onnx --out . --engine tensorrt      on the device itself
-  retina-export --check exported/retina-gan-int8.onnx --max-drop 0.003
-
-exit code: 0 done; 1 a model exceeds its bounds or cannot run on this device;
-2 unusable options, input or output; 70 a defect of this program; 130, 143, 129
-stopped by Ctrl-C, SIGTERM, SIGHUP, with nothing half-written left.
-"""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -58,31 +41,24 @@ def main(argv: Sequence[str] | None = None) -> int:
         0 if all is done, 1 if a model exceeds its bounds or cannot run on this device, 2 for unusable
         options, input or output, 70 after a defect, 128 + the signal's number after a signal.
     """
-    return run_command(_NAME, lambda: _run(argv), interrupted="interrupted; nothing half-written is left")
+    return run_command(NAME, lambda: _run(argv), interrupted="interrupted; nothing half-written is left")
 
 
 def _run(argv: Sequence[str] | None) -> int:
     from retinagan.export.proof.agreement import ParityError
 
-    arguments = _parsed(argv)
+    arguments = parse(argv)
     try:
         if arguments.check is not None:
             return _check(arguments)
+        if arguments.triton is not None:
+            with _output_named(arguments.triton, "--triton"):
+                return _write_triton(arguments)
         with _output_named(arguments.out):
             return _make(arguments)
     except ParityError as error:
-        complain(_NAME, str(error))
+        complain(NAME, str(error))
         return _MISSED
-
-
-def _parsed(argv: Sequence[str] | None) -> argparse.Namespace:
-    parser = _parser()
-    arguments = parser.parse_args(argv)
-    if arguments.check is None and (arguments.source is None or arguments.out is None):
-        parser.error(
-            "give a checkpoint or an ONNX file and a folder with --out, or a file to inspect with --check"
-        )
-    return arguments
 
 
 def _make(arguments: argparse.Namespace) -> int:
@@ -109,7 +85,7 @@ def _make(arguments: argparse.Namespace) -> int:
 
 
 @contextmanager
-def _output_named(out: Path) -> Iterator[None]:
+def _output_named(out: Path, option: str = "--out") -> Iterator[None]:
     """Turn an error in writing to the output folder into one that says what to do."""
     try:
         yield
@@ -119,8 +95,36 @@ def _output_named(out: Path) -> Iterator[None]:
         if not (ours and concerns_file_or_disk(error)):
             raise
         raise OptionError(
-            f"cannot write to the folder {str(out)!r} ({error.strerror}); choose another with --out"
+            f"cannot write to the folder {str(out)!r} ({error.strerror}); choose another with {option}"
         ) from error
+
+
+def _write_triton(arguments: argparse.Namespace) -> int:
+    """Write a Triton model repository from a model as it is."""
+    from retinagan.export.triton.repository import write_repository
+
+    of_an_export = (
+        "out",
+        "precision",
+        "engine",
+        "calibrate",
+        "verify",
+        "batch",
+        "name",
+        "threshold",
+        "patch",
+    )
+    unused = [f"--{name}" for name in (*of_an_export, "overlap") if getattr(arguments, name) is not None]
+    unused += [f"--{name.replace('_', '-')}" for name in ("accept_drop", "plan") if getattr(arguments, name)]
+    if unused:
+        raise OptionError(
+            f"{', '.join(unused)}: --triton takes a model as it is; export it with --out, then give that file"
+        )
+    name = arguments.source
+    log = StepLog()
+    written = write_repository(Path(name) if Path(name).suffix else find_model(name), arguments.triton, log)
+    log.line(f"\nTo serve them:  tritonserver --model-repository {written[0].parent}")
+    return DONE
 
 
 def _request(arguments: argparse.Namespace) -> Request:
@@ -204,80 +208,6 @@ def _check(arguments: argparse.Namespace) -> int:
     lines, good = check(arguments.check, bounds)
     _print_lines(lines)
     return DONE if good else _MISSED
-
-
-def _parser() -> CommandParser:
-    parser = CommandParser(_NAME, _DESCRIPTION, _EPILOG)
-    add = parser.add_argument
-    add(
-        "source",
-        nargs="?",
-        metavar="CHECKPOINT_OR_ONNX",
-        help="checkpoint of retina-train, ONNX file of retina-export, or name of a bundled model",
-    )
-    add("--out", type=Path, metavar="DIR", help="output folder; created if missing")
-    add(
-        "--precision",
-        nargs="+",
-        choices=tuple(MEANT_FOR),
-        metavar="P",
-        help=f"ONNX files to write: {', '.join(MEANT_FOR)} (default for a checkpoint: fp32)",
-    )
-    add(
-        "--engine",
-        choices=("none", "tensorrt", "tensorrt-rtx"),
-        help="build an engine too, on the device that will run it (default: none)",
-    )
-    add(
-        "--calibrate",
-        type=Path,
-        metavar="FOLDER",
-        help="fundus images to calibrate INT8 with, or a dataset's folder",
-    )
-    add(
-        "--verify",
-        type=Path,
-        metavar="FOLDER",
-        help="fundus images for the proof, besides the synthetic ones, or a dataset's folder",
-    )
-    add("--accept-drop", action="store_true", help="write a precision even if it exceeds its bounds")
-    add(
-        "--batch",
-        type=int,
-        nargs=3,
-        metavar=("MIN", "OPT", "MAX"),
-        help="batch sizes of an engine, in patches (default: 1 up to all patches of an image)",
-    )
-    add("--plan", action="store_true", help="print what would be done, and do nothing")
-    add("--version", action="version", version=f"%(prog)s {__version__}")
-    _add_changes(parser.add_argument_group("override the checkpoint"))
-    _add_check(parser.add_argument_group("inspect a file"))
-    return parser
-
-
-def _add_changes(group: "argparse._ArgumentGroup") -> None:
-    add = group.add_argument
-    add("--name", help="name of the model, with which its files begin, such as retina-gan")
-    add("--threshold", type=float, metavar="P", help="pixels at or above this probability count as vessel")
-    add("--patch", type=int, metavar="SIDE", help="side of a patch in pixels")
-    add(
-        "--overlap", type=float, metavar="SHARE", help="share of a patch that the next one overlaps, 0 to 0.9"
-    )
-
-
-def _add_check(group: "argparse._ArgumentGroup") -> None:
-    add = group.add_argument
-    add(
-        "--check",
-        type=Path,
-        metavar="FILE",
-        help="describe an exported file: its bounds, and whether it runs on this device",
-    )
-    add("--max-drop", type=float, metavar="D", help="largest allowed drop of Dice from FP32's")
-    add("--min-agreement", type=float, metavar="D", help="least allowed Dice of the map with FP32's")
-    add(
-        "--max-difference", type=float, metavar="P", help="largest allowed difference from FP32's probability"
-    )
 
 
 def _print_lines(lines: Sequence[tuple[str, str]]) -> None:

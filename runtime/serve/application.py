@@ -50,7 +50,7 @@ def create_application(service: Service, on_lost: Callable[[], None]) -> FastAPI
         title="retina-serve",
         version=__version__,
         lifespan=closed_at_the_end,
-        openapi_url=None,  # its viewers are loaded from elsewhere, and the protocol has a description of its own
+        openapi_url=None,  # its viewers are loaded from elsewhere, and the protocol is described already
     )
     application.add_middleware(_Gate, token=service.options.token, metrics=service.metrics)
     for kind, answer in _ERRORS.items():

@@ -57,7 +57,8 @@ def decompressed(body: bytes, encoding: str | None, most: int) -> bytes:
     Raises
     ------
     RequestError
-        415 if the encoding is neither gzip nor deflate, 413 if the content is too large, 400 if it is damaged.
+        415 if the encoding is neither gzip nor deflate, 413 if the content is too large, 400 if it is cut or
+        damaged.
     """
     if encoding in (None, "", "identity"):
         return body
@@ -77,7 +78,7 @@ def decompressed(body: bytes, encoding: str | None, most: int) -> bytes:
 
 def _too_large(most: int) -> RequestError:
     return RequestError(
-        f"the request is larger than {most / 2**20:g} MiB; make the image smaller, send its file instead of its "
-        "pixels, or start retina-serve with a larger --max-request",
+        f"the request is larger than {most / 2**20:g} MiB; make the image smaller, send its file instead of "
+        "its pixels, or start retina-serve with a larger --max-request",
         413,
     )

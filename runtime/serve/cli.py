@@ -59,7 +59,11 @@ def _parsed(arguments: Sequence[str]) -> argparse.Namespace:
         metavar="MODEL",
         help=f"bundled model ({names}), ONNX file or engine (default: {DEFAULT_MODEL})",
     )
-    add("--device", default="auto", help="cpu, cuda, or cuda:1 for the second GPU (default: the best available)")
+    add(
+        "--device",
+        default="auto",
+        help="cpu, cuda, or cuda:1 for the second GPU (default: the best available)",
+    )
     add(
         "--engine",
         default="auto",
@@ -153,9 +157,7 @@ def _run(options: argparse.Namespace) -> int:
     except ModuleNotFoundError as error:
         if error.name not in ("fastapi", "uvicorn", "prometheus_client", "starlette"):
             raise
-        raise EngineError(
-            f'{error.name} is not installed; type  pip install "retinagan[serve]"'
-        ) from None
+        raise EngineError(f'{error.name} is not installed; type  pip install "retinagan[serve]"') from None
     from retinagan.runtime.serve.handler import Handler
 
     serving = _serving_options(options)
@@ -165,11 +167,13 @@ def _run(options: argparse.Namespace) -> int:
         if serving.token is None and not options.host.startswith(_LOOPBACK):
             complain(
                 _NAME,
-                f"warning: whoever reaches {options.host} may use this server; require a token by --token-file",
+                f"warning: all who reach {options.host} may use this server; ask for a token by --token-file",
             )
         say(f"{_NAME}: model {segmenter.spec.name} on {segmenter.engine}", sys.stdout)
-        say(f"{_NAME}: {url_of(bound)} (Ctrl-C stops)", sys.stdout)
-        unanswered = serve(Service(handler, serving), bound, options.stop_seconds)
+        address = f"{_NAME}: {url_of(bound)} (Ctrl-C stops)"
+        unanswered = serve(
+            Service(handler, serving), bound, options.stop_seconds, lambda: say(address, sys.stdout)
+        )
     if unanswered:
         complain(_NAME, f"{counted(unanswered, 'request')} not answered within {options.stop_seconds:g} s")
         return _UNANSWERED

@@ -56,7 +56,9 @@ class ImageRequest:
         if self.field_of_view is not None:
             check_field_of_view(self.field_of_view)
         if self.frame is not None and self.file is None:
-            raise RequestError(f'frame: it selects an image of a "{FILE.name}"; leave it out with "{IMAGE.name}"')
+            raise RequestError(
+                f'frame: it selects an image of a "{FILE.name}"; leave it out with "{IMAGE.name}"'
+            )
 
     @classmethod
     def of(cls, inputs: Mapping[str, NDArray[Any]], parameters: Mapping[str, Any]) -> ImageRequest:

@@ -23,7 +23,8 @@ th { color: #555; }
 <h1>Retinal vessels</h1>
 <form>
 <label>Image file <input type="file" name="file" required></label>
-<label>Angle in degrees <input type="number" name="angle" min="10" max="220" step="any" placeholder="assumed"></label>
+<label>Angle in degrees
+<input type="number" name="angle" min="10" max="220" step="any" placeholder="assumed"></label>
 <label>Picture <select name="output"><option>overlay<option>vessels<option>probability</select></label>
 <label>Token <input type="password" name="token" placeholder="if one is needed" autocomplete="off"></label>
 <button>Segment</button>
@@ -55,7 +56,8 @@ form.addEventListener("submit", async (event) => {
     shown.hidden = false;
     say("status", report.status === "done" ? "Done, without warnings." : "Done, with warnings:");
     say("alert", report.warnings.map((warning) => warning.message).join("; "));
-    for (const name of ["confidence", "field_of_view", "field_of_view_from", "working_size", "model", "engine"]) {
+    const names = ["confidence", "field_of_view", "field_of_view_from", "working_size", "model", "engine"];
+    for (const name of names) {
       const row = table.insertRow(), head = document.createElement("th");
       head.textContent = name.replaceAll("_", " ");
       row.append(head);

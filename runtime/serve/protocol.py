@@ -133,7 +133,12 @@ def write_response(
         else:
             entry["data"] = as_values(output.tensor, array)
         described.append(entry)
-    answer = {"model_name": model, "model_version": VERSION, "parameters": dict(parameters), "outputs": described}
+    answer = {
+        "model_name": model,
+        "model_version": VERSION,
+        "parameters": dict(parameters),
+        "outputs": described,
+    }
     if request.id:
         answer["id"] = request.id
     header = json.dumps(answer, allow_nan=False).encode("ascii")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -59,7 +59,9 @@ def url_of(bound: socket.socket) -> str:
     return f"http://[{host}]:{port}" if bound.family == socket.AF_INET6 else f"http://{host}:{port}"
 
 
-def serve(service: Service, bound: socket.socket, stop_seconds: float) -> int:
+def serve(
+    service: Service, bound: socket.socket, stop_seconds: float, started: Callable[[], object] | None = None
+) -> int:
     """Serve until a signal arrives; then take no new connection, and answer what has come.
 
     A second signal raises `Stopped`.
@@ -71,6 +73,8 @@ def serve(service: Service, bound: socket.socket, stop_seconds: float) -> int:
         From `bound_socket`; closed at the end.
     stop_seconds : float
         Longest time to wait for answers after the signal.
+    started : callable, optional
+        Called when connections are taken.
 
     Returns
     -------
@@ -82,7 +86,7 @@ def serve(service: Service, bound: socket.socket, stop_seconds: float) -> int:
     EngineError
         If the engine is taken for broken.
     """
-    server = _Server(service, stop_seconds)
+    server = _Server(service, stop_seconds, started)
     asyncio.run(server.serve(sockets=[bound]))
     if service.handler.lost is not None:
         raise EngineError(str(service.handler.lost))
@@ -92,7 +96,7 @@ def serve(service: Service, bound: socket.socket, stop_seconds: float) -> int:
 class _Server(uvicorn.Server):
     """uvicorn's server, stopped by the signals that stop every command of this package."""
 
-    def __init__(self, service: Service, stop_seconds: float) -> None:
+    def __init__(self, service: Service, stop_seconds: float, started: Callable[[], object] | None) -> None:
         config = uvicorn.Config(
             create_application(service, self._stop),
             http="h11",
@@ -108,10 +112,17 @@ class _Server(uvicorn.Server):
         )
         super().__init__(config)
         self._service = service
+        self._tell_started = started
         self.unanswered = 0
 
     def _stop(self) -> None:
         self.should_exit = True
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Listen, and tell so."""
+        await super().startup(sockets)
+        if self._tell_started is not None:
+            self._tell_started()
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:

@@ -63,7 +63,7 @@ class Reply:
 
 
 Job = Callable[[bytes, Mapping[str, str], Mapping[str, str], float], Reply]
-"""Takes a body, the request's headers (names in lower case), its query, and the time at which it began to wait."""
+"""Takes a body, the request's headers (names in lower case), its query, and the time since which it waits."""
 
 
 class Service:

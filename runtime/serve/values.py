@@ -23,17 +23,19 @@ def from_values(tensor: Tensor, shape: tuple[int, ...], values: object) -> NDArr
     Raises
     ------
     RequestError
-        If they are not whole numbers from 0 to 255, as many as the shape has, or the input has no such values.
+        If they are not whole numbers from 0 to 255, as many as the shape has, or the input has none such.
     """
     if tensor.datatype != "UINT8":
-        raise RequestError(f"{tensor.name}: got its content in JSON; send it as binary data (binary_data_size)")
+        raise RequestError(
+            f"{tensor.name}: got its content in JSON; send it as binary data (binary_data_size)"
+        )
     try:
         array = np.array(values)
     except ValueError:
         array = np.array(None)
     if array.dtype.kind not in "iu" or array.size != math.prod(shape) or array.size == 0:
         raise RequestError(
-            f"{tensor.name}: data: expected {math.prod(shape)} whole numbers from 0 to 255, the shape's product"
+            f"{tensor.name}: data: expected whole numbers from 0 to 255, {math.prod(shape)} by the shape"
         )
     if array.min() < 0 or array.max() > 255:
         raise RequestError(
@@ -95,10 +97,9 @@ def shown(value: object) -> str:
 
 def _only_element(tensor: Tensor, content: memoryview) -> bytes:
     """Return the only element of a BYTES tensor, which has its length in 4 bytes before it."""
-    length = struct.unpack("<I", content[:4])[0] if len(content) >= 4 else -1
-    if length != len(content) - 4:
+    if len(content) < 4 or struct.unpack("<I", content[:4])[0] != len(content) - 4:
         raise RequestError(
-            f"{tensor.name}: expected one element: its length in 4 bytes (little endian), then its "
-            f"{max(0, len(content) - 4)} bytes; got the length {length}"
+            f"{tensor.name}: got {len(content)} bytes; expected one element: its length in 4 bytes (little "
+            "endian), then so many bytes"
         )
     return bytes(content[4:])

@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from time import perf_counter
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from retinagan.runtime.serve.errors import BusyError
 
@@ -93,8 +93,9 @@ class Workers:
         running = self._pool.submit(self._timed, job)
         result = asyncio.ensure_future(asyncio.wrap_future(running))
         watch = asyncio.ensure_future(gone)
+        both: list[asyncio.Future[Any]] = [result, watch]
         try:
-            await asyncio.wait({result, watch}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
             if not result.done() and running.cancel():
                 raise ClientGoneError
             return await result

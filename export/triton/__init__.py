@@ -1,0 +1,1 @@
+"""A model in, a Triton model repository out. Nothing here imports torch, onnx or Triton."""
