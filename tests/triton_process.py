@@ -27,7 +27,7 @@ print(json.dumps({
 
 @dataclass(frozen=True)
 class Environment:
-    """A virtual environment: the version of its Python, and the folders of libpython, packages and its own."""
+    """A virtual environment: its Python's version, and where libpython, packages and it itself lie."""
 
     version: str
     libraries: str
