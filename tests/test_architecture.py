@@ -41,9 +41,14 @@ MAY_IMPORT = {
     "runtime.segmenter": (
         f"{COMMON} runtime.images runtime.retina runtime.model runtime.steps runtime.engines runtime.stream"
     ),
+    "runtime.model_arguments": f"{COMMON} runtime.console runtime.model runtime.segmenter",
     "runtime.batch": (
         f"{COMMON} runtime runtime.console runtime.images runtime.images.dicom runtime.model runtime.stream "
-        "runtime.segmenter"
+        "runtime.segmenter runtime.model_arguments"
+    ),
+    "runtime.serve": (
+        f"{COMMON} runtime runtime.console runtime.images runtime.model runtime.steps runtime.segmenter "
+        "runtime.model_arguments runtime.batch"
     ),
     "runtime.doctor": (
         f"{COMMON} runtime runtime.console runtime.images runtime.model "
@@ -90,10 +95,14 @@ MAY_IMPORT = {
         "export.graph export.options export.proof"
     ),
     "export.check": f"{COMMON} runtime.model export.proof export.tensorrt",
+    "export.triton": (
+        f"{COMMON} runtime.console runtime.model runtime.serve export.check export.progress export.tensorrt"
+    ),
+    "export.parser": f"{COMMON} runtime runtime.console export.options",
     "export.cli": (
-        f"{COMMON} runtime runtime.console runtime.model "
-        "export.check export.options export.plan export.precisions export.progress export.proof "
-        "export.tensorrt"
+        f"{COMMON} runtime.console runtime.model "
+        "export.check export.options export.parser export.plan export.precisions export.progress export.proof "
+        "export.tensorrt export.triton"
     ),
 }
 """A part of the package, and the parts that it may import. A part always sees itself."""

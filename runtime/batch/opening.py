@@ -10,14 +10,12 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
 from retinagan.runtime.batch.pictures import KINDS, OVERLAY_FORMATS
-from retinagan.runtime.console.command import complain
-from retinagan.runtime.model.bundled import DEFAULT_MODEL, bundled_models
+from retinagan.runtime.model_arguments import add_model_arguments, open_segmenter
 
 if TYPE_CHECKING:
     from retinagan.runtime.batch.batch import Batch
     from retinagan.runtime.batch.outputs import OutputFolder
     from retinagan.runtime.batch.report import Report
-    from retinagan.runtime.segmenter import Segmenter
 
 
 class Workplace(NamedTuple):
@@ -48,39 +46,13 @@ def add_shared_options(parser: argparse.ArgumentParser) -> None:
         default=next(iter(OVERLAY_FORMATS)),
         help="format of <name>_overlay (default: %(default)s; png is exact and takes 4 times the space)",
     )
-    names = ", ".join(bundled_models())
-    add(
-        "--model",
-        metavar="MODEL",
-        help=f"bundled model ({names}), ONNX file or engine (default: {DEFAULT_MODEL})",
-    )
-    add(
-        "--device",
-        default="auto",
-        help="where to run: cpu, cuda, or cuda:1 for the second GPU (default: %(default)s, "
-        "the best available)",
-    )
-    add(
-        "--engine",
-        default="auto",
-        help="onnxruntime, openvino or tensorrt (default: %(default)s, the fastest available)",
-    )
+    add_model_arguments(parser)
     add(
         "--frames",
         choices=("first", "all"),
         default="first",
         help="which images to segment of a file that holds several (default: %(default)s, with a warning)",
     )
-    add(
-        "--field-of-view",
-        type=float,
-        metavar="DEGREES",
-        help="the camera's angle, 10 to 220, which sets the scale at which the network sees the vessels "
-        "(default: that of the image's file, otherwise what the model assumes)",
-    )
-    add("--threshold", type=float, metavar="P", help="pixels at or above this probability count as vessel")
-    add("--overlap", type=float, metavar="SHARE", help="share of a patch that the next one overlaps")
-    add("--threads", type=int, metavar="N", help="CPU threads (default: all cores)")
 
 
 def kinds_to_save(
@@ -106,7 +78,7 @@ def opened(options: argparse.Namespace, name: str) -> Iterator[Workplace]:
     from retinagan.runtime.batch.report import Report, Settings
 
     with (
-        _open_segmenter(options, name) as segmenter,
+        open_segmenter(name, options, quiet=options.quiet) as segmenter,
         OutputFolder(
             options.out,
             overwrite=options.overwrite,
@@ -123,35 +95,3 @@ def opened(options: argparse.Namespace, name: str) -> Iterator[Workplace]:
         warnings.simplefilter("ignore")  # decoders warn about files that they can read
         steps = segmenter.frame_steps(noun="image")
         yield Workplace(Batch(steps, folder, report.settings, options.kinds), folder, report)
-
-
-def _open_segmenter(options: argparse.Namespace, name: str) -> Segmenter:
-    """Open the model, and print each of its warnings in one line."""
-    import cv2
-
-    from retinagan.runtime.segmenter import Segmenter
-
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        segmenter = Segmenter(
-            options.model,
-            device=options.device,
-            engine=options.engine,
-            threads=options.threads,
-            threshold=options.threshold,
-            overlap=options.overlap,
-            field_of_view=options.field_of_view,
-        )
-    if options.threads is not None:
-        cv2.setNumThreads(options.threads)
-    for warning in caught:
-        if issubclass(warning.category, (UserWarning, RuntimeWarning)) and not options.quiet:
-            complain(name, f"warning: {warning.message}")
-    fixed = segmenter.spec.preprocessing.working_size
-    if options.field_of_view is not None and fixed is not None and not options.quiet:
-        complain(
-            name,
-            f"warning: --field-of-view has no effect: model {segmenter.spec.name} has a fixed working size "
-            f"of {fixed} pixels",
-        )
-    return segmenter

@@ -17,10 +17,9 @@ from retinagan.runtime import __version__
 from retinagan.runtime.console.command import DONE, CommandParser, complain, run_command
 from retinagan.runtime.console.wording import counted, say
 from retinagan.runtime.errors import EngineError, OptionError
-from retinagan.runtime.model.bundled import DEFAULT_MODEL, bundled_models
+from retinagan.runtime.model_arguments import add_model_arguments, open_segmenter
 
 if TYPE_CHECKING:
-    from retinagan.runtime.segmenter import Segmenter
     from retinagan.runtime.serve.service import ServingOptions
 
 _NAME = "retina-serve"
@@ -53,30 +52,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parsed(arguments: Sequence[str]) -> argparse.Namespace:
     parser = CommandParser(_NAME, _DESCRIPTION, _EPILOG)
     add = parser.add_argument
-    names = ", ".join(bundled_models())
-    add(
-        "--model",
-        metavar="MODEL",
-        help=f"bundled model ({names}), ONNX file or engine (default: {DEFAULT_MODEL})",
-    )
-    add(
-        "--device",
-        default="auto",
-        help="cpu, cuda, or cuda:1 for the second GPU (default: the best available)",
-    )
-    add(
-        "--engine",
-        default="auto",
-        help="onnxruntime, openvino or tensorrt (default: the fastest available)",
-    )
-    add("--threads", type=int, metavar="N", help="CPU threads of the engine (default: all cores)")
-    add(
-        "--field-of-view",
-        type=float,
-        metavar="DEGREES",
-        help="the camera's angle, 10 to 220, for requests that give none (default: what the model assumes)",
-    )
-    add("--threshold", type=float, metavar="P", help="pixels at or above this probability count as vessel")
+    add_model_arguments(parser)
     add(
         "--host",
         default="127.0.0.1",
@@ -158,10 +134,17 @@ def _run(options: argparse.Namespace) -> int:
         if error.name not in ("fastapi", "uvicorn", "prometheus_client", "starlette"):
             raise
         raise EngineError(f'{error.name} is not installed; type  pip install "retinagan[serve]"') from None
+    from retinagan.runtime.memory import return_large_arrays
     from retinagan.runtime.serve.handler import Handler
 
+    return_large_arrays()
     serving = _serving_options(options)
-    with bound_socket(options.host, options.port) as bound, _open_segmenter(options) as segmenter:
+    with (
+        bound_socket(options.host, options.port) as bound,
+        open_segmenter(_NAME, options) as segmenter,
+        warnings.catch_warnings(),
+    ):
+        warnings.simplefilter("ignore")  # decoders warn about files that they can read
         handler = Handler(segmenter, options.field_of_view, serving.max_pixels)
         segmenter.warmup()
         if serving.token is None and not options.host.startswith(_LOOPBACK):
@@ -212,30 +195,6 @@ def read_token(path: Path) -> str:
             f"--token-file {path}: expected one word of printable ASCII; make one by  openssl rand -hex 32"
         )
     return token
-
-
-def _open_segmenter(options: argparse.Namespace) -> Segmenter:
-    """Open the model, and print each of its warnings in one line."""
-    import cv2
-
-    from retinagan.runtime.segmenter import Segmenter
-
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        segmenter = Segmenter(
-            options.model,
-            device=options.device,
-            engine=options.engine,
-            threads=options.threads,
-            threshold=options.threshold,
-            field_of_view=options.field_of_view,
-        )
-    if options.threads is not None:
-        cv2.setNumThreads(options.threads)
-    for warning in caught:
-        if issubclass(warning.category, UserWarning | RuntimeWarning):
-            complain(_NAME, f"warning: {warning.message}")
-    return segmenter
 
 
 if __name__ == "__main__":

@@ -140,7 +140,7 @@ class Handler:
     """Answers requests with one segmenter; many threads may call it at once.
 
     The report of an answer has ``status`` ("done", or "warning" if there are doubts), ``warnings`` (code and
-    message each), ``confidence``, ``field_of_view`` with ``field_of_view_from`` ("given", "assumed" or
+    message each), ``confidence``, ``field_of_view`` with ``field_of_view_from`` ("given", "file", "assumed" or
     "fixed"), ``working_size``, ``width``, ``height``, ``frames`` (full-size images in the file), ``model``,
     ``model_sha256``, ``engine``, ``threshold``, ``version`` and ``seconds`` by stage.
 
@@ -149,7 +149,7 @@ class Handler:
     segmenter : Segmenter
         For RGB images.
     field_of_view : float, optional
-        Angle in degrees of images whose request gives none: the segmenter's own.
+        The segmenter's own angle in degrees, if it has one.
     max_pixels : int
         Images with more pixels are refused, files before they are decoded.
 
@@ -195,9 +195,8 @@ class Handler:
     def _segmented(self, request: ImageRequest) -> Answer:
         clock = StageClock()
         with clock.stage("read"):
-            photograph = self._photograph(request)
-            frame = photograph.as_rgb8()
-        result = self.segmenter(frame, request.field_of_view)
+            photograph = self._photograph(request).in_rgb8()
+        result = self.segmenter(photograph, request.field_of_view)
         seconds = {**clock.seconds, **result.seconds}
         return Answer(photograph, result, self._report(request, photograph, result, seconds))
 
@@ -224,7 +223,7 @@ class Handler:
             "warnings": [{"code": doubt.code, "message": doubt.message} for doubt in doubts],
             "confidence": None if math.isnan(result.confidence) else round(result.confidence, 6),
             "field_of_view": result.field_of_view,
-            "field_of_view_from": self._angle_from(request, result),
+            "field_of_view_from": self._angle_from(request, photograph, result),
             "working_size": result.working_size,
             "width": width,
             "height": height,
@@ -237,10 +236,12 @@ class Handler:
             "seconds": {stage: round(value, 6) for stage, value in seconds.items()},
         }
 
-    def _angle_from(self, request: ImageRequest, result: Segmentation) -> str:
+    def _angle_from(self, request: ImageRequest, photograph: Photograph, result: Segmentation) -> str:
         if result.field_of_view is None:
             return "fixed"
-        return "assumed" if request.field_of_view is None and self._field_of_view is None else "given"
+        if request.field_of_view is not None or self._field_of_view is not None:
+            return "given"
+        return "assumed" if photograph.field_of_view is None else "file"
 
 
 @dataclass

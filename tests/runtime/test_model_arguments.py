@@ -1,0 +1,45 @@
+import argparse
+
+import pytest
+from tiny_model import write_tiny_model
+
+from retinagan.runtime import ModelError
+from retinagan.runtime.model.spec import spec_path
+from retinagan.runtime.model_arguments import add_model_arguments, open_segmenter
+
+
+@pytest.fixture
+def model(tmp_path) -> str:
+    return str(write_tiny_model(tmp_path))
+
+
+def parsed(*arguments: str) -> argparse.Namespace:
+    parser = argparse.ArgumentParser()
+    add_model_arguments(parser)
+    return parser.parse_args(arguments)
+
+
+def test_every_argument_arrives(model):
+    options = parsed("--model", model, "--engine", "onnxruntime", "--device", "cpu", "--threads", "1")
+    options.threshold, options.overlap = 0.25, 0.5
+    with open_segmenter("retina-x", options) as segmenter:
+        assert (segmenter.spec.threshold, segmenter.spec.tiling.overlap) == (0.25, 0.5)
+        assert segmenter.engine.startswith("ONNX Runtime")
+
+
+def test_warnings_are_lines_of_the_command(model, capsys):
+    spec_path(model).unlink()
+    options = parsed("--model", model, "--field-of-view", "30")
+    open_segmenter("retina-x", options).close()
+    first, second = capsys.readouterr().err.splitlines()
+    assert first.startswith("retina-x: warning: ")
+    assert second == (
+        "retina-x: warning: --field-of-view has no effect: model tiny has a fixed working size of 128 pixels"
+    )
+    open_segmenter("retina-x", options, quiet=True).close()
+    assert capsys.readouterr().err == ""
+
+
+def test_a_model_that_is_not_there():
+    with pytest.raises(ModelError, match="neither a model file nor a bundled model"):
+        open_segmenter("retina-x", parsed("--model", "none.onnx"))
