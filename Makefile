@@ -1,5 +1,6 @@
 # make run    segment the example images into out/
-# make test   build the package, install it, run all tests
+# make test   build the package, install it, run all tests but those that start real servers
+# make test-servers   run those, with Triton's server if make triton has installed it (Linux on x86-64)
 # make check  ruff and mypy, as versions pinned in tests/constraints.txt
 # make docs   build the documentation site into build/site; any warning is an error
 # All make a virtual environment of their own; PYTHON=python3.12 chooses the interpreter (3.10 or later).
@@ -10,7 +11,7 @@ SOURCES := setup.py pyproject.toml MANIFEST.in README.md CHANGELOG.md CONTRIBUTI
 	-not -name '*.so' -not -name '_ace.c' -not -name '*.pyc')
 PIP := -m pip --disable-pip-version-check
 
-.PHONY: run test check docs types clean
+.PHONY: run test test-servers triton check docs types clean
 
 run: .venv/installed
 	.venv/bin/retina-run examples/images --out out --save vessels overlay
@@ -24,15 +25,29 @@ run: .venv/installed
 # The files of tests are shared out among the cores; those of one file stay together, with what they have built.
 test: .venv-test/installed
 	RETINAGAN_DIST=.venv-test/dist OMP_NUM_THREADS=1 .venv-test/bin/pytest --numprocesses auto --maxprocesses 8 \
-		--dist loadfile --no-loadscope-reorder
+		--dist loadfile --no-loadscope-reorder -m "not server"
 	tests/other_pythons.sh .venv-test/bin/python .venv-test/dist/retinagan-*.tar.gz
+
+test-servers: .venv-test/installed
+	RETINAGAN_TRITON="$$(test ! -f .venv-triton/installed || echo .venv-triton)" OMP_NUM_THREADS=1 \
+		.venv-test/bin/pytest -m server --durations 10
+
+# Triton's server is in an environment of its own: its Python backend needs NumPy 1, and so an earlier OpenCV.
+triton: .venv-triton/installed
+
+.venv-triton/installed: .venv-test/installed tests/triton-constraints.txt
+	$(PYTHON) -m venv .venv-triton
+	.venv-triton/bin/python $(PIP) install --quiet --no-deps -c tests/triton-constraints.txt nvidia-pytriton
+	.venv-triton/bin/python $(PIP) install --quiet -c tests/triton-constraints.txt \
+		"$$(echo .venv-test/dist/retinagan-*.whl)[cpu]"
+	touch $@
 
 .venv-test/installed: $(SOURCES) tests/constraints.txt
 	$(PYTHON) -m venv .venv-test
 	.venv-test/bin/python $(PIP) install --quiet build
 	rm -rf .venv-test/dist && .venv-test/bin/python -m build --outdir .venv-test/dist .
 	.venv-test/bin/python $(PIP) install --quiet -c tests/constraints.txt \
-		"$$(echo .venv-test/dist/retinagan-*.whl)[cpu,openvino,train,export,dicom,dev]"
+		"$$(echo .venv-test/dist/retinagan-*.whl)[cpu,openvino,train,export,dicom,serve,dev]"
 	.venv-test/bin/python $(PIP) install --quiet --force-reinstall --no-deps .venv-test/dist/retinagan-*.whl
 	touch $@
 
@@ -56,4 +71,4 @@ types:
 	for room in ace_ext runtime train export; do ln -sfn "$(CURDIR)/$$room" build/types/retinagan/$$room; done
 
 clean:
-	rm -rf .venv .venv-test .venv-docs build dist out *.egg-info
+	rm -rf .venv .venv-test .venv-triton .venv-docs build dist out *.egg-info

@@ -96,7 +96,7 @@ def requests_of(options: argparse.Namespace) -> list[list[Any]]:
     made = []
     for path in sorted(IMAGES.glob("*.[pj][np]g")):
         if options.send == "pixels":
-            pixels = read_image(path)
+            pixels = read_image(path).as_rgb8()
             tensor = InferInput("image", pixels.shape, "UINT8")
             tensor.set_data_from_numpy(pixels)
         else:

@@ -7,6 +7,7 @@ import warnings
 from typing import TYPE_CHECKING
 
 from retinagan.runtime.console.command import complain
+from retinagan.runtime.memory import return_large_arrays
 from retinagan.runtime.model.bundled import DEFAULT_MODEL, bundled_models
 
 if TYPE_CHECKING:
@@ -66,6 +67,7 @@ def open_segmenter(name: str, options: argparse.Namespace, *, quiet: bool = Fals
 
     from retinagan.runtime.segmenter import Segmenter
 
+    return_large_arrays()
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         segmenter = Segmenter(

@@ -101,8 +101,8 @@ MAY_IMPORT = {
     "export.parser": f"{COMMON} runtime runtime.console export.options",
     "export.cli": (
         f"{COMMON} runtime.console runtime.model "
-        "export.check export.options export.parser export.plan export.precisions export.progress export.proof "
-        "export.tensorrt export.triton"
+        "export.check export.options export.parser export.plan export.precisions export.progress "
+        "export.proof export.tensorrt export.triton"
     ),
 }
 """A part of the package, and the parts that it may import. A part always sees itself."""

@@ -134,10 +134,8 @@ def _run(options: argparse.Namespace) -> int:
         if error.name not in ("fastapi", "uvicorn", "prometheus_client", "starlette"):
             raise
         raise EngineError(f'{error.name} is not installed; type  pip install "retinagan[serve]"') from None
-    from retinagan.runtime.memory import return_large_arrays
     from retinagan.runtime.serve.handler import Handler
 
-    return_large_arrays()
     serving = _serving_options(options)
     with (
         bound_socket(options.host, options.port) as bound,

@@ -140,9 +140,9 @@ class Handler:
     """Answers requests with one segmenter; many threads may call it at once.
 
     The report of an answer has ``status`` ("done", or "warning" if there are doubts), ``warnings`` (code and
-    message each), ``confidence``, ``field_of_view`` with ``field_of_view_from`` ("given", "file", "assumed" or
-    "fixed"), ``working_size``, ``width``, ``height``, ``frames`` (full-size images in the file), ``model``,
-    ``model_sha256``, ``engine``, ``threshold``, ``version`` and ``seconds`` by stage.
+    message each), ``confidence``, ``field_of_view`` with ``field_of_view_from`` ("given", "file", "assumed"
+    or "fixed"), ``working_size``, ``width``, ``height``, ``frames`` (full-size images in the file),
+    ``model``, ``model_sha256``, ``engine``, ``threshold``, ``version`` and ``seconds`` by stage.
 
     Parameters
     ----------

@@ -53,6 +53,16 @@ def test_a_loop_may_end_by_itself_after_a_signal():
     assert handlers() == before
 
 
+def test_the_first_signal_alone_is_reacted_to():
+    reactions = []
+    with signals_noted(lambda: reactions.append("stop")):
+        send(signal.SIGTERM)
+        assert reactions == ["stop"]
+        with pytest.raises(Stopped):
+            send(signal.SIGTERM)
+    assert reactions == ["stop"]
+
+
 def test_a_signal_waits_for_the_end_of_the_block():
     before, reached = handlers(), []
 

@@ -103,6 +103,15 @@ def test_path_may_be_a_string(file):
     np.testing.assert_array_equal(read_image(str(file(FILES["PNG"][0]))), RGB)
 
 
+def test_content_in_memory_is_read_as_a_file_is():
+    photograph = reading.decode_image(FILES["PNG"][0])
+    np.testing.assert_array_equal(photograph.pixels, RGB)
+    with pytest.raises(ImageError, match="the image has .* pixels; expected at most 10"):
+        reading.decode_image(FILES["PNG"][0], max_pixels=10)
+    with pytest.raises(ImageError, match="no image 2: the file holds 1"):
+        reading.decode_image(FILES["PNG"][0], frame=2)
+
+
 def test_palettes_are_expanded(file):
     colors = np.array([[200, 30, 10], [5, 90, 250], [0, 0, 0]], np.uint8)
     image = Image.fromarray((SHADE % 3).astype(np.uint8), "L")

@@ -6,6 +6,7 @@ import pytest
 
 from retinagan.runtime import EngineError, ImageError, NoRetinaError, RetinaGanError
 from retinagan.runtime.faults import ENGINE_FAILURES_IN_A_ROW
+from retinagan.runtime.images.photograph import Photograph
 from retinagan.runtime.serve.errors import RequestError
 from retinagan.runtime.serve.handler import Handler, ImageRequest
 
@@ -51,10 +52,14 @@ def test_the_report(handler, segmenter, png):
     }
 
 
-def test_where_the_angle_comes_from(segmenter, image):
+def test_where_the_angle_comes_from(segmenter, image, monkeypatch):
     assert Handler(segmenter).answer(ImageRequest(image=image)).report["field_of_view_from"] == "assumed"
     own = Handler(segmenter, field_of_view=40.0).answer(ImageRequest(image=image)).report
     assert own["field_of_view_from"] == "given"
+    declared = Photograph(image, bits=8, field_of_view=30.0)
+    monkeypatch.setattr("retinagan.runtime.serve.handler.decode_image", lambda data, **options: declared)
+    report = Handler(segmenter).answer(ImageRequest(file=b"DICOM")).report
+    assert (report["field_of_view"], report["field_of_view_from"]) == (30.0, "file")
 
 
 def test_warnings_are_in_the_report_and_in_the_parameters(handler, png):
