@@ -106,7 +106,7 @@ def test_path_may_be_a_string(file):
 def test_content_in_memory_is_read_as_a_file_is():
     photograph = reading.decode_image(FILES["PNG"][0])
     np.testing.assert_array_equal(photograph.pixels, RGB)
-    with pytest.raises(ImageError, match="the image has .* pixels; expected at most 10"):
+    with pytest.raises(ImageError, match="pixels; expected at most 10"):
         reading.decode_image(FILES["PNG"][0], max_pixels=10)
     with pytest.raises(ImageError, match="no image 2: the file holds 1"):
         reading.decode_image(FILES["PNG"][0], frame=2)
