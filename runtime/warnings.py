@@ -12,6 +12,7 @@ SENTENCES = {
     "field-of-view-implausible": "the file declares an angle that no fundus camera has; it is not used",
     "pixel-spacing-implausible": "the file declares a pixel spacing that no retina fits; it is not used",
     "pixels-not-square": "the file declares pixels that are not square; the map is made as if they were",
+    "dicom-study-missing": "the file names no study or series; its DICOM results are put into new ones",
     # The picture
     "several-fields-of-view": "the picture holds more than one retina",
     "whole-frame-as-retina": "no fundus disc was found; the whole frame is treated as retina",

@@ -30,7 +30,8 @@ MAY_IMPORT = {
     "runtime.console": COMMON,
     "runtime.images": f"{COMMON} runtime.images.dicom",
     "runtime.images.dicom": f"{COMMON} runtime.images",
-    "runtime.dicom": "runtime.errors",
+    "runtime.dicom": "runtime.errors runtime.dicom.mark",
+    "runtime.dicom.mark": "",
     "runtime.retina": COMMON,
     "runtime.model": COMMON,
     "runtime.steps": f"{COMMON} ace_ext runtime.images runtime.retina runtime.model",
@@ -44,7 +45,7 @@ MAY_IMPORT = {
     "runtime.model_arguments": f"{COMMON} runtime.console runtime.model runtime.segmenter",
     "runtime.batch": (
         f"{COMMON} runtime runtime.console runtime.images runtime.images.dicom runtime.model runtime.stream "
-        "runtime.segmenter runtime.model_arguments"
+        "runtime.segmenter runtime.model_arguments runtime.dicom runtime.dicom.mark"
     ),
     "runtime.serve": (
         f"{COMMON} runtime runtime.console runtime.images runtime.model runtime.steps runtime.segmenter "

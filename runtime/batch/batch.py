@@ -1,19 +1,23 @@
 """Many images through one segmenter: reading, segmenting and writing overlap; no image stops the others."""
 
+from __future__ import annotations
+
 import math
 from collections.abc import Callable, Generator, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from retinagan.runtime.batch.inputs import Input
 from retinagan.runtime.batch.naming import assign_stems
+from retinagan.runtime.batch.objects import ObjectMaker, objects_among, require_dicom, source_of, warnings_of
 from retinagan.runtime.batch.outputs import OutputError, OutputFolder
 from retinagan.runtime.batch.overlay import draw_overlay
 from retinagan.runtime.batch.pictures import KINDS
@@ -25,6 +29,9 @@ from retinagan.runtime.images.reading import read_image
 from retinagan.runtime.segmenter import Segmentation
 from retinagan.runtime.stream.stages import FrameSteps, Passing
 from retinagan.runtime.stream.threads import overlapped
+
+if TYPE_CHECKING:
+    from retinagan.runtime.dicom.source import Source
 
 _IN_FLIGHT = 5  # an image in each of reading, the three steps and writing; each takes 75 MB at 8 megapixels
 _WRITERS = 2  # images whose pictures are compressed at once, each kind in a thread of its own
@@ -78,6 +85,7 @@ class _Image(Passing):
     frame: Photograph
     job: Job
     stamp: Stamp
+    source: Source | None = None  # of its DICOM objects
     written: Future[Row] | None = None
 
 
@@ -99,7 +107,8 @@ class Batch:
     settings : Settings
         What all rows have in common.
     kinds : sequence of str
-        Which pictures to write, of `KINDS`.
+        Which pictures and DICOM objects to write, of `KINDS`; check them by
+        `retinagan.runtime.batch.objects.check_objects` before.
     """
 
     def __init__(
@@ -109,6 +118,8 @@ class Batch:
         self._folder = folder
         self._settings = settings
         self._kinds = tuple(kinds)
+        self._with_objects = bool(objects_among(kinds))
+        self._objects = ObjectMaker(settings, folder.overlay_format)
         self._faults = FaultPolicy("image", ends_run=(OutputError,))
 
     def run(self, jobs: Iterable[Job]) -> Generator[Row, None, None]:
@@ -152,7 +163,10 @@ class Batch:
         with self._faults.noted(image), image.clock.stage("read"):
             if Path(path).is_dir():
                 raise ImageError("this folder cannot be listed; change its permissions or the user")
+            if self._with_objects:
+                require_dicom(path)
             image.frame = read_image(path, frame=image.job.input.frame).in_rgb8()
+            image.source = source_of(path, image.frame) if self._with_objects else None
 
     def _prepare(self, image: _Image) -> None:
         if image.error is None:
@@ -163,8 +177,7 @@ class Batch:
         result, output = image.segmentation, image.job.output
         if image.error is None and result is not None:
             with self._faults.noted(image), image.clock.stage("write"):
-                pixels = image.frame.pixels
-                writing = [pool.submit(self._draw, pixels, result, output, kind) for kind in self._kinds]
+                writing = [pool.submit(self._save, image, result, kind) for kind in self._kinds]
                 wait(writing)
                 for one in writing:
                     one.result()
@@ -174,11 +187,20 @@ class Batch:
         else:
             self._folder.remove(output, KINDS)
         row = _row(image, self._settings)
-        image.frame, image.segmentation = _UNREAD, None  # nobody needs them while the row waits
+        image.frame, image.segmentation, image.source = (
+            _UNREAD,
+            None,
+            None,
+        )  # nobody needs them while the row waits
         return row
 
-    def _draw(self, frame: NDArray[Any], result: Segmentation, output: str, kind: str) -> None:
-        self._folder.write(output, kind, _PICTURES[kind](frame, result))
+    def _save(self, image: _Image, result: Segmentation, kind: str) -> None:
+        output, photograph, source = image.job.output, image.frame, image.source
+        if kind in _PICTURES:
+            self._folder.write(output, kind, _PICTURES[kind](photograph.pixels, result))
+        elif source is not None:
+            made = partial(self._objects.make, kind, source, photograph, result)
+            self._folder.write_encoded(output, kind, made)
 
 
 def _row(image: _Image, settings: Settings) -> Row:
@@ -214,7 +236,7 @@ def _row(image: _Image, settings: Settings) -> Row:
         roi_share=roi / result.roi.size,
         vessel_density=vessels / roi if roi else None,
         confidence=None if math.isnan(result.confidence) else result.confidence,
-    ).doubted([*photograph.warnings, *result.warnings])
+    ).doubted([*photograph.warnings, *result.warnings, *warnings_of(image.source)])
 
 
 def _vessels(image: NDArray[Any], result: Segmentation) -> NDArray[np.uint8]:

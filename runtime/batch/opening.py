@@ -38,13 +38,14 @@ def add_shared_options(parser: argparse.ArgumentParser) -> None:
         action="extend",
         default=[],
         metavar="KIND",
-        help="what to write besides <name>_vessels.png (0 and 255): probability (16-bit PNG), overlay",
+        help="what to write besides <name>_vessels.png (0 and 255): probability (16-bit PNG), overlay; of "
+        "DICOM images dicom-seg, dicom-probability, dicom-overlay, dicom-sr",
     )
     add(
         "--overlay-format",
         choices=tuple(OVERLAY_FORMATS),
         default=next(iter(OVERLAY_FORMATS)),
-        help="format of <name>_overlay (default: %(default)s; png is exact and takes 4 times the space)",
+        help="format of overlays (default: %(default)s; png is exact and takes 4 times the space)",
     )
     add_model_arguments(parser)
     add(
@@ -74,9 +75,11 @@ def kinds_to_save(
 def opened(options: argparse.Namespace, name: str) -> Iterator[Workplace]:
     """Open the model, the output folder and its report; `name` is the command's, for warnings."""
     from retinagan.runtime.batch.batch import Batch
+    from retinagan.runtime.batch.objects import check_objects
     from retinagan.runtime.batch.outputs import OutputFolder
     from retinagan.runtime.batch.report import Report, Settings
 
+    check_objects(options.kinds, options.overlay_format)
     with (
         open_segmenter(name, options, quiet=options.quiet) as segmenter,
         OutputFolder(

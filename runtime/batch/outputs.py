@@ -5,7 +5,7 @@ import errno
 import fcntl
 import os
 import shutil
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from itertools import count
 from pathlib import Path
 
@@ -67,7 +67,7 @@ class OutputFolder:
         self.path = Path(path)
         self.shard = shard
         self._overwrite = overwrite
-        self._overlay_format = overlay_format
+        self.overlay_format = overlay_format
         self._numbers = count()
         self._staging = self.path / (f"{_STAGING}-{shard.number}-of-{shard.count}" if shard else _STAGING)
         self._locks: list[int] = []
@@ -126,6 +126,17 @@ class OutputFolder:
 
         Raises
         ------
+        PictureError, OutputError
+            As of `write_encoded`.
+        """
+        encode = ENCODERS[self.picture(stem, kind).suffix] if kind == "overlay" else encode_png
+        self.write_encoded(stem, kind, lambda: encode(picture))
+
+    def write_encoded(self, stem: str, kind: str, encode: Callable[[], bytes]) -> None:
+        """Write what a function returns as a picture or object; it is called if the name is free.
+
+        Raises
+        ------
         PictureError
             If this picture cannot be written: its name is taken by a file of another program or by a
             folder, or may not be written to.
@@ -140,8 +151,7 @@ class OutputFolder:
                 "move it away, or replace it with --overwrite"
             )
         try:
-            encode = ENCODERS[target.suffix] if kind == "overlay" else encode_png
-            self.replace(name, [encode(picture)])
+            self.replace(name, [encode()])
         except OSError as error:
             if error.errno in _LOST_FOLDER:
                 raise OutputError(
@@ -170,7 +180,7 @@ class OutputFolder:
         self._unlink(name for kind, name in names if name != self._name(stem, kind))
 
     def _name(self, stem: str, kind: str) -> str:
-        return picture_name(stem, kind, self._overlay_format)
+        return picture_name(stem, kind, self.overlay_format)
 
     def _unlink(self, names: Iterable[str]) -> None:
         for name in names:

@@ -1,11 +1,24 @@
-"""Names of the result pictures, and the mark that identifies them as ours."""
+"""Names of the result pictures and DICOM objects, and the mark that identifies them as ours."""
 
 import os
 import unicodedata
 from pathlib import Path
 
-KINDS = ("vessels", "probability", "overlay")
+from retinagan.runtime.dicom.mark import HEAD, is_own_object
+
+PICTURES = ("vessels", "probability", "overlay")
 """The pictures that an image can have."""
+
+OBJECTS = {
+    "dicom-seg": "vessels",
+    "dicom-probability": "probability",
+    "dicom-overlay": "overlay",
+    "dicom-sr": "report",
+}
+"""The DICOM objects that a DICOM image can have, and how the names of their files end before ``.dcm``."""
+
+KINDS = (*PICTURES, *OBJECTS)
+"""All that can be written of an image."""
 
 OVERLAY_FORMATS = {"jpeg": ".jpg", "webp": ".webp", "png": ".png"}
 """The formats of overlays with their extensions, the default first; all other pictures are PNG."""
@@ -21,7 +34,12 @@ JPEG_HEAD = 20  # JPEG's start and its JFIF segment
 
 
 def picture_name(stem: str, kind: str, overlay_format: str = "jpeg") -> str:
-    """Return a picture's path in the output folder: ``<stem>_vessels.png``, ``<stem>_overlay.jpg``."""
+    """Return a picture's path in the output folder: ``<stem>_vessels.png``, ``<stem>_overlay.jpg``.
+
+    A DICOM object's is ``<stem>_vessels.dcm``.
+    """
+    if kind in OBJECTS:
+        return f"{stem}_{OBJECTS[kind]}.dcm"
     suffix = OVERLAY_FORMATS[overlay_format] if kind == "overlay" else ".png"
     return f"{stem}_{kind}{suffix}"
 
@@ -40,15 +58,15 @@ _ENDINGS = tuple(ending for kind in KINDS for ending in picture_names("", kind))
 
 
 def is_own_picture(path: str | os.PathLike[str]) -> bool:
-    """Whether a file is a picture that `retina-run` wrote, by its name and the mark in it."""
+    """Whether a file is a picture or an object that `retina-run` wrote, by its name and the mark in it."""
     if not os.fspath(path).endswith(_ENDINGS):
         return False
     try:
         if not Path(path).is_file():  # opening a pipe would wait for its other end
             return False
         with Path(path).open("rb") as file:
-            head = file.read(max(PNG_HEAD, JPEG_HEAD) + 8 + len(MARK))
-            if MARK in head:
+            head = file.read(HEAD)
+            if MARK in head[: max(PNG_HEAD, JPEG_HEAD) + 8 + len(MARK)] or is_own_object(head):
                 return True
             if not head.startswith(b"RIFF"):
                 return False

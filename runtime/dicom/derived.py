@@ -2,7 +2,9 @@
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
+from io import BytesIO
 
+from pydicom import dcmwrite
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import UID
 
@@ -102,6 +104,13 @@ def finished(made: Dataset, transfer_syntax: UID, when: datetime | None = None) 
     meta.ImplementationVersionName = "RETINAGAN"
     made.file_meta = meta
     return made
+
+
+def encoded(made: Dataset) -> bytes:
+    """Return a finished object as the bytes of a file."""
+    stream = BytesIO()
+    dcmwrite(stream, made, enforce_file_format=True)
+    return stream.getvalue()
 
 
 def set_references(made: Dataset, source: Source) -> None:

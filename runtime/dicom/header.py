@@ -1,13 +1,11 @@
 """Read from a DICOM file what the objects derived from it repeat."""
 
 import os
-from pathlib import Path
 
 from pydicom import dcmread
 from pydicom.datadict import tag_for_keyword
 
 from retinagan.runtime.dicom.inherited import INHERITED
-from retinagan.runtime.dicom.mark import HEAD
 from retinagan.runtime.dicom.source import Source
 from retinagan.runtime.errors import ImageError
 
@@ -43,26 +41,6 @@ WANTED = (
 """Keywords of the attributes that are read."""
 
 _TAGS = [tag for tag in map(tag_for_keyword, WANTED) if tag is not None]
-
-
-def require_dicom(path: str | os.PathLike[str]) -> None:
-    """Refuse a file that is no DICOM file, by its first bytes.
-
-    Raises
-    ------
-    ImageError
-        If it is none, or cannot be read.
-    """
-    try:
-        with Path(path).open("rb") as file:
-            head = file.read(HEAD)
-    except OSError as error:
-        raise ImageError(f"the file cannot be read: {error.strerror or error}") from error
-    if head[128:132] != b"DICM":
-        raise ImageError(
-            "this is no DICOM file: a DICOM result of it would belong to no patient and refer to no image; "
-            "leave the dicom kinds out of --save for it"
-        )
 
 
 def read_source(path: str | os.PathLike[str], frame: int = 1) -> Source:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pydicom.dataset import Dataset
 
 from retinagan.runtime.dicom.codes import SIDE_VALUES, SIDES, SOURCE_OF_PROCESSING, coded
-from retinagan.runtime.dicom.elements import item, numbers, put, text, values_of, whole_number
+from retinagan.runtime.dicom.elements import item, numbers, put, text, valid_text, values_of, whole_number
 from retinagan.runtime.dicom.identity import uid_of
 from retinagan.runtime.errors import ImageError
 
@@ -56,13 +56,13 @@ class Source:
         Raises
         ------
         ImageError
-            If nothing can refer to the image, since it declares no SOP Class or SOP Instance UID.
+            If nothing can refer to the image, since it declares no valid SOP Class or SOP Instance UID.
         """
-        sop_class, sop_instance = text(header, "SOPClassUID"), text(header, "SOPInstanceUID")
+        sop_class, sop_instance = valid_text(header, "SOPClassUID"), valid_text(header, "SOPInstanceUID")
         for name, value in (("SOP Class UID", sop_class), ("SOP Instance UID", sop_instance)):
             if not value:
                 raise ImageError(
-                    f"the DICOM file declares no {name}, so that no DICOM result can refer to it; "
+                    f"the DICOM file declares no valid {name}, so that no DICOM result can refer to it; "
                     "export it again, or leave the dicom kinds out of --save"
                 )
         return cls(

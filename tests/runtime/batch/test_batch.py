@@ -15,7 +15,7 @@ from retinagan.runtime.batch.batch import Batch, jobs_to_do
 from retinagan.runtime.batch.inputs import find_inputs
 from retinagan.runtime.batch.outputs import OutputError, OutputFolder
 from retinagan.runtime.batch.overlay import draw_overlay
-from retinagan.runtime.batch.pictures import KINDS, OVERLAY_FORMATS
+from retinagan.runtime.batch.pictures import OVERLAY_FORMATS, PICTURES
 from retinagan.runtime.batch.report import DONE, FAILED, STAGES, Report, Settings
 from retinagan.runtime.errors import EngineError, NoRetinaError
 from retinagan.runtime.segmenter import Segmentation
@@ -70,7 +70,7 @@ def results(tmp_path) -> list[str]:
 def test_an_image_gives_its_pictures_and_its_row(tmp_path):
     array = picture()
     save(tmp_path / "in" / "sub" / "a.png", array)
-    (row,) = run(tmp_path, kinds=KINDS)
+    (row,) = run(tmp_path, kinds=PICTURES)
     expected = segment(array)
     out = tmp_path / "out" / "sub"
     vessels = cv2.imread(str(out / "a_vessels.png"), cv2.IMREAD_UNCHANGED)
@@ -90,7 +90,7 @@ def test_an_image_gives_its_pictures_and_its_row(tmp_path):
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
 def test_grey_and_16_bit_images_have_an_overlay_too(tmp_path, dtype):
     save(tmp_path / "in" / "a.png", picture()[..., 0].astype(dtype) * dtype(200))
-    assert [row.status for row in run(tmp_path, kinds=KINDS)] == [DONE]
+    assert [row.status for row in run(tmp_path, kinds=PICTURES)] == [DONE]
     assert cv2.imread(str(tmp_path / "out" / "a_overlay.png"), cv2.IMREAD_UNCHANGED).shape == (6, 8, 3)
 
 
@@ -101,9 +101,9 @@ def test_pictures_carry_nothing_of_the_inputs_exif(tmp_path):
     exif.get_ifd(0x8825)[1] = "N"
     (tmp_path / "in").mkdir()
     Image.fromarray(picture(16, 24)).save(tmp_path / "in" / "a.jpg", exif=exif, comment="a patient's name")
-    (row,) = run(tmp_path, kinds=KINDS)
+    (row,) = run(tmp_path, kinds=PICTURES)
     assert (row.width, row.height) == (16, 24)
-    for kind in KINDS:
+    for kind in PICTURES:
         path = tmp_path / "out" / f"a_{kind}.png"
         with Image.open(path) as image:
             assert image.size == (16, 24)
@@ -262,7 +262,7 @@ def test_an_image_that_is_edited_is_done_again(tmp_path):
 
 def test_no_picture_stays_that_its_row_does_not_describe(tmp_path):
     save(tmp_path / "in" / "a.png", picture())
-    run(tmp_path, kinds=KINDS)
+    run(tmp_path, kinds=PICTURES)
     save(tmp_path / "in" / "a.png", picture(seed=1))
     run(tmp_path)
     assert results(tmp_path) == ["a_vessels.png"]
@@ -336,8 +336,8 @@ def test_an_image_that_comes_later_does_not_take_anothers_name(tmp_path):
 def test_results_beside_the_images_are_no_images(tmp_path):
     save(tmp_path / "out" / "a.png", picture())
     save(tmp_path / "out" / "manual_vessels.png", picture())
-    run(tmp_path, kinds=KINDS, arguments=["out"])
-    assert run(tmp_path, kinds=KINDS, arguments=["out"]) == []
+    run(tmp_path, kinds=PICTURES, arguments=["out"])
+    assert run(tmp_path, kinds=PICTURES, arguments=["out"]) == []
     assert results(tmp_path) == [
         "a.png",
         "a_overlay.png",

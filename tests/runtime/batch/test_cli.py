@@ -11,8 +11,11 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import pydicom
 import pytest
 from dicom_files import PATIENT, dicom_dataset, dicom_file
+from dicom_sources import as_file, drawn_source
+from dicom_tools import contradictions_among, errors_in
 from drawn_retina import drawn_retina
 from PIL import Image
 from tiny_model import tiny_spec, write_tiny_model
@@ -276,6 +279,113 @@ def test_dicom_objects_that_are_no_photographs_are_passed_over_and_named(here, m
     assert "skipped: 3 of the DICOM class Comprehensive SR Storage" in capsys.readouterr().out
     assert main(["in/report", "--model", model, "--out", "other"]) == 1
     assert "is of the class Comprehensive SR Storage; expected a photograph" in capsys.readouterr().err
+
+
+def study(here) -> None:
+    """Put a study of two photographs beside the images."""
+    for number, name in ((1, "right"), (2, "left.dcm")):
+        made = drawn_source(number=number, height=120, width=120)
+        made.PixelSpacing = [0.05, 0.05]
+        (here / "in" / name).write_bytes(as_file(made))
+
+
+EVERY_OBJECT = ("dicom-seg", "dicom-probability", "dicom-overlay", "dicom-sr")
+
+
+def test_dicom_images_give_dicom_objects(here, model):
+    study(here)
+    arguments = ["in/right", "in/left.dcm", "--model", model, "--save", *EVERY_OBJECT]
+    assert main(arguments) == 0
+    endings = ("overlay.dcm", "probability.dcm", "report.dcm", "vessels.dcm", "vessels.png")
+    assert pictures() == [f"{name}_{ending}" for name in ("left", "right") for ending in endings]
+    objects = sorted(Path("out").glob("*.dcm"))
+    assert [errors_in(path) for path in objects] == [[]] * 8
+    assert contradictions_among([*objects, here / "in/right", here / "in/left.dcm"]) == []
+    vessels = np.asarray(Image.open("out/left_vessels.png"))
+    np.testing.assert_array_equal(pydicom.dcmread("out/left_vessels.dcm").pixel_array, vessels // 255)
+
+
+def test_a_resumed_run_doubles_no_object(here, model, capsys):
+    study(here)
+    arguments = ["in/right", "in/left.dcm", "--model", model, "--save", *EVERY_OBJECT]
+    main(arguments)
+    before = {path.name: pydicom.dcmread(path).SOPInstanceUID for path in Path("out").glob("*.dcm")}
+    kept = Path("out/right_vessels.dcm").read_bytes()
+    Path("out/left_report.dcm").unlink()
+    capsys.readouterr()
+    main(arguments)
+    assert "1 done, 1 kept from before" in capsys.readouterr().out
+    after = {path.name: pydicom.dcmread(path).SOPInstanceUID for path in Path("out").glob("*.dcm")}
+    assert after == before
+    assert len(set(after.values())) == 8
+    assert Path("out/right_vessels.dcm").read_bytes() == kept
+
+
+def test_objects_that_are_not_asked_for_any_more_are_removed(here, model):
+    study(here)
+    main(["in/right", "--model", model, "--save", "dicom-seg", "dicom-sr"])
+    main(["in/right", "--model", model, "--save", "dicom-sr", "--threshold", "0.25"])
+    assert pictures() == ["right_report.dcm", "right_vessels.png"]
+
+
+def test_an_object_of_another_program_is_not_replaced(here, model):
+    study(here)
+    Path("out").mkdir()
+    Path("out/right_vessels.dcm").write_bytes(as_file(drawn_source(number=9)))
+    arguments = ["in/right", "--model", model, "--save", "dicom-seg"]
+    assert main(arguments) == 1
+    assert "'right_vessels.dcm' exists in the output folder" in rows()["right"]["message"]
+    assert main([*arguments, "--overwrite"]) == 0
+    assert pydicom.dcmread("out/right_vessels.dcm").Modality == "SEG"
+
+
+def test_an_image_of_another_format_has_no_dicom_objects(here, model):
+    study(here)
+    assert main(["in/a.png", "in/right", "--model", model, "--save", "dicom-seg"]) == 1
+    assert rows()["a.png"]["message"].startswith("this is no DICOM file: a DICOM result of it would ")
+    assert rows()["right"]["status"] == "done"
+    assert pictures() == ["right_vessels.dcm", "right_vessels.png"]
+
+
+def test_every_frame_has_its_objects(here, model):
+    made = drawn_source(frames=2, height=120, width=120)
+    (here / "in" / "visit.dcm").write_bytes(as_file(made))
+    main(["in/visit.dcm", "--model", model, "--frames", "all", "--save", "dicom-seg"])
+    found = [pydicom.dcmread(path) for path in sorted(Path("out").glob("*.dcm"))]
+    derivations = [one.PerFrameFunctionalGroupsSequence[0].DerivationImageSequence[0] for one in found]
+    assert [one.SourceImageSequence[0].ReferencedFrameNumber for one in derivations] == [1, 2]
+
+
+def test_a_file_without_a_study_is_warned_of_where_it_matters(here, model):
+    made = drawn_source(height=120, width=120)
+    del made.StudyInstanceUID
+    (here / "in" / "a.dcm").write_bytes(as_file(made))
+    main(["in/a.dcm", "--model", model])
+    assert "dicom-study-missing" not in rows()["a.dcm"]["warnings"]
+    main(["in/a.dcm", "--model", model, "--save", "dicom-seg"])
+    assert "dicom-study-missing" in rows()["a.dcm"]["warnings"]
+    assert "put into new ones" in rows()["a.dcm"]["message"]
+
+
+def test_objects_of_an_earlier_run_are_no_images(here, model, capsys):
+    study(here)
+    main(["in/right", "--model", model, "--save", *EVERY_OBJECT, "--out", "in"])
+    capsys.readouterr()
+    main(["in", "--model", model, "--out", "again"])
+    assert set(rows("again")) == {"a.png", "b.jpg", "sub/c.tif", "right", "left.dcm"}
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        (["dicom-overlay", "--overlay-format", "webp"], "DICOM has no webp; choose --overlay-format jpeg"),
+        (["dicom"], "expected vessels, probability, overlay, dicom-seg, dicom-probability"),
+    ],
+)
+def test_objects_that_cannot_be_are_said_at_once(here, model, capsys, more, message):
+    assert main(["in", "--model", model, "--save", *more]) == 2
+    assert message in capsys.readouterr().err
+    assert not Path("out").exists()
 
 
 def test_without_pydicom_a_dicom_file_fails_alone_and_says_what_to_install(here, model, monkeypatch):

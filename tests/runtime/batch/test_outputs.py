@@ -50,6 +50,13 @@ def test_pictures_are_written_below_the_folder(folder):
     assert not folder.has("sub/deep/a", KINDS)
 
 
+def test_what_is_encoded_is_written_whole_and_only_to_a_free_name(folder):
+    folder.write_encoded("a", "dicom-seg", lambda: b"whole")
+    assert (folder.path / "a_vessels.dcm").read_bytes() == b"whole"
+    with pytest.raises(PictureError, match=r"'a_vessels\.dcm' exists in the output folder and is not from"):
+        folder.write_encoded("a", "dicom-seg", lambda: pytest.fail("not to be encoded"))
+
+
 def test_an_empty_file_is_no_picture(folder):
     (folder.path / "a_vessels.png").touch()
     assert not folder.has("a", ["vessels"])

@@ -12,6 +12,7 @@ from retinagan.runtime.batch.pictures import (
     picture_name,
     picture_names,
 )
+from retinagan.runtime.dicom.mark import IMPLEMENTATION_CLASS_UID
 
 GREY = np.arange(12, dtype=np.uint8).reshape(3, 4)
 
@@ -21,15 +22,25 @@ def png() -> bytes:
     return cv2.imencode(".png", np.arange(12, dtype=np.uint8).reshape(3, 4))[1].tobytes()
 
 
+def own_object() -> bytes:
+    return b"\0" * 128 + b"DICM\2\0\x12\0UI" + IMPLEMENTATION_CLASS_UID.encode()
+
+
 def test_a_pictures_name():
     assert [picture_name("sub/a", kind) for kind in KINDS] == [
         "sub/a_vessels.png",
         "sub/a_probability.png",
         "sub/a_overlay.jpg",
+        "sub/a_vessels.dcm",
+        "sub/a_probability.dcm",
+        "sub/a_overlay.dcm",
+        "sub/a_report.dcm",
     ]
     assert picture_name("a", "overlay", "webp") == "a_overlay.webp"
     assert picture_name("a", "vessels", "webp") == "a_vessels.png"
+    assert picture_name("a", "dicom-overlay", "png") == "a_overlay.dcm"
     assert picture_names("a", "vessels") == ["a_vessels.png"]
+    assert picture_names("a", "dicom-seg") == ["a_vessels.dcm"]
     assert picture_names("a", "overlay") == ["a_overlay.jpg", "a_overlay.webp", "a_overlay.png"]
 
 
@@ -41,6 +52,10 @@ def test_a_picture_is_known_by_name_and_mark(tmp_path, png):
         ("a.png", encode_png(GREY), False),
         ("b_vessels.png", b"", False),
         ("b_overlay.webp", b"RIFF", False),
+        ("a_vessels.dcm", own_object(), True),
+        ("a.dcm", own_object(), False),
+        ("a_report.dcm", own_object()[:100], False),
+        ("a_overlay.dcm", b"\0" * 128 + b"DICM" + bytes(400), False),
     ]:
         (tmp_path / name).write_bytes(content)
         assert is_own_picture(tmp_path / name) is own

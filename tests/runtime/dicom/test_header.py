@@ -3,7 +3,7 @@ import pytest
 from dicom_sources import SOURCES, as_file, drawn_source
 
 from retinagan.runtime.dicom.algorithm import Algorithm
-from retinagan.runtime.dicom.header import read_source, require_dicom
+from retinagan.runtime.dicom.header import read_source
 from retinagan.runtime.dicom.segmentation import vessel_segmentation
 from retinagan.runtime.errors import ImageError
 
@@ -18,20 +18,6 @@ def test_the_object_is_the_same_from_the_file(name, tmp_path):
     segmentation = vessel_segmentation(source, np.zeros((90, 101), bool), algorithm)
     assert str(segmentation.PatientName or "") == made.get("PatientName", "")
     assert source.sop_instance == made.SOPInstanceUID
-
-
-def test_a_file_of_another_format_is_refused(tmp_path):
-    path = tmp_path / "scan.dcm"
-    path.write_bytes(b"\x89PNG\r\n\x1a\n")
-    with pytest.raises(ImageError, match=r"no DICOM file.*belong to no patient.*leave the dicom kinds out"):
-        require_dicom(path)
-    path.write_bytes(as_file(drawn_source()))
-    require_dicom(path)
-
-
-def test_a_missing_file_is_said(tmp_path):
-    with pytest.raises(ImageError, match="cannot be read: No such file"):
-        require_dicom(tmp_path / "gone.dcm")
 
 
 @pytest.mark.filterwarnings("ignore")  # of pydicom, about what it finds damaged

@@ -12,7 +12,9 @@ from retinagan.runtime.errors import ImageError
 def test_an_image_that_nothing_can_refer_to_is_refused(keyword, name):
     made = drawn_source()
     del made[keyword]
-    with pytest.raises(ImageError, match=f"declares no {name} UID.*leave the dicom kinds out of --save"):
+    with pytest.raises(
+        ImageError, match=f"declares no valid {name} UID.*leave the dicom kinds out of --save"
+    ):
         Source.of(made)
 
 
