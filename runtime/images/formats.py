@@ -44,6 +44,7 @@ _FORMATS: tuple[tuple[re.Pattern[bytes], Plugin], ...] = (
 )
 _HEIF = re.compile(rb"....ftyp(hei[cxms]|hev[cxms]|mif1|msf1)", re.DOTALL)
 _SIGNATURE_BYTES = 16
+_DICOM_SUFFIXES = (".dcm", ".dicom")
 _DIGITS = re.compile(r"\.\d+|")
 
 
@@ -73,7 +74,8 @@ class Look(NamedTuple):
 def look_at(path: str) -> Look:
     """Tell whether a file is an image by its extension, or by its content if that is of no image format.
 
-    DICOM files are found whatever their extension; other formats if it is missing or only digits.
+    DICOM files are found whatever their extension; other formats if it is missing or only digits. A file that
+    is called a DICOM file and is empty or none counts as an image, so that it is not lost in silence.
     """
     suffix = Path(path).suffix.lower()
     if suffix in SUFFIXES:
@@ -84,12 +86,12 @@ def look_at(path: str) -> Look:
         with Path(path).open("rb") as file:
             head = file.read(HEAD_BYTES)
     except OSError:
-        return Look(False)
+        return Look(suffix in _DICOM_SUFFIXES)
     if is_dicom(head):
         uid = class_uid(head)
         return Look(True) if is_photograph(uid) else Look(False, uid)
     if not _DIGITS.fullmatch(suffix) or len(head) < _SIGNATURE_BYTES:
-        return Look(False)
+        return Look(suffix in _DICOM_SUFFIXES)
     known = (*(signature for signature, _ in _FORMATS), _HEIF)
     return Look(any(signature.match(head) for signature in known))
 

@@ -155,8 +155,18 @@ class Elements:
         )
 
     def items(self, tag: int) -> Iterable[Any]:
-        """Return the items of a sequence, as data sets of pydicom; their values are not converted."""
-        return list(self._dataset[tag].value) if tag in self._dataset else []
+        """Return the items of a sequence, as data sets of pydicom; their values are not converted.
+
+        Raises
+        ------
+        ImageError
+            If the sequence is missing, as where the file is truncated within it, or is shorter than it says.
+        """
+        element: Any = self._dataset.get_item(tag) if tag in self._dataset else None
+        value = getattr(element, "value", None)
+        if element is None or (isinstance(value, bytes) and len(value) != element.length):
+            raise ImageError(f"truncated (within a sequence of the DICOM file); {_COPY_AGAIN}")
+        return list(self._dataset[tag].value)
 
     def pixel_data(self) -> PixelData | None:
         """Read the pixel data, once; None if there are none.

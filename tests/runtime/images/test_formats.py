@@ -88,3 +88,12 @@ def test_dicom_objects_that_are_no_photographs_are_named(tmp_path):
     assert look_at(str(path)) == Look(False, "1.2.840.10008.5.1.4.1.1.66.4")
     path.write_bytes(dicom_file(RGB, SOPClassUID="1.2.840.10008.5.1.4.1.1.77.1.5.5"))
     assert look_at(str(path)) == Look(True)  # a photograph that is refused, not passed over
+
+
+def test_what_is_called_a_dicom_file_is_not_lost_in_silence(tmp_path):
+    for name in ("empty.dcm", "EMPTY.DICOM"):
+        (tmp_path / name).touch()
+        assert look_at(str(tmp_path / name)) == Look(True)
+    (tmp_path / "text.dcm").write_bytes(b"a text of some length, no image")
+    assert look_at(str(tmp_path / "text.dcm")) == Look(True)
+    assert look_at(str(tmp_path / "empty.txt")) == Look(False)

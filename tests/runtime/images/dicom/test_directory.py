@@ -82,5 +82,13 @@ def test_a_damaged_dicomdir(medium):
         listed_files(str(medium))
 
 
+@pytest.mark.parametrize("share", [0.4, 0.8, 0.99])
+def test_a_truncated_dicomdir(medium, share):
+    whole = medium.read_bytes()
+    medium.write_bytes(whole[: int(share * len(whole))])
+    with pytest.raises(ImageError, match=r"^(truncated \(within a sequence|the DICOMDIR is damaged; name)"):
+        listed_files(str(medium))
+
+
 def test_one_that_lists_nothing_lists_nothing(tmp_path):
     assert listed_files(str(write_medium(tmp_path, []))) == []
