@@ -10,6 +10,7 @@ SENTENCES = {
     "first-of-several-frames": "the file holds several images; only one of them is segmented",
     "colours-guessed": "the file contradicts itself on how its colours are stored; black tells",
     "field-of-view-implausible": "the file declares an angle that no fundus camera has; it is not used",
+    "wide-field": "the file declares a wider angle than the models are made for",
     "pixel-spacing-implausible": "the file declares a pixel spacing that no retina fits; it is not used",
     "pixels-not-square": "the file declares pixels that are not square; the map is made as if they were",
     "dicom-study-missing": "the file names no study or series; its DICOM results are put into new ones",

@@ -10,6 +10,7 @@ from retinagan.runtime.images.dicom.elements import Elements
 from retinagan.runtime.images.photograph import NARROWEST, WIDEST
 from retinagan.runtime.warnings import ImageWarning
 
+_WIDE_FIELD = 100.0  # degrees; cameras that the models are made for have up to 60
 _LARGEST_IMAGE, _SMALLEST_IMAGE = 100.0, 1.0  # sides in mm; half the eye's circumference is some 40
 _SQUARE = 0.02  # by how much the sides of a pixel may differ
 
@@ -174,6 +175,11 @@ def _field_of_view(elements: Elements, warnings: list[ImageWarning]) -> float | 
     if degrees == 0:
         return None
     if NARROWEST <= degrees <= WIDEST:
+        if degrees > _WIDE_FIELD:
+            message = (
+                f"the file's Horizontal Field of View is {degrees:g} degrees; the models are not made for it"
+            )
+            warnings.append(ImageWarning("wide-field", message))
         return round(degrees, 4)  # it has 24 bits in the file
     message = (
         f"the file's Horizontal Field of View is {degrees:g} degrees; expected {NARROWEST:g} to {WIDEST:g}, "

@@ -133,6 +133,16 @@ def test_the_angle_is_that_of_the_file(given, expected):
     assert header.warnings == ()
 
 
+def test_the_angle_of_a_wide_field_camera_is_used_with_a_warning():
+    header = header_of(dicom_file(PIXELS, HorizontalFieldOfView=200.0))
+    assert header.field_of_view == 200
+    (warning,) = header.warnings
+    assert (warning.code, warning.message) == (
+        "wide-field",
+        "the file's Horizontal Field of View is 200 degrees; the models are not made for it",
+    )
+
+
 @pytest.mark.parametrize("given", [4500.0, 1.5, -45.0, float("nan")])
 def test_an_angle_of_no_camera_is_not_used(given):
     header = header_of(dicom_file(PIXELS, HorizontalFieldOfView=given))

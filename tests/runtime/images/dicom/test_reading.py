@@ -1,7 +1,11 @@
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 from dicom_files import PATIENT, dicom_dataset, dicom_file
 from drawn_retina import drawn_retina
+from PIL import Image
 
 from retinagan.runtime.errors import ImageError
 from retinagan.runtime.images.dicom.classes import file_meta
@@ -77,3 +81,18 @@ def test_a_data_set_without_a_preamble(tmp_path, syntax):
     for bare in (data[132:], data[file_meta(data)[1] :]):
         (tmp_path / "a").write_bytes(bare)
         np.testing.assert_array_equal(read_image(tmp_path / "a").pixels, RGB)
+
+
+def test_pydicom_is_imported_when_the_first_dicom_file_is_met(tmp_path):
+    Image.fromarray(RGB).save(tmp_path / "a.png")
+    (tmp_path / "a.dcm").write_bytes(dicom_file(RGB))
+    code = (
+        "import sys\n"
+        "from retinagan.runtime import read_image\n"
+        "for path in sys.argv[1:]:\n"
+        "    read_image(path)\n"
+        "    print('pydicom' in sys.modules)\n"
+    )
+    command = [sys.executable, "-c", code, str(tmp_path / "a.png"), str(tmp_path / "a.dcm")]
+    finished = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (finished.stdout, finished.stderr) == ("False\nTrue\n", "")
