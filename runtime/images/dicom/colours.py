@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -57,9 +58,7 @@ def in_rgb(array: NDArray[Any], photometric: str) -> tuple[NDArray[Any], tuple[I
         return array, warnings
     if array.dtype.itemsize > 1:
         raise ImageError(f"the DICOM image is {photometric} of more than 8 bits; export the image in RGB")
-    from pydicom.pixels import convert_color_space
-
-    return convert_color_space(array, "YBR_FULL", "RGB"), warnings
+    return np.asarray(cv2.cvtColor(array[..., [0, 2, 1]], cv2.COLOR_YCrCb2RGB)), warnings
 
 
 def _seen(array: NDArray[np.uint8]) -> str:

@@ -82,7 +82,9 @@ def test_what_is_read_is_what_pydicom_reads(path):
         assert 20 < len(str(error)) < 300  # noqa: PT017 (either outcome is right)
         assert "\n" not in str(error)  # noqa: PT017
     else:
-        np.testing.assert_array_equal(photograph.pixels, as_pydicom_reads(path))
+        expected = as_pydicom_reads(path)
+        rounding = 1 if photograph.pixels.ndim == 3 else 0  # of YBR, which pydicom converts in floating point
+        np.testing.assert_allclose(photograph.pixels.astype(int), expected, rtol=0, atol=rounding)
 
 
 @pytest.mark.usefixtures("every_class")
