@@ -195,9 +195,9 @@ class OutputFolder:
 
     def _take_staging(self) -> None:
         """Take a shard's hidden folder for this process alone, and empty it."""
-        while True:  # its last owner may remove it meanwhile
-            with contextlib.suppress(FileNotFoundError):
-                self._staging.mkdir(exist_ok=True)
+        while True:
+            self._staging.mkdir(exist_ok=True)
+            with contextlib.suppress(FileNotFoundError):  # its last owner may remove it meanwhile
                 self._take_lock(self._staging, fcntl.LOCK_EX)
                 if self._staging.stat().st_ino == os.fstat(self._locks[-1]).st_ino:
                     break

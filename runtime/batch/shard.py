@@ -16,6 +16,7 @@ from retinagan.runtime.errors import OptionError
 ROWS = "rows"
 """The folder, in the output folder, with the reports of runs that share it."""
 
+_UID = re.compile(r"\d+(\.\d+){3,}")  # as DICOM files are called; its end is no extension
 _FILE = re.compile(r"(.+)\.(\d+)-of-(\d+)(\.csv)")
 
 
@@ -61,8 +62,10 @@ class Shard:
 
     def holds(self, name: str) -> bool:
         """Whether an image of this name (`Input.name`) belongs to this part."""
-        stem = compared(os.path.splitext(name)[0])  # noqa: PTH122
-        digest = hashlib.sha256(os.fsencode(stem)).digest()
+        whole = re.sub(r"#\d+$", "", name)  # without the number of a frame
+        is_uid = _UID.fullmatch(whole.rpartition("/")[2])
+        stem = whole if is_uid else os.path.splitext(whole)[0]  # noqa: PTH122
+        digest = hashlib.sha256(os.fsencode(compared(stem))).digest()
         return int.from_bytes(digest[:8], "big") % self.count == self.number - 1
 
     def may_know_of_ours(self, file: str) -> bool:

@@ -88,6 +88,7 @@ def test_a_line_says_what_the_row_says_with_numbers_as_numbers(lines, tmp_path):
         "input_bytes": 1000,
         "input_modified": "1700000000.000000001",
         "settings": "0123456789abcdef",
+        "finished": None,
         "seconds": {**dict.fromkeys(STAGES, 0.5), "total": 4.0},
     }
 

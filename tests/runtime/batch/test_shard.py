@@ -33,6 +33,12 @@ def test_images_that_might_write_to_one_name_are_in_one_part(other):
         assert Shard(number, count).holds(other)
 
 
+def test_files_that_are_called_by_their_uid_are_spread_over_the_parts():
+    names = [f"study/1.2.826.0.1.{number}" for number in range(200)]
+    assert 50 < sum(map(Shard(1, 2).holds, names)) < 150
+    assert all(Shard(1, 2).holds(f"{name}#2") == Shard(1, 2).holds(name) for name in names)
+
+
 def test_a_name_that_is_not_valid_text_belongs_to_one_part():
     assert sum(Shard(number, 5).holds("\udcff.png") for number in range(1, 6)) == 1
 
