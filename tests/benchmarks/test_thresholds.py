@@ -1,54 +1,65 @@
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))
-
-import thresholds
 from small_checkpoint import small_generator, write_checkpoint
 from small_dataset import write_dataset
-from thresholds import BINS, Camera, calibrated, dice_at, expected_best, fitted, row
+
+BENCHMARKS = Path(__file__).parent.parent.parent / "benchmarks"
 
 
-def counts(slope=1.0, offset=0.0, pixels=1e6):
+@pytest.fixture
+def thresholds(monkeypatch):
+    monkeypatch.syspath_prepend(BENCHMARKS)
+    import thresholds
+
+    return thresholds
+
+
+def counts(thresholds, slope=1.0, offset=0.0, pixels=1e6):
     """Pixels of a map whose true calibration is known: many are sure background, some sure vessel."""
-    raw = (np.arange(BINS) + 0.5) / BINS
+    raw = (np.arange(thresholds.BINS) + 0.5) / thresholds.BINS
     shape = (1 - raw) ** 6 + 0.1 * raw**4
     share = pixels * shape / shape.sum()
-    vessel = calibrated(slope, offset)
+    vessel = thresholds.calibrated(slope, offset)
     return np.stack([share * vessel, share * (1 - vessel)])
 
 
-def test_dice_at_counts_pixels_at_or_above_the_threshold():
-    few = np.zeros((2, BINS))
+def test_dice_at_counts_pixels_at_or_above_the_threshold(thresholds):
+    few = np.zeros((2, thresholds.BINS))
     few[0, 512], few[0, 0], few[1, 600], few[1, 0] = 3, 1, 2, 4
-    assert dice_at(few)[512] == pytest.approx(2 * 3 / (5 + 4))
-    assert dice_at(few)[601] == 0
-    assert dice_at(few)[0] == pytest.approx(2 * 4 / (10 + 4))
+    assert thresholds.dice_at(few)[512] == pytest.approx(2 * 3 / (5 + 4))
+    assert thresholds.dice_at(few)[601] == 0
+    assert thresholds.dice_at(few)[0] == pytest.approx(2 * 4 / (10 + 4))
 
 
-def test_the_fit_finds_the_calibration_and_the_map_its_best_threshold():
-    one = counts(0.7, -0.5)
-    assert fitted([Camera("a", False, [one])]) == pytest.approx((0.7, -0.5))
-    best = dice_at(one)
-    assert best[expected_best(one, calibrated(0.7, -0.5))] == pytest.approx(best.max(), abs=1e-6)
-    assert best[expected_best(one, calibrated(1.0, 0.0))] < best.max() - 1e-4
+def test_the_fit_finds_the_calibration_and_the_map_its_best_threshold(thresholds):
+    one = counts(thresholds, 0.7, -0.5)
+    assert thresholds.fitted([thresholds.Camera("a", False, [one])]) == pytest.approx((0.7, -0.5))
+    best = thresholds.dice_at(one)
+    assert best[thresholds.expected_best(one, thresholds.calibrated(0.7, -0.5))] == pytest.approx(
+        best.max(), abs=1e-6
+    )
+    assert best[thresholds.expected_best(one, thresholds.calibrated(1.0, 0.0))] < best.max() - 1e-4
 
 
-def test_what_a_rule_loses_is_against_the_best_of_the_camera_that_is_scored():
-    camera, other = Camera("a", False, [counts(0.7, -0.5)]), Camera("b", True, [counts()])
-    found = row(camera, [other], 0.5)
-    curve = dice_at(camera.pooled)
+def test_what_a_rule_loses_is_against_the_best_of_the_camera_that_is_scored(thresholds):
+    camera, other = (
+        thresholds.Camera("a", False, [counts(thresholds, 0.7, -0.5)]),
+        thresholds.Camera("b", True, [counts(thresholds)]),
+    )
+    found = thresholds.row(camera, [other], 0.5)
+    curve = thresholds.dice_at(camera.pooled)
     assert found["best Dice"] == curve.max()
     assert found["its own"] == pytest.approx(curve.max() - curve[512])
-    assert found["worst camera"] == pytest.approx(curve.max() - curve[dice_at(other.pooled).argmax()])
+    assert found["worst camera"] == pytest.approx(
+        curve.max() - curve[thresholds.dice_at(other.pooled).argmax()]
+    )
     assert found["each map"] == pytest.approx(found["calibrated"]), "the other camera is calibrated"
     assert found["each image"] == pytest.approx(0.0), "one image is the camera"
 
 
-def test_a_table_of_held_out_cameras(tmp_path, capsys):
+def test_a_table_of_held_out_cameras(thresholds, tmp_path, capsys):
     data = [str(write_dataset(tmp_path / name)) for name in ("first", "second")]
     model = write_checkpoint(tmp_path / "net.pt", small_generator())
     command = [str(model), "--data", *data, "--threads", "1", "--cache", str(tmp_path / "cache")]
@@ -61,7 +72,7 @@ def test_a_table_of_held_out_cameras(tmp_path, capsys):
     assert capsys.readouterr().out == printed, "from the cache"
 
 
-def test_one_folder_is_refused(capsys):
+def test_one_folder_is_refused(thresholds, capsys):
     with pytest.raises(SystemExit):
         thresholds.main(["retina-gan", "--data", "a"])
     assert "give at least two folders" in capsys.readouterr().err

@@ -65,8 +65,8 @@ def test_the_default_on_the_test_images_of_a_hand_held_camera(chase_db1):
 
 def test_the_default_on_large_images(hrf):
     inside = scores_of("retina-gan", hrf, "01_*", given=Description(test=("0[1-5]_*",)))[FOV]
-    assert inside.auc >= 0.98
-    assert inside.dice >= 0.78
+    assert inside.auc >= 0.975
+    assert inside.dice >= 0.755
 
 
 def test_the_default_on_a_camera_that_it_never_saw(drive):
