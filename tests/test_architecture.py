@@ -28,8 +28,8 @@ MAY_IMPORT = {
     "runtime.models": "",
     # runtime, from the floor up
     "runtime.console": COMMON,
-    "runtime.images": f"{COMMON} runtime.images.dicom",
-    "runtime.images.dicom": f"{COMMON} runtime.images",
+    "runtime.images": f"{COMMON} runtime.images.dicom runtime.dicom.mark",
+    "runtime.images.dicom": f"{COMMON} runtime.images runtime.dicom.mark",
     "runtime.dicom": "runtime.errors runtime.dicom.mark",
     "runtime.dicom.mark": "",
     "runtime.retina": COMMON,

@@ -153,7 +153,9 @@ class _Search:
         except ImageError as error:
             raise InputError(f"{directory!r}: {error}") from None
         for path, uid in listed:
-            if is_photograph(uid):
+            if is_photograph(uid) and look_at(path).is_own:
+                self.own += 1
+            elif is_photograph(uid):
                 self._add_file(path)
             else:
                 self.objects[uid] += 1
@@ -171,12 +173,12 @@ class _Search:
         look = Look(True) if os.path.isdir(path) else look_at(path)
         if look.dicom_class:
             self.objects[look.dicom_class] += look.dicom_class != DIRECTORY  # the folder has what it lists
+        elif look.is_own or (look.is_image and is_own_picture(path)):
+            self.own += 1
         elif not look.is_image:
             self.others += 1
             if len(self.examples) < _EXAMPLES:
                 self.examples.append(os.path.basename(path))
-        elif is_own_picture(path):
-            self.own += 1
         else:
             self._add_file(path)
 
@@ -193,11 +195,15 @@ class _Search:
         for path in visible:
             if os.path.isdir(path):
                 self._add_folder(path)
-            elif suffix and not _has_magic(suffix) and not is_own_picture(path):
+            elif suffix and not _has_magic(suffix) and not _is_own(path):
                 self._add_file(path)
             else:
                 self._add_if_image(path)
         return os.path.abspath(base)
+
+
+def _is_own(path: str) -> bool:
+    return is_own_picture(path) or look_at(path).is_own
 
 
 def files_below(folder: str) -> Iterator[str]:

@@ -4,7 +4,7 @@ import os
 import unicodedata
 from pathlib import Path
 
-from retinagan.runtime.dicom.mark import HEAD, is_own_object
+from retinagan.runtime.dicom.mark import HEAD, is_own_file
 
 PICTURES = ("vessels", "probability", "overlay")
 """The pictures that an image can have."""
@@ -66,7 +66,7 @@ def is_own_picture(path: str | os.PathLike[str]) -> bool:
             return False
         with Path(path).open("rb") as file:
             head = file.read(HEAD)
-            if MARK in head[: max(PNG_HEAD, JPEG_HEAD) + 8 + len(MARK)] or is_own_object(head):
+            if MARK in head[: max(PNG_HEAD, JPEG_HEAD) + 8 + len(MARK)] or is_own_file(head):
                 return True
             if not head.startswith(b"RIFF"):
                 return False

@@ -59,7 +59,7 @@ def read_source(path: str | os.PathLike[str], frame: int = 1) -> Source:
         If the header cannot be read, or nothing can refer to the image.
     """
     try:
-        header = dcmread(path, stop_before_pixels=True, specific_tags=list(_TAGS))
+        header = dcmread(path, stop_before_pixels=True, force=True, specific_tags=list(_TAGS))
     except Exception as error:  # pydicom meets damaged files with errors of any kind
         raise ImageError(
             f"the DICOM header cannot be repeated in a result ({error}); copy the file again from its source"

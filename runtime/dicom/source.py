@@ -22,6 +22,7 @@ _METHODS = {
 }  # lossy compression by transfer syntax
 _CODE = re.compile(r"[A-Z0-9_ ]{1,16}")
 _DIRECTIONS = re.compile(r"[APRLHF]{1,3}")
+_SINGLE_FRAME = ("1.2.840.10008.5.1.4.1.1.7", "1.2.840.10008.5.1.4.1.1.77.1.4")
 _LONGEST_DISTANCE = 100.0  # mm between pixels; more is a mistake
 
 
@@ -58,7 +59,9 @@ class Source:
         ImageError
             If nothing can refer to the image, since it declares no valid SOP Class or SOP Instance UID.
         """
-        sop_class, sop_instance = valid_text(header, "SOPClassUID"), valid_text(header, "SOPInstanceUID")
+        meta = getattr(header, "file_meta", Dataset())
+        sop_class = valid_text(header, "SOPClassUID") or valid_text(meta, "MediaStorageSOPClassUID")
+        sop_instance = valid_text(header, "SOPInstanceUID")
         for name, value in (("SOP Class UID", sop_class), ("SOP Instance UID", sop_instance)):
             if not value:
                 raise ImageError(
@@ -110,8 +113,7 @@ class Source:
 
         The ratios are empty where the file does not declare them.
         """
-        meta = getattr(self.header, "file_meta", None)
-        method = None if meta is None else _METHODS.get(text(meta, "TransferSyntaxUID"))
+        method = _METHODS.get(text(getattr(self.header, "file_meta", Dataset()), "TransferSyntaxUID"))
         if method is None and text(self.header, "LossyImageCompression") != "01":
             return [], []
         methods = [str(name) for name in values_of(self.header, "LossyImageCompressionMethod")]
@@ -120,9 +122,14 @@ class Source:
         return ratios, methods if valid else [method or JPEG_METHOD]
 
     def reference(self) -> Dataset:
-        """Return the item that refers to this frame (Image SOP Instance Reference Macro, PS3.3 10.3)."""
+        """Return the item that refers to this frame (Image SOP Instance Reference Macro, PS3.3 10.3).
+
+        A class of single frames forbids a frame's number. Where a file holds several all the same, the number
+        is given for those after the first.
+        """
         made = item(ReferencedSOPClassUID=self.sop_class, ReferencedSOPInstanceUID=self.sop_instance)
-        return put(made, ReferencedFrameNumber=self.frame) if self.frames > 1 else made
+        numbered = self.frame > 1 if self.sop_class in _SINGLE_FRAME else self.frames > 1
+        return put(made, ReferencedFrameNumber=self.frame) if numbered else made
 
     def reference_as_source(self) -> Dataset:
         """Return `reference` with its purpose, and that pixels are in the same places."""

@@ -18,6 +18,7 @@ from PIL.PpmImagePlugin import PpmImageFile
 from PIL.TiffImagePlugin import TiffImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
+from retinagan.runtime.dicom.mark import is_own_object
 from retinagan.runtime.errors import ImageError
 from retinagan.runtime.images.dicom.classes import HEAD_BYTES, class_uid, is_dicom, is_photograph
 
@@ -65,10 +66,15 @@ def plugin_for(data: bytes) -> Plugin:
 
 
 class Look(NamedTuple):
-    """What a file is at first sight: an image or not, and for a DICOM object that is none its class's UID."""
+    """What a file is at first sight: an image or not.
+
+    `dicom_class` is the UID of the class of a DICOM object that is none. `is_own` tells whether a DICOM
+    object is a result of this package, such as an overlay, which is no image to segment either.
+    """
 
     is_image: bool
     dicom_class: str = ""
+    is_own: bool = False
 
 
 def look_at(path: str) -> Look:
@@ -88,6 +94,8 @@ def look_at(path: str) -> Look:
     except OSError:
         return Look(suffix in _DICOM_SUFFIXES)
     if is_dicom(head):
+        if is_own_object(head):
+            return Look(False, is_own=True)
         uid = class_uid(head)
         return Look(True) if is_photograph(uid) else Look(False, uid)
     if not _DIGITS.fullmatch(suffix) or len(head) < _SIGNATURE_BYTES:

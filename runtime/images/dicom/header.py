@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from retinagan.runtime.dicom.mark import PRODUCT
 from retinagan.runtime.errors import ImageError
 from retinagan.runtime.images.dicom.classes import READ, WIDE_FIELD, as_uid, class_name
 from retinagan.runtime.images.dicom.elements import Elements
@@ -103,7 +104,10 @@ def read_header(elements: Elements) -> Header:
         If the object is no photograph, is one that is refused, or attributes are missing or impossible.
     """
     _check_class(as_uid(elements.raw(_CLASS)) or elements.file_class)
-    zeiss = elements.has(*_SCRAMBLED) or elements.words(_MANUFACTURER)[0].lower().startswith("carl zeiss")
+    maker = elements.words(_MANUFACTURER)[0]
+    if maker == PRODUCT:
+        raise ImageError(f"this is a result of {PRODUCT}, not a photograph; segment the photograph itself")
+    zeiss = elements.has(*_SCRAMBLED) or maker.lower().startswith("carl zeiss")
     if zeiss and not elements.has(_ROWS):
         raise scrambled()
     allocated = elements.whole(_ALLOCATED, "Bits Allocated")

@@ -375,6 +375,23 @@ def test_objects_of_an_earlier_run_are_no_images(here, model, capsys):
     assert set(rows("again")) == {"a.png", "b.jpg", "sub/c.tif", "right", "left.dcm"}
 
 
+def test_an_overlay_that_an_archive_sends_back_is_no_photograph(here, model, capsys):
+    study(here)
+    main(["in/right", "--model", model, "--save", "dicom-overlay"])
+    back = pydicom.dcmread("out/right_overlay.dcm")
+    back.file_meta.ImplementationClassUID, back.file_meta.ImplementationVersionName = "1.2.3", "ARCHIVE"
+    for name in ("back/IM1", "back/IM2.dcm"):
+        (here / name).parent.mkdir(exist_ok=True)
+        (here / name).write_bytes(as_file(back))
+    (here / "back/IM0").write_bytes((here / "in/right").read_bytes())
+    assert main(["back", "--model", model, "--out", "again"]) == 0
+    assert set(rows("again")) == {"IM0"}
+    assert main(["back/*.dcm", "back/IM0", "--model", model, "--out", "glob"]) == 0
+    capsys.readouterr()
+    assert main(["back/IM1", "--model", model, "--out", "named"]) == 1
+    assert "this is a result of Retina-GAN, not a photograph" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("more", "message"),
     [

@@ -20,6 +20,17 @@ def test_the_object_is_the_same_from_the_file(name, tmp_path):
     assert source.sop_instance == made.SOPInstanceUID
 
 
+def test_a_data_set_without_preamble_is_read(tmp_path):
+    path = tmp_path / "image"
+    path.write_bytes(as_file(drawn_source())[132:])
+    assert read_source(path).sop_instance == drawn_source().SOPInstanceUID
+
+
+def test_a_file_that_is_gone_is_said(tmp_path):
+    with pytest.raises(ImageError, match="header cannot be repeated in a result"):
+        read_source(tmp_path / "gone")
+
+
 @pytest.mark.filterwarnings("ignore")  # of pydicom, about what it finds damaged
 def test_a_damaged_header_is_the_file_s_fault(tmp_path):
     content = bytearray(as_file(drawn_source()))

@@ -1,5 +1,5 @@
 import pytest
-from dicom_sources import SOURCES, as_jpeg, coded, drawn_source, item, reread
+from dicom_sources import SECONDARY_CAPTURE, SOURCES, as_jpeg, coded, drawn_source, item, reread
 
 from retinagan.runtime.dicom.elements import put
 from retinagan.runtime.dicom.source import Source
@@ -12,6 +12,7 @@ from retinagan.runtime.errors import ImageError
 def test_an_image_that_nothing_can_refer_to_is_refused(keyword, name):
     made = drawn_source()
     del made[keyword]
+    del made.file_meta
     with pytest.raises(
         ImageError, match=f"declares no valid {name} UID.*leave the dicom kinds out of --save"
     ):
@@ -88,6 +89,19 @@ def test_orientation_is_two_directions_or_nothing():
 def test_a_reference_names_the_frame_of_several_alone():
     assert "ReferencedFrameNumber" not in Source.of(drawn_source()).reference()
     assert Source.of(drawn_source(frames=3), 2).reference().ReferencedFrameNumber == 2
+
+
+def test_a_class_of_single_frames_has_no_frame_s_number_but_where_it_is_needed():
+    made = drawn_source(SECONDARY_CAPTURE)
+    made.NumberOfFrames = 2
+    assert "ReferencedFrameNumber" not in Source.of(made, 1).reference()
+    assert Source.of(made, 2).reference().ReferencedFrameNumber == 2
+
+
+def test_the_class_may_stand_in_the_file_meta_information_alone():
+    made = reread(drawn_source())
+    del made.SOPClassUID
+    assert Source.of(made).sop_class == drawn_source().SOPClassUID
 
 
 def test_lossy_compression_is_told_by_the_encoding_too():
