@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from retinagan.runtime.batch.inputs import Input, InputError, files_below, is_input
+from retinagan.runtime.batch.inputs import Input, InputError, files_below, is_input, natural_order
 from retinagan.runtime.errors import OptionError
 
 RETRY_AFTER = 60.0
@@ -100,7 +100,7 @@ class Arrivals:
         whole = [path for path, file in self._files.items() if self._is_due(path, file) and is_input(path)]
         self._cost = self._clock() - start
         inputs = [Input(path, os.path.relpath(path, self._base)) for path in whole]
-        return sorted(inputs, key=lambda item: item.name)
+        return sorted(inputs, key=lambda item: natural_order(item.name))
 
     def put_back(self, item: Input) -> None:
         """Give an image out again if it is still there, since it could not be looked at."""

@@ -3,6 +3,7 @@
 # Paths are text here: there may be 100,000, and no link in them may be resolved.
 # ruff: noqa: PTH100, PTH112, PTH113, PTH119, PTH120, PTH122
 import os
+import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -18,6 +19,7 @@ from retinagan.runtime.images.formats import Look, look_at, looks_like_an_image
 from retinagan.runtime.images.reading import SUFFIXES, count_frames
 
 _EXAMPLES = 3
+_DIGITS = re.compile(r"(\d+)")
 
 
 class InputError(RetinaGanError):
@@ -40,7 +42,7 @@ class Input:
 
 @dataclass(frozen=True)
 class Found:
-    """The images, sorted by name, and what was skipped.
+    """The images, in the natural order of their names, and what was skipped.
 
     `others` counts files in folders that are not images, and `examples` names some; `own` counts pictures
     that an earlier run wrote; `objects` counts DICOM objects that are no photographs, by class; `empty` lists
@@ -81,7 +83,7 @@ def find_inputs(arguments: Sequence[str]) -> Found:
         raise InputError(_nothing_found(arguments, search))
     base = os.path.commonpath(roots)
     inputs = [Input(path, os.path.relpath(full, base)) for full, path in search.paths.items()]
-    inputs.sort(key=lambda item: item.name)
+    inputs.sort(key=lambda item: natural_order(item.name))
     return Found(
         tuple(inputs),
         search.others,
@@ -90,6 +92,11 @@ def find_inputs(arguments: Sequence[str]) -> Found:
         tuple(search.examples),
         search.named_objects(),
     )
+
+
+def natural_order(name: str) -> tuple[list[str | int], str]:
+    """Return a key that sorts names as people do: ``eye2`` before ``eye10``."""
+    return [int(part) if number % 2 else part for number, part in enumerate(_DIGITS.split(name))], name
 
 
 def every_frame(inputs: Sequence[Input], shard: Shard | None = None) -> tuple[Input, ...]:

@@ -1,4 +1,4 @@
-"""The files of a dataset: which belong to which image, which images are wanted, and what does not fit.
+"""The images of a dataset's folder: its layout, which images are wanted, and what is known of them.
 
 A dataset is one folder in a layout (`layouts`), or has the folders `training` and `test`, each in a layout.
 In a single folder, the rule of the layout selects the test images.
@@ -7,36 +7,34 @@ In a single folder, the rule of the layout selects the test images.
 from __future__ import annotations
 
 import dataclasses
-import re
 import sys
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
-from retinagan.runtime.images.reading import SUFFIXES
-from retinagan.train.data.description import FILE, DataError, Description, read_description
-from retinagan.train.data.layouts import LAYOUTS, Layout, Role, layout_of
+from retinagan.train.data.description import DataError, Description, read_description
+from retinagan.train.data.layouts import LAYOUTS, Layout, layout_of
+from retinagan.train.data.matching import Matching, Sample
+
+__all__ = [
+    "ALL",
+    "SPLITS",
+    "TEST",
+    "TRAINING",
+    "Dataset",
+    "NoneLeftError",
+    "Sample",
+    "find_dataset",
+    "find_samples",
+    "folder_name",
+    "print_notes",
+]
 
 TRAINING, TEST, ALL = SPLITS = ("training", "test", "all")
 """The splits of a dataset."""
 
-_COMPRESSED = ".ppm.gz"
-_DOCUMENTS = ("README", "LICENSE", "LICENCE", "TERMS", "COPYING", "CITATION")
-
 
 class NoneLeftError(DataError):
     """A dataset has too few images: the rule of its layout leaves none for the split."""
-
-
-@dataclass(frozen=True)
-class Sample:
-    """The files of one image, and the angle of its camera in degrees if known."""
-
-    name: str
-    image: Path
-    truth: Path
-    fov: Path | None = None
-    second: Path | None = None
-    field_of_view: float | None = None
 
 
 @dataclass(frozen=True)
@@ -148,7 +146,7 @@ def _part(root: Path, split: str, known: Description) -> Dataset:
         raise _unknown(root)
     of_layout = Description(field_of_view=layout.field_of_view, terms=layout.terms, citation=layout.citation)
     known = _merged(known, of_layout)
-    matching = _Matching(root, layout)
+    matching = Matching(root, layout)
     samples = {
         key: dataclasses.replace(sample, field_of_view=known.angle_of(sample.name))
         for key, sample in matching.samples().items()
@@ -191,101 +189,6 @@ def _unknown(root: Path) -> DataError:
     return DataError(
         f"{root} holds no dataset of a known layout, at its top or in folders training and test:\n{known}"
     )
-
-
-@dataclass
-class _Matching:
-    """The files of one folder, matched by a layout."""
-
-    root: Path
-    layout: Layout
-    notes: list[str] = field(default_factory=list)
-
-    def samples(self) -> dict[str, Sample]:
-        """Return samples by key, sorted; `notes` then has a line for each file that does not fit."""
-        found = self._by_role()
-        images, maps = found["image"], found["truth"]
-        if not images:
-            raise DataError(
-                f"{self._place(self.layout.image)} holds no image of {self.layout.name}'s layout "
-                f"({self.layout.told})"
-            )
-        missing = [
-            f"{path}: no vessel map of it in {self._place(self.layout.truth)}; add it, or remove the image"
-            for key, path in images.items()
-            if key not in maps
-        ]
-        if missing:
-            raise DataError("\n".join(missing))
-        for name, files in found.items():
-            strays = [path for key, path in files.items() if key not in images and name != "image"]
-            self.notes += [f"{path}: no image of it; left out" for path in strays]
-        self._note_missing_masks(images, found.get("fov"))
-        masks, seconds = (found.get(name, {}) for name in ("fov", "second"))
-        return {
-            key: Sample(path.stem, path, maps[key], masks.get(key), seconds.get(key))
-            for key, path in sorted(images.items())
-        }
-
-    def _by_role(self) -> dict[str, dict[str, Path]]:
-        roles = self.layout.roles
-        found: dict[str, dict[str, Path]] = {name: {} for name in roles}
-        for folder in dict.fromkeys(name for role in roles.values() for name in role.folders):
-            for path in _files(self.root / folder):
-                if _is_document(path):
-                    continue
-                match = self._match(path, folder)
-                if match is None:
-                    self.notes.append(
-                        f"{path}: fits nothing in {self.layout.name}'s layout ({self.layout.told}); left out"
-                    )
-                    continue
-                name, key = match
-                if key in found[name]:
-                    raise DataError(f"{path} and {found[name][key]} both belong to image {key}: keep one")
-                found[name][key] = path
-        return found
-
-    def _match(self, path: Path, folder: str) -> tuple[str, str] | None:
-        if path.suffix.lower() not in SUFFIXES:
-            return None
-        for name, role in self.layout.roles.items():
-            match = re.fullmatch(role.stem, path.stem)
-            if folder in role.folders and match:
-                return name, match.group(1)
-        return None
-
-    def _note_missing_masks(self, images: dict[str, Path], masks: dict[str, Path] | None) -> None:
-        if masks is None or self.layout.fov is None:
-            return
-        place, instead = self._place(self.layout.fov), "the retina found in the image is used instead"
-        if not masks:
-            self.notes.append(f"{place}: no masks of the field of view; {instead}")
-            return
-        self.notes += [f"{path}: no mask in {place}; {instead}" for key, path in images.items()
-                       if key not in masks]  # fmt: skip
-
-    def _place(self, role: Role) -> Path:
-        places = [self.root / name for name in role.folders]
-        return next((place for place in places if place.is_dir()), places[0])
-
-
-def _is_document(path: Path) -> bool:
-    """Return whether a file describes the dataset, as README.md and dataset.json do."""
-    if path.name == FILE:
-        return True
-    return path.suffix.lower() not in SUFFIXES and path.stem.upper().startswith(_DOCUMENTS)
-
-
-def _files(folder: Path) -> list[Path]:
-    """Return the visible files of a folder, sorted by name; raise `DataError` for compressed images."""
-    if not folder.is_dir():
-        return []
-    files = sorted(path for path in folder.iterdir() if path.is_file() and not path.name.startswith("."))
-    compressed = sum(path.name.lower().endswith(_COMPRESSED) for path in files)
-    if compressed:
-        raise DataError(f"{folder}: {compressed} images are compressed; type  gunzip {folder}/*.gz")
-    return files
 
 
 def folder_name(path: str | Path) -> str:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,9 +14,10 @@ from numpy.typing import NDArray
 from retinagan.runtime.errors import ImageError
 from retinagan.runtime.images.reading import read_image
 from retinagan.runtime.model.spec import Preprocessing
-from retinagan.runtime.retina.find import find_retina
+from retinagan.runtime.retina.find import Retina, find_retina
 from retinagan.runtime.steps.crop import SquareCrop, square_crop
 from retinagan.runtime.steps.scale import working_square
+from retinagan.train.data.alignment import alignment_fault
 from retinagan.train.data.description import DataError
 from retinagan.train.data.files import Sample
 from retinagan.train.data.labels import Label, read_label, say_once
@@ -80,56 +83,70 @@ def load_labelled(sample: Sample) -> LabelledImage:
     Raises
     ------
     DataError
-        If a file cannot be read, sizes differ, or the map has no vessel pixel.
+        If a file cannot be read, sizes differ, or a map or mask does not fit the image: it shows no vessels
+        or other ones, or another field of view.
     """
     try:
         image = read_image(sample.image).as_rgb8()
     except ImageError as error:
         raise DataError(f"{sample.image.name}: {error}") from error
-    label = _drawn(sample.truth, "vessel")
-    truth = label.mask
-    second = None if sample.second is None else _drawn(sample.second, "vessel").mask
-    mask = None if sample.fov is None else _drawn(sample.fov, "field of view").mask
-    for path, drawn in ((sample.truth, truth), (sample.fov, mask), (sample.second, second)):
-        if drawn is not None and drawn.shape != image.shape[:2]:
-            raise DataError(
-                f"{path}: {drawn.shape[1]}x{drawn.shape[0]} pixels, but its image {sample.image.name} "
-                f"has {image.shape[1]}x{image.shape[0]}"
-            )
-    fov = _checked_fov(sample, image, label, mask)
+    retina, missing = _retina_of(image)
+    truth = _checked_vessels(sample.truth, sample, image, retina)
+    second = None if sample.second is None else _checked_vessels(sample.second, sample, image, retina)
+    if sample.fov is not None:
+        fov = _checked_fov(sample.fov, sample, truth, retina)
+    elif retina is not None:
+        fov = retina.mask
+    else:
+        raise DataError(f"{sample.image.name}: {missing}")
     return LabelledImage(sample.name, image, truth, fov, second, sample.field_of_view)
 
 
-def _drawn(path: Path, what: str) -> Label:
-    """Read what is drawn in a map, and say once how its values were taken."""
+def _retina_of(image: NDArray[np.uint8]) -> tuple[Retina | None, str]:
+    """Return the retina in an image, or None and the reason."""
+    try:
+        return find_retina(image), ""
+    except ImageError as error:
+        return None, str(error)
+
+
+def _drawn(path: Path, what: str, sample: Sample, shape: tuple[int, int]) -> Label:
+    """Read what is drawn in a map of an image of that shape, and say once how its values were taken."""
     try:
         label = read_label(path, what, may_fill=what == "field of view")
     except ImageError as error:
         raise DataError(f"{path}: {error}") from error
     say_once(label)
+    theirs = label.mask.shape
+    if theirs != shape:
+        swapped = ": turn it like the image, whose file may have an EXIF orientation"
+        raise DataError(
+            f"{path}: {theirs[1]}x{theirs[0]} pixels, but its image {sample.image.name} "
+            f"has {shape[1]}x{shape[0]}{swapped if theirs == shape[::-1] else ''}"
+        )
     return label
 
 
-def _checked_fov(
-    sample: Sample, image: NDArray[np.uint8], label: Label, mask: NDArray[np.bool_] | None
+def _checked_vessels(
+    path: Path, sample: Sample, image: NDArray[np.uint8], retina: Retina | None
 ) -> NDArray[np.bool_]:
-    """Return the FOV: the dataset's mask, or the retina found, after both and the truth agree."""
-    retina = rim = None
-    try:
-        found = find_retina(image)
-        retina, rim = found.mask, rim_of(found.mask, found.disc.radius)
-    except ImageError as error:
-        if mask is None:
-            raise DataError(f"{sample.image.name}: {error}") from error
-    if fault := truth_fault(label.mask, retina, rim):
-        raise DataError(
-            f"{sample.truth}: {fault}; its values were read as {label.mapping}: draw vessels on black"
-        )
-    if mask is None:
-        assert retina is not None
-        return retina
-    if fault := fov_fault(mask, label.mask, retina):
-        raise DataError(f"{sample.fov}: {fault}; correct the mask, or remove it to use the retina found")
+    """Read an expert's vessels; refuse what cannot be vessels, or not those of the image."""
+    label = _drawn(path, "vessel", sample, image.shape[:2])
+    mask, rim = (None, None) if retina is None else (retina.mask, rim_of(retina.mask, retina.disc.radius))
+    if fault := truth_fault(label.mask, mask, rim):
+        raise DataError(f"{path}: {fault}; its values were read as {label.mapping}: draw vessels on black")
+    if retina is not None and (fault := alignment_fault(image, retina, label.mask)):
+        raise DataError(f"{path}: {fault}")
+    return label.mask
+
+
+def _checked_fov(
+    path: Path, sample: Sample, truth: NDArray[np.bool_], retina: Retina | None
+) -> NDArray[np.bool_]:
+    """Read an FOV mask; refuse one that agrees with neither the retina nor the vessels."""
+    mask = _drawn(path, "field of view", sample, truth.shape).mask
+    if fault := fov_fault(mask, truth, None if retina is None else retina.mask):
+        raise DataError(f"{path}: {fault}; correct the mask, or remove it to use the retina found")
     return mask
 
 
@@ -196,3 +213,13 @@ def load_training_images(
     if faults:
         raise DataError("\n".join(faults))
     return images
+
+
+def images_sha256(images: Iterable[TrainingImage]) -> str:
+    """Return the SHA-256 of training images and their maps, as they are learned from, in hexadecimal."""
+    digest = hashlib.sha256()
+    for image in images:
+        digest.update(f"{image.dataset}/{image.name} {image.truth.shape}\0".encode())
+        for pixels in (image.image, image.roi, image.truth):
+            digest.update(pixels.tobytes())
+    return digest.hexdigest()

@@ -53,6 +53,7 @@ class Layout:
     field_of_view: float | None = None
     terms: str = ""
     citation: str = ""
+    nested: bool = False
 
     @property
     def roles(self) -> dict[str, Role]:
@@ -107,6 +108,7 @@ LAYOUTS = (
         # Images of one person usually have names in sequence, so a block splits few people.
         lambda position, key, count: position >= count - count // 5,
         "the last fifth by name tests",
+        nested=True,
     ),
     Layout(
         "CHASE_DB1",

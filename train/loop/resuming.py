@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from typing import Any
 
 from retinagan.train.loop.options import TrainingOptions
@@ -10,8 +11,19 @@ from retinagan.train.loop.parts import TrainingError
 from retinagan.train.nets.checkpoint import Checkpoint
 
 
-def resumed_state(checkpoint: Checkpoint, options: TrainingOptions, images: list[str]) -> dict[str, Any]:
-    """Return the trainer's state in a checkpoint, for these options and names of training images.
+def resumed_state(
+    checkpoint: Checkpoint, options: TrainingOptions, origins: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return the trainer's state in a checkpoint, for these options and training images.
+
+    Parameters
+    ----------
+    checkpoint : Checkpoint
+        Of the run to resume.
+    options : TrainingOptions
+        What is asked for.
+    origins : mapping
+        The names of the images under "training_images", and their digest under "images_sha256".
 
     Raises
     ------
@@ -32,11 +44,18 @@ def resumed_state(checkpoint: Checkpoint, options: TrainingOptions, images: list
             f"the run there has other options ({_difference(theirs, options)}): "
             "give the same ones, or another --out"
         )
+    images = origins["training_images"]
     seen = checkpoint.record.get("training_images", images)  # older checkpoints do not say
     if seen != images:
         raise TrainingError(
             f"the run there learns from {len(seen)} other images ({seen[0]}, ...), asked for are "
             f"{len(images)} ({images[0]}, ...): give the same --data, or another --out"
+        )
+    digest = checkpoint.record.get("images_sha256")
+    if digest is not None and digest != origins["images_sha256"]:
+        raise TrainingError(
+            "the images or maps differ from those that the run began with (files were changed, or another "
+            "version of this package or of OpenCV reads them otherwise): restore them, or give another --out"
         )
     return dict(checkpoint.resume)
 

@@ -16,7 +16,7 @@ import torch
 from retinagan.runtime.errors import OptionError
 from retinagan.runtime.model.spec import NetworkInput, Tiling
 from retinagan.train.checkpoints import find_checkpoint
-from retinagan.train.data.images import TrainingImage, qualified
+from retinagan.train.data.images import TrainingImage, images_sha256, qualified
 from retinagan.train.loop.adversarial_step import adversarial_step
 from retinagan.train.loop.batches import Batches
 from retinagan.train.loop.options import TrainingOptions
@@ -75,7 +75,8 @@ class Trainer:
         if options.has_discriminator:
             self.discriminator = laid_out(Discriminator(), options.precision)
         self._origins: dict[str, Any] = {
-            "training_images": [qualified(image.dataset, image.name) for image in images]
+            "training_images": [qualified(image.dataset, image.name) for image in images],
+            "images_sha256": images_sha256(images),
         }
         if options.init:
             self._start_from(load_checkpoint(find_checkpoint(options.init)))
@@ -236,7 +237,7 @@ class Trainer:
         TrainingError
             If the checkpoint was released without the trainer's state, or its options or images differ.
         """
-        state = resumed_state(checkpoint, self.options, self._origins["training_images"])
+        state = resumed_state(checkpoint, self.options, self._origins)
         self.iteration = int(state["iteration"])
         self.generator.load_state_dict(state["generator"])
         self.average.net.load_state_dict(checkpoint.generator.state_dict())

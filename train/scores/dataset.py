@@ -227,7 +227,9 @@ def _drawing_panels(predict: Predict, threshold: float, folder: Path) -> Predict
 
     def predict_and_draw(image: LabelledImage) -> Any:
         probability = predict(image)
-        draw_panel(image.image, image.truth, probability, threshold, folder / f"{image.name}.png")
+        panel = folder / f"{image.name}.png"
+        panel.parent.mkdir(parents=True, exist_ok=True)  # the name of an image may begin with folders
+        draw_panel(image.image, image.truth, probability, threshold, panel)
         return probability
 
     return predict_and_draw

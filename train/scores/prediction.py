@@ -197,8 +197,9 @@ def read_map(folder: Path, image: LabelledImage) -> NDArray[np.float32]:
     if not found:
         raise ModelError(f"{folder}: no map of {image.name}; expected one of {', '.join(names)} as .png")
     values = _read_values(found[0], image)
-    vessels = [path for path in found[1:] if path.stem == names[1]]
-    if found[0].stem == names[0] and vessels and not _agree(values, _read_values(vessels[0], image)):
+    stems = [Path(name).name for name in names]
+    vessels = [path for path in found[1:] if path.stem == stems[1]]
+    if found[0].stem == stems[0] and vessels and not _agree(values, _read_values(vessels[0], image)):
         raise ModelError(
             f"{found[0]} and {vessels[0].name} contradict each other: no threshold gives these vessels from "
             "these probabilities; remove the one that is left from another run"

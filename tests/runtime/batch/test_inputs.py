@@ -6,7 +6,7 @@ import pytest
 from dicom_files import dicom_dataset, dicom_file, write_medium, written
 
 from retinagan.runtime.batch.encoding import encode_png
-from retinagan.runtime.batch.inputs import InputError, find_inputs
+from retinagan.runtime.batch.inputs import InputError, find_inputs, natural_order
 
 
 def touched(folder: Path, *names: str) -> Path:
@@ -212,3 +212,12 @@ def test_a_damaged_dicomdir_is_named(tmp_path):
     directory.write_bytes(directory.read_bytes()[:-4])
     with pytest.raises(InputError, match=r"DICOMDIR': the DICOMDIR is damaged; name the folder instead"):
         find_inputs([str(directory)])
+
+
+def test_numbers_in_names_are_sorted_by_value(tmp_path):
+    touched(tmp_path, "eye10.png", "eye2.png", "eye1b.png", "eye1.png", "v10/a.png", "v9/a.png", "10.png")
+    assert names(tmp_path) == [
+        *("10.png", "eye1.png", "eye1b.png", "eye2.png", "eye10.png"),
+        *("v9/a.png", "v10/a.png"),
+    ]
+    assert natural_order("eye01") != natural_order("eye1")

@@ -3,10 +3,18 @@ from dataclasses import replace
 import cv2
 import numpy as np
 import pytest
+from PIL import Image
 from small_dataset import PREPROCESSING, WORKING_SIZE, write_dataset
+from synthetic_fundus import FundusOptions, render
 
 from retinagan.train.data.files import DataError, find_samples
-from retinagan.train.data.images import LabelledImage, crop_for_training, load_labelled, load_training_images
+from retinagan.train.data.images import (
+    LabelledImage,
+    crop_for_training,
+    images_sha256,
+    load_labelled,
+    load_training_images,
+)
 
 
 @pytest.fixture
@@ -76,3 +84,82 @@ def test_an_image_without_retina_is_named():
     mask[30] = True
     with pytest.raises(DataError, match="night: "):
         crop_for_training(LabelledImage("night", black, mask, ~mask, None), PREPROCESSING)
+
+
+@pytest.fixture(scope="module")
+def eyes(tmp_path_factory):
+    """Two synthetic eyes, whose vessels have no symmetry, with their maps and masks."""
+    folder = tmp_path_factory.mktemp("eyes")
+    for name in ("images", "labels", "masks"):
+        (folder / name).mkdir()
+    for seed in (20, 21):
+        eye = render(FundusOptions(seed=seed, camera="canon"))
+        for name, picture in (
+            ("images", eye.image),
+            ("labels", eye.vessels * np.uint8(255)),
+            ("masks", eye.roi * np.uint8(255)),
+        ):
+            Image.fromarray(picture).save(folder / name / f"eye{seed}.png")
+    return find_samples(folder, "all")
+
+
+def test_a_map_that_fits_another_image_is_refused(eyes):
+    with pytest.raises(DataError, match=r"eye21\.png: what is drawn does not lie on the image's vessels"):
+        load_labelled(replace(eyes[0], truth=eyes[1].truth))
+
+
+def test_the_second_experts_map_is_held_to_the_same(eyes):
+    assert load_labelled(replace(eyes[0], second=eyes[0].truth)).second.any()
+    for path, message in (
+        (eyes[1].truth, "does not lie on the image's vessels"),
+        (eyes[0].fov, "of it is vessel, expected more than none"),
+    ):
+        with pytest.raises(DataError, match=f"{path.parent.name}/{path.name}: .*{message}"):
+            load_labelled(replace(eyes[0], second=path))
+
+
+def oriented(image, path, orientation):
+    """Save an image so that a program that heeds EXIF shows it upright, and others turned."""
+    turn = {3: Image.Transpose.ROTATE_180, 6: Image.Transpose.ROTATE_90, 8: Image.Transpose.ROTATE_270}
+    exif = Image.Exif()
+    exif[274] = orientation
+    Image.fromarray(image).transpose(turn[orientation]).save(path, exif=exif, quality=95)
+
+
+@pytest.mark.parametrize("orientation", [3, 6, 8])
+def test_image_and_map_are_both_turned_by_their_exif_orientation(eyes, tmp_path, orientation):
+    upright = load_labelled(eyes[0])
+    image, truth = tmp_path / "image.jpg", tmp_path / "truth.jpg"
+    oriented(upright.image, image, orientation)
+    oriented(upright.truth * np.uint8(255), truth, orientation)
+    found = load_labelled(replace(eyes[0], image=image, truth=truth))
+    assert found.image.shape == upright.image.shape
+    assert (found.truth != upright.truth).mean() < 0.01
+
+
+def test_a_map_that_is_drawn_on_the_image_as_stored_is_refused(eyes, tmp_path):
+    upright = load_labelled(eyes[0])
+    image, as_stored = tmp_path / "image.jpg", tmp_path / "truth.png"
+    oriented(upright.image, image, 6)
+    Image.fromarray(np.rot90(upright.truth) * np.uint8(255)).save(as_stored)
+    with pytest.raises(DataError, match=r"584x565 pixels, but its image image\.jpg has 565x584: turn it"):
+        load_labelled(replace(eyes[0], image=image, truth=as_stored))
+    oriented(upright.image, image, 3)
+    Image.fromarray(np.rot90(upright.truth, 2) * np.uint8(255)).save(as_stored)
+    with pytest.raises(DataError, match="if it is turned by 180 degrees; turn the map like the image"):
+        load_labelled(replace(eyes[0], image=image, truth=as_stored))
+
+
+def test_the_digest_of_training_images_is_that_of_their_pixels_and_names(folder):
+    images = load_training_images(find_samples(folder, "training"), PREPROCESSING)
+    digest = images_sha256(images)
+    assert images_sha256(images) == digest
+    assert len(digest) == 64
+    for change in (
+        {"truth": 255 - images[0].truth},
+        {"image": images[0].image + np.uint8(1)},
+        {"roi": ~images[0].roi},
+        {"name": "other"},
+    ):
+        assert images_sha256([replace(images[0], **change), *images[1:]]) != digest
+    assert images_sha256(images[::-1]) != digest

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 from small_dataset import small_options, training_images
 
@@ -45,3 +47,23 @@ def test_a_run_of_another_version_is_not_resumed(images):
     checkpoint.record["options"]["new"] = 1
     with pytest.raises(TrainingError, match="written by another version"):
         trainer.load(checkpoint)
+
+
+def test_changed_images_or_maps_are_not_resumed(images):
+    trainer = Trainer(images, small_options(2))
+    trainer.step()
+    checkpoint = trainer.checkpoint()
+    Trainer(images, small_options(2)).load(checkpoint)
+    changed = [replace(images[0], truth=images[0].truth[:, ::-1].copy()), *images[1:]]
+    with pytest.raises(TrainingError, match="the images or maps differ from those that the run began with"):
+        Trainer(changed, small_options(2)).load(checkpoint)
+
+
+def test_a_checkpoint_from_before_images_were_recorded_is_resumed(images):
+    trainer = Trainer(images, small_options(2))
+    trainer.step()
+    checkpoint = trainer.checkpoint()
+    del checkpoint.record["images_sha256"]
+    other = Trainer(images, small_options(2))
+    other.load(checkpoint)
+    assert other.iteration == 1
