@@ -58,7 +58,7 @@ MAY_IMPORT = {
     # train
     "train.checkpoints": COMMON,
     "train.nets": f"{COMMON} runtime.model",
-    "train.data": f"{COMMON} runtime.images runtime.retina runtime.model runtime.steps",
+    "train.data": f"{COMMON} runtime.console runtime.images runtime.retina runtime.model runtime.steps",
     "train.scores": (
         f"{COMMON} runtime runtime.console runtime.images runtime.model runtime.steps runtime.segmenter "
         "train.data train.nets"
