@@ -25,6 +25,7 @@ _COPY_AGAIN = "copy it again from its source"
 _EXPORT_AGAIN = "export the image as MONOCHROME2 or RGB"
 _GREY = ("MONOCHROME1", "MONOCHROME2", "PALETTE COLOR")
 _SUBSAMPLED = "YBR_FULL_422"
+_UNREAD = ("HSV", "ARGB", "CMYK", "XYB", "YBR_PARTIAL_422", "YBR_PARTIAL_420")
 
 
 class Decoded(NamedTuple):
@@ -45,6 +46,13 @@ class Decoded(NamedTuple):
     warnings: tuple[ImageWarning, ...] = ()
 
 
+def _told(photometric: str) -> str:
+    """Return a photometric interpretation for a message; any other text may be a person's name."""
+    if photometric in (*_GREY, *RGB, *YBR, *_UNREAD):
+        return photometric
+    return "(not one of the standard's)" if photometric else "(none)"
+
+
 def check_header(header: Header, max_pixels: int) -> None:
     """Raise ImageError if the header describes an image that is too large, or of a kind that is not read."""
     check_size((header.columns, header.rows), max_pixels)
@@ -56,7 +64,7 @@ def check_header(header: Header, max_pixels: int) -> None:
     if header.photometric not in kinds:
         raise ImageError(
             f"the DICOM image has {header.samples} samples per pixel and the photometric interpretation "
-            f"{header.photometric or '(none)'}, which is not supported; {_EXPORT_AGAIN}"
+            f"{_told(header.photometric)}, which is not supported; {_EXPORT_AGAIN}"
         )
     if header.allocated not in (1, 8, 16, 32) or not 1 <= header.stored <= min(header.allocated, 16):
         raise ImageError(

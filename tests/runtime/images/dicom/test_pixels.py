@@ -214,6 +214,11 @@ def test_frames_are_counted_without_decoding():
             "supported; export the image as MONOCHROME2 or RGB",
         ),
         (
+            {"PhotometricInterpretation": "DOE JANE"},  # what stands there by mistake may name a patient
+            "the DICOM image has 3 samples per pixel and the photometric interpretation (not one of the "
+            "standard's), which is not supported; export the image as MONOCHROME2 or RGB",
+        ),
+        (
             {"PhotometricInterpretation": "MONOCHROME2"},
             "the DICOM image has 3 samples per pixel and the photometric interpretation MONOCHROME2, which "
             "is not supported; export the image as MONOCHROME2 or RGB",
