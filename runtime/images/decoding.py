@@ -28,12 +28,15 @@ from PIL.WebPImagePlugin import WebPImageFile
 
 from retinagan.runtime.errors import ImageError
 from retinagan.runtime.images.depth import bit_depth
-from retinagan.runtime.images.formats import Plugin
-from retinagan.runtime.images.integrity import check_jpeg2000, check_png, check_webp, png_significant_bits
+from retinagan.runtime.images.formats import Plugin, is_heif
+from retinagan.runtime.images.heif import check_heif
+from retinagan.runtime.images.integrity import check_jpeg2000, check_png, png_significant_bits
 from retinagan.runtime.images.jpeg import decode_jpeg, jpeg_images
 from retinagan.runtime.images.photograph import Photograph, frame_number, frame_warnings
 from retinagan.runtime.images.tiff import Tiff
+from retinagan.runtime.images.webp import check_webp, shortened, webp_size
 
+_COPY_AGAIN = "copy it again from its source"
 _SAVE_AGAIN = "save it as 8-bit or 16-bit grey or RGB"
 _BITS_PER_SAMPLE, _PHOTOMETRIC, _ORIENTATION = 258, 262, 274  # TIFF and EXIF tags
 _pillow_limit = threading.Lock()
@@ -102,6 +105,8 @@ def _select(data: bytes, plugin: Plugin, frame: int | None, max_pixels: int | No
     checks = {PngImageFile: check_png, WebPImageFile: check_webp, Jpeg2KImageFile: check_jpeg2000}
     if plugin in checks:
         checks[plugin](data)
+    elif is_heif(data):
+        check_heif(data)
     declared = png_significant_bits(data) if plugin is PngImageFile else None
     return replace(_animation(data, plugin, number), declared=declared)
 
@@ -124,7 +129,9 @@ def _pixels(selected: _Selected, plugin: Plugin, max_pixels: int) -> NDArray[np.
     """Return the image upright; a decoder's exception for damaged data passes through."""
     data = selected.data
     if plugin is WebPImageFile:
-        check_size(_webp_size(data), max_pixels)  # before the plugin, which allocates the canvas
+        check_size(webp_size(data), max_pixels)  # before the plugin, which allocates the canvas
+        if any(map(_decodes_webp, shortened(data))):
+            raise ImageError(f"damaged (the WebP image ends before its data); {_COPY_AGAIN}")
     with plugin(io.BytesIO(data)) as image:
         check_size(image.size, max_pixels)
         if plugin is PpmImageFile and (deep := _deep_ppm(data, image.size)) is not None:
@@ -150,6 +157,15 @@ def _pixels(selected: _Selected, plugin: Plugin, max_pixels: int) -> NDArray[np.
     if mode not in ("LA", "RGB", "RGBA"):
         raise ImageError(f"{bits}-bit {mode} is not supported; {_SAVE_AGAIN}")
     return _sixteen(data, eight, orientation)
+
+
+def _decodes_webp(data: bytes) -> bool:
+    try:
+        with WebPImageFile(io.BytesIO(data)) as image:
+            _load(image)
+    except Exception:  # of any kind: the data are incomplete
+        return False
+    return True
 
 
 def _jpeg(image: ImageFile, data: bytes, max_pixels: int) -> NDArray[np.uint8]:
@@ -244,14 +260,3 @@ def _deep_ppm(data: bytes, size: tuple[int, int]) -> NDArray[np.uint16] | None:
     shape = (height, width) if header[1] == b"5" else (height, width, 3)
     values = np.frombuffer(data, ">u2", offset=header.end(), count=int(np.prod(shape)))
     return values.reshape(shape).astype(np.uint16)
-
-
-def _webp_size(data: bytes) -> tuple[int, int]:
-    """Return width and height from the header of a WebP file (RFC 9649)."""
-    kind = data[12:16]
-    if kind == b"VP8X":
-        return 1 + int.from_bytes(data[24:27], "little"), 1 + int.from_bytes(data[27:30], "little")
-    if kind == b"VP8L":
-        packed = int.from_bytes(data[21:25], "little")
-        return 1 + (packed & 0x3FFF), 1 + (packed >> 14 & 0x3FFF)
-    return int.from_bytes(data[26:28], "little") & 0x3FFF, int.from_bytes(data[28:30], "little") & 0x3FFF

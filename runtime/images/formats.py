@@ -60,7 +60,7 @@ def plugin_for(data: bytes) -> Plugin:
     plugin = next((plugin for signature, plugin in _FORMATS if signature.match(data)), None)
     if plugin is not None:
         return plugin
-    if _HEIF.match(data):
+    if is_heif(data):
         return _heif_plugin()
     raise ImageError(f"not an image that can be read (it begins with {data[:8]!r}); {EXPECTED}")
 
@@ -104,6 +104,11 @@ def look_at(path: str) -> Look:
     return Look(any(signature.match(head) for signature in known))
 
 
+def is_heif(data: bytes) -> bool:
+    """Whether a file is a HEIC image by its first bytes."""
+    return _HEIF.match(data) is not None
+
+
 def looks_like_an_image(path: str) -> bool:
     """Whether a file is an image at first sight."""
     return look_at(path).is_image
@@ -113,6 +118,8 @@ def _heif_plugin() -> Plugin:
     try:
         from pillow_heif import HeifImageFile
     except ImportError as error:
-        raise ImageError("HEIC needs pillow-heif: pip install pillow-heif, or save it as PNG") from error
+        raise ImageError(
+            'HEIC needs pillow-heif: pip install "retinagan[heic]", or save it as PNG'
+        ) from error
     plugin: Plugin = HeifImageFile
     return plugin

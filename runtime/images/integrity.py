@@ -6,6 +6,8 @@ import zlib
 
 from retinagan.runtime.errors import ImageError
 
+_END_OF_CODESTREAM = b"\xff\xd9"
+_LONGEST_ZEROS = bytes(256)
 _COPY_AGAIN = "copy it again from its source"
 
 
@@ -35,13 +37,12 @@ def png_significant_bits(data: bytes) -> int | None:
     return None
 
 
-def check_webp(data: bytes) -> None:
-    """Raise ImageError if the file is shorter than its header says."""
-    if len(data) < 8 + int.from_bytes(data[4:8], "little"):
-        raise ImageError(f"truncated (the WebP file is shorter than its header says); {_COPY_AGAIN}")
-
-
 def check_jpeg2000(data: bytes) -> None:
-    """Raise ImageError if the end-of-codestream marker is missing, which the decoder does not report."""
-    if data.rstrip(b"\0")[-2:] != b"\xff\xd9":
+    """Raise ImageError if the end-of-codestream marker is missing, or for a long run of zeros.
+
+    The decoder reports neither. A byte of 0 is an empty packet, of which few follow each other.
+    """
+    if data.find(_LONGEST_ZEROS, 0, data.rfind(_END_OF_CODESTREAM)) >= 0:
+        raise ImageError(f"damaged (zeros within a JPEG 2000 image); {_COPY_AGAIN}")
+    if data.rstrip(b"\0")[-2:] != _END_OF_CODESTREAM:
         raise ImageError(f"truncated (no end-of-codestream marker); {_COPY_AGAIN}")

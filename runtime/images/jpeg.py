@@ -6,6 +6,7 @@ an image that is shifted or grey after the damage. simplejpeg reports them.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +16,9 @@ from numpy.typing import NDArray
 from retinagan.runtime.errors import ImageError
 
 _COPY_AGAIN = "copy it again from its source"
-_START, _END, _SCAN = 0xD8, 0xD9, 0xDA
+_START, _END, _SCAN, _TABLES = 0xD8, 0xD9, 0xDA, 0xC4
+_PROGRESSIVE = {0xC2, 0xC6, 0xCA, 0xCE}  # SOF markers
+_AC = 0x10  # class of a Huffman table for AC coefficients
 _FRAMES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}  # SOF markers
 _WITHOUT_LENGTH = {0x01, *range(0xD0, 0xD9)}
 _LONGEST_ZEROS = bytes(64)
@@ -122,13 +125,15 @@ def _next_marker(data: bytes, position: int) -> int:
 
 
 def _check_scans(data: bytes) -> None:
-    """Raise ImageError for a long run of zeros in a progressive scan of AC coefficients.
+    """Raise ImageError for a long run of zeros in a scan where no encoder writes one.
 
-    Such scans code a run of empty blocks as one number, so no encoder writes the zeros. A decoder reads them
-    as image data, and end-of-band runs hide that the number of blocks is wrong.
+    In a progressive scan of AC coefficients a run of empty blocks is one number. In other scans zeros are
+    code words, and only if these stand for blocks without differences can many follow each other. A decoder
+    reads the zeros as image data, and may by chance end at the right place.
     """
     zeros = data.find(_LONGEST_ZEROS)
-    position = 2
+    position, first_symbols = 2, dict[int, int]()
+    progressive = False
     while zeros >= 0:
         position = _next_marker(data, position)
         marker = data[position + 1]
@@ -140,8 +145,38 @@ def _check_scans(data: bytes) -> None:
         length = int.from_bytes(data[position + 2 : position + 4], "big")
         content = data[position + 4 : position + 2 + length]
         position += 2 + length
-        if marker == _SCAN and len(content) >= 3 and content[-3] > 0:
+        if marker == _TABLES:
+            first_symbols |= _first_symbols(content)
+        progressive |= marker in _PROGRESSIVE
+        if marker == _SCAN and not _may_have_zeros(content, first_symbols, progressive):
             end = _next_marker(data, position)
             zeros = data.find(_LONGEST_ZEROS, position)
             if 0 <= zeros < end:
                 raise ImageError(f"damaged (zeros within a JPEG scan); {_COPY_AGAIN}")
+
+
+def _first_symbols(tables: bytes) -> dict[int, int]:
+    """Return the symbol whose code word is all zeros, by class and number of each Huffman table.
+
+    The layout is that of ITU-T T.81, B.2.4.2.
+    """
+    found, place = {}, 0
+    while place + 17 < len(tables):
+        found[tables[place]] = tables[place + 17]
+        place += 17 + sum(tables[place + 1 : place + 17])
+    return found
+
+
+def _may_have_zeros(scan: bytes, first_symbols: Mapping[int, int], progressive: bool) -> bool:
+    """Whether zeros in a scan with this header can stand for many blocks without differences."""
+    components = scan[0] if scan else 0
+    if len(scan) < 4 + 2 * components:
+        return True
+    tables = scan[2 : 2 + 2 * components : 2]
+    if progressive:
+        if scan[-3] > 0:
+            return False  # a scan of AC coefficients
+        return scan[-1] >> 4 > 0 or all(first_symbols.get(table >> 4) == 0 for table in tables)
+    return all(
+        first_symbols.get(table >> 4) == 0 and first_symbols.get(_AC | table & 15) == 0 for table in tables
+    )

@@ -26,6 +26,8 @@ _TILE_WIDTH, _TILE_HEIGHT, _TILE_OFFSETS, _TILE_COUNTS = 322, 323, 324, 325
 _JPEG_TABLES, _MOST_SAMPLE = 347, 281
 _REDUCED, _MASK = 1, 4  # bits of NewSubfileType
 _UNCOMPRESSED, _JPEG, _PACKBITS, _DEFLATE = 1, 7, 32773, (8, 32946)
+_WITHOUT_ZEROS = (5, 34925, 50000, 50001)  # LZW, LZMA, Zstandard, WebP: their streams hold runs as numbers
+_LONGEST_ZEROS = bytes(64)
 
 
 @dataclass(frozen=True)
@@ -114,7 +116,10 @@ class Tiff:
                 )
             piece = memoryview(self._data)[place : place + length]
             whole = {_PACKBITS: _unpacks, **dict.fromkeys(_DEFLATE, _inflates)}.get(compression)
-            if whole is not None and not whole(piece, size):
+            zeros = (
+                compression in _WITHOUT_ZEROS and self._data.find(_LONGEST_ZEROS, place, place + length) >= 0
+            )
+            if zeros or (whole is not None and not whole(piece, size)):
                 raise ImageError(f"damaged (strip or tile {number} of the TIFF); {_COPY_AGAIN}")
             if compression == _JPEG:
                 decode_jpeg(_joined(page.raw.get(_JPEG_TABLES, b""), bytes(piece)), _most_pixels(page))

@@ -25,7 +25,7 @@ def picture() -> np.ndarray:
 
 def test_every_kind_of_file_is_read_while_it_is_sound(damage, picture, tmp_path):
     kinds = dict(damage.stored(picture))
-    assert len(kinds) == 14
+    assert len(kinds) == 16
     for name, data in kinds.items():
         assert damage.read(data, tmp_path / "file") is not None, name
 

@@ -43,7 +43,7 @@ def test_heic_needs_a_package(monkeypatch):
     monkeypatch.setitem(sys.modules, "pillow_heif", None)
     with pytest.raises(ImageError) as caught:
         plugin_for(HEIC)
-    assert str(caught.value) == "HEIC needs pillow-heif: pip install pillow-heif, or save it as PNG"
+    assert str(caught.value) == ('HEIC needs pillow-heif: pip install "retinagan[heic]", or save it as PNG')
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES)

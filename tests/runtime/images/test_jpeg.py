@@ -96,3 +96,33 @@ def test_zeros_in_a_progressive_scan():
     start = PROGRESSIVE.rindex(b"\xff\xda") + 10
     data = PROGRESSIVE[:start] + bytes(200) + b"\xff\xd9"
     assert refused(decode_jpeg, data, 1000) == f"damaged (zeros within a JPEG scan); {AGAIN}"
+
+
+def zeroed(data, length=64):
+    """Overwrite the middle of a scan with zeros."""
+    start = data.rindex(b"\xff\xda") + 14
+    middle = (start + len(data) - length) // 2
+    return data[:middle] + bytes(length) + data[middle + length :]
+
+
+@pytest.mark.parametrize("options", [{}, {"optimize": True}, {"progressive": True}, {"subsampling": 0}])
+def test_zeros_in_a_scan_are_damage_whatever_the_decoder_makes_of_them(options):
+    noise = np.random.default_rng(0).integers(0, 256, (96, 96, 3), np.uint8)
+    data = saved(noise, "JPEG", quality=90, **options)
+    assert decode_jpeg(data, 10**4).shape == (96, 96, 3)
+    assert refused(decode_jpeg, zeroed(data), 10**4) == f"damaged (zeros within a JPEG scan); {AGAIN}"
+
+
+def test_zeros_are_sound_where_they_stand_for_flat_blocks():
+    black = np.zeros((2000, 2000, 3), np.uint8)
+    black[1000:1016, 1000:1016] = 90
+    data = saved(black, "JPEG", quality=90, optimize=True)
+    assert bytes(64) in data
+    assert decode_jpeg(data, 10**7).shape == (2000, 2000, 3)
+
+
+def test_zeros_are_sound_in_the_bits_that_refine_progressive_blocks():
+    black = np.zeros((2000, 2000, 3), np.uint8)
+    data = saved(black, "JPEG", quality=90, progressive=True)
+    assert bytes(64) in data
+    assert decode_jpeg(data, 10**7).shape == (2000, 2000, 3)

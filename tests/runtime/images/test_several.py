@@ -95,5 +95,5 @@ def test_other_files_are_not_images(file, name):
 
 def test_heic_says_what_it_needs(file, monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "pillow_heif", None)
-    with pytest.raises(ImageError, match=r"^HEIC needs pillow-heif: pip install pillow-heif"):
+    with pytest.raises(ImageError, match=r'^HEIC needs pillow-heif: pip install "retinagan\[heic\]"'):
         read_image(file(b"\0\0\0\x18ftypheic\0\0\0\0" + bytes(40)))

@@ -139,3 +139,17 @@ def test_the_bits_that_a_page_declares(dtype, most, bits):
         entry = data.index(struct.pack("<HHL", 277, 3, 1))
         data[entry : entry + 12] = struct.pack("<HHLHH", 281, 3, 1, most, 0)
     assert Tiff(bytes(data)).pages[0].declared_bits == bits
+
+
+@pytest.mark.parametrize("compression", ["tiff_lzw", "zstd"])
+def test_zeros_within_a_compressed_strip_are_damage(compression):
+    data = saved(RGB, "TIFF", compression=compression)
+    middle = len(data) // 2
+    tiff_file = Tiff(data[:middle] + bytes(64) + data[middle + 64 :])
+    with pytest.raises(ImageError, match=r"damaged \(strip or tile 1 of the TIFF\)"):
+        tiff_file.check(tiff_file.photographs()[0])
+
+
+def test_zeros_within_a_plain_strip_are_black_pixels():
+    black = Tiff(saved(np.zeros((40, 30, 3), np.uint8), "TIFF"))
+    black.check(black.photographs()[0])
