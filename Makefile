@@ -37,9 +37,9 @@ triton: .venv-triton/installed
 
 .venv-triton/installed: .venv-test/installed tests/triton-constraints.txt
 	$(PYTHON) -m venv .venv-triton
-	.venv-triton/bin/python $(PIP) install --quiet --no-deps -c tests/triton-constraints.txt nvidia-pytriton
 	.venv-triton/bin/python $(PIP) install --quiet -c tests/triton-constraints.txt \
 		"$$(echo .venv-test/dist/retinagan-*.whl)[cpu]"
+	.venv-triton/bin/python $(PIP) install --quiet --no-deps -c tests/triton-constraints.txt nvidia-pytriton
 	touch $@
 
 .venv-test/installed: $(SOURCES) tests/constraints.txt

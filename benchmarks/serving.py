@@ -3,6 +3,7 @@
     python benchmarks/serving.py                        4 clients for 60 s, the bundled model
     python benchmarks/serving.py --clients 16 --seconds 600 --workers 4
     python benchmarks/serving.py --send pixels          pixels in place of image files
+    python benchmarks/serving.py --clients 1 --workers 1 --megapixels 48 --seconds 10 --warm 0   peak memory
 
 The server is a process of its own on this computer. Each client has one connection and sends the next request
 when it has the answer to the last, as NVIDIA's client for KServe V2 does: pip install "tritonclient[http]".
@@ -14,6 +15,7 @@ counted as many images as were answered, or if memory grows by --tolerance or mo
 
 import argparse
 import hashlib
+import math
 import os
 import re
 import statistics
@@ -28,9 +30,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 from pipeline import cpu_name
 
+from retinagan.runtime.batch.encoding import encode_jpeg
 from retinagan.runtime.images.reading import read_image
 
 IMAGES = Path(__file__).parent.parent / "examples" / "images"
@@ -58,6 +62,11 @@ class Server:
         """Return the resident memory in MiB."""
         pages = int(Path(f"/proc/{self.process.pid}/statm").read_text(encoding="ascii").split()[1])
         return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
+
+    def peak(self) -> float:
+        """Return the largest resident memory so far in MiB."""
+        text = Path(f"/proc/{self.process.pid}/status").read_text(encoding="ascii")
+        return int(re.search(r"VmHWM:\s*(\d+) kB", text)[1]) / 2**10
 
     def images(self) -> int:
         """Return how many images the server has counted."""
@@ -95,13 +104,17 @@ def requests_of(options: argparse.Namespace) -> list[list[Any]]:
 
     made = []
     for path in sorted(IMAGES.glob("*.[pj][np]g")):
+        pixels, file = read_image(path).as_rgb8(), path.read_bytes()
+        if options.megapixels is not None:
+            scale = math.sqrt(options.megapixels * 1e6 / pixels[..., 0].size)
+            pixels = cv2.resize(pixels, None, fx=scale, fy=scale)
+            file = encode_jpeg(pixels)
         if options.send == "pixels":
-            pixels = read_image(path).as_rgb8()
             tensor = InferInput("image", pixels.shape, "UINT8")
             tensor.set_data_from_numpy(pixels)
         else:
             tensor = InferInput("file", [1], "BYTES")
-            tensor.set_data_from_numpy(np.array([path.read_bytes()], np.object_))
+            tensor.set_data_from_numpy(np.array([file], np.object_))
         made.append([tensor])
     return made
 
@@ -199,6 +212,7 @@ def main() -> int:
     parser.add_argument("--clients", type=int, default=4)
     parser.add_argument("--seconds", type=float, default=60)
     parser.add_argument("--send", choices=("file", "pixels"), default="file")
+    parser.add_argument("--megapixels", type=float, help="resize the eyes; their own size if left out")
     parser.add_argument("--warm", type=int, default=20, help="seconds after which memory may not grow")
     parser.add_argument("--tolerance", type=float, default=0.02, help="growth of memory that is too much")
     for name in ("model", "device", "engine"):
@@ -208,8 +222,15 @@ def main() -> int:
     options = parser.parse_args()
     with started(options) as server:
         print(f"{cpu_name()}; {server.said}; requests with {options.send}\n")
+        before = server.memory()
         clients, memory, problems = load(options, server)
+        peak = server.peak()
     print(f"\n{table(options, clients, memory)}\n")
+    print(f"memory: {before:.0f} MiB with the model alone, {peak:.0f} MiB at its peak")
+    if options.megapixels is not None:
+        print(
+            f"the peak is {(peak - before) * 2**20 / options.megapixels / 1e6:.1f} bytes a pixel above that"
+        )
     problems += [problem for client in clients for problem in client.problems]
     growth = growth_of(memory, options.warm)
     if growth is None:

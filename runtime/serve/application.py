@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hmac
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from functools import partial
@@ -26,7 +27,7 @@ from retinagan.runtime.serve.service import Job, Service
 from retinagan.runtime.serve.tensors import VERSION
 from retinagan.runtime.serve.workers import ClientGoneError
 
-_HEALTH = "/v2/health/"
+_WITHOUT_TOKEN = re.compile(r"/|/v2/health/\w+")  # the page sends the token with its requests
 _CLIENT_GONE = 499  # nobody reads it; it is for the counts alone
 
 
@@ -159,7 +160,7 @@ _ERRORS: dict[type[Exception], Callable[[Request, Exception], Awaitable[Response
 
 
 class _Gate:
-    """Checks the token of requests, except those for health, and counts every answer."""
+    """Checks the token of requests, except those for health and the page, and counts every answer."""
 
     def __init__(self, app: ASGIApp, token: str | None, metrics: Metrics) -> None:
         self._app = app
@@ -193,7 +194,7 @@ class _Gate:
             self._metrics.request(path, status, perf_counter() - start)
 
     def _may_pass(self, scope: Scope) -> bool:
-        if self._authorization is None or scope["path"].startswith(_HEALTH):
+        if self._authorization is None or _WITHOUT_TOKEN.fullmatch(scope["path"]):
             return True
         sent = next((value for name, value in scope["headers"] if name == b"authorization"), b"")
         return hmac.compare_digest(sent, self._authorization)

@@ -24,7 +24,7 @@ th { color: #555; }
 <form>
 <label>Image file <input type="file" name="file" required></label>
 <label>Angle in degrees
-<input type="number" name="angle" min="10" max="220" step="any" placeholder="assumed"></label>
+<input type="number" name="angle" min="10" max="220" step="any" placeholder="if known"></label>
 <label>Picture <select name="output"><option>overlay<option>vessels<option>probability</select></label>
 <label>Token <input type="password" name="token" placeholder="if one is needed" autocomplete="off"></label>
 <button>Segment</button>

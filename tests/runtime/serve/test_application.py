@@ -162,7 +162,7 @@ def test_a_client_that_leaves_costs_no_work(gated, png):
     assert not gated.started.acquire(blocking=False)
 
 
-def test_a_token_is_required_except_for_health(handler, png):
+def test_a_token_is_required_except_for_health_and_the_page(handler, png):
     service = Service(handler, ServingOptions(token="secret"))
     application = create_application(service, lambda: None)
     for headers in ({}, {"Authorization": "Bearer secre"}, {"Authorization": "secret"}):
@@ -171,7 +171,16 @@ def test_a_token_is_required_except_for_health(handler, png):
         assert error(reply) == "no valid token; send the header  Authorization: Bearer TOKEN"
         assert ask(application, "GET", "/metrics", headers=headers).status == 401
     assert ask(application, "POST", "/segment", png, {"Authorization": "Bearer secret"}).status == 200
-    assert ask(application, "GET", "/v2/health/ready").status == 200
+    for path in ("/v2/health/ready", "/v2/health/live", "/"):
+        assert ask(application, "GET", path).status == 200
+    for path in (
+        "/v2",
+        "/v2/models/tiny",
+        "/v2/models/tiny/ready",
+        "//",
+        "/v2/health/ready/../../models/tiny",
+    ):
+        assert ask(application, "GET", path).status == 401
     service.close()
 
 
