@@ -263,7 +263,11 @@ def _number(name: str, value: object) -> float:
 
 
 def _whole(name: str, value: object) -> int:
-    number = _number(name, value)
-    if not number.is_integer() or number < 1:
+    """Return a parameter as a whole number from 1; text may hold one."""
+    try:
+        number = int(value) if isinstance(value, int | str) and not isinstance(value, bool) else 0
+    except ValueError:
+        number = 0
+    if number < 1:
         raise RequestError(f"{name}: got {value!r}; expected a whole number from 1")
-    return int(number)
+    return number

@@ -187,6 +187,7 @@ PIXELS = {"image": np.zeros((2, 2, 3), np.uint8)}
         (FILE, {"field_of_view": 10**400}, "field_of_view: got 1000"),
         (FILE, {"frame": 1.5}, "frame: got 1.5; expected a whole number from 1"),
         (FILE, {"frame": 0}, "frame: got 0; expected a whole number from 1"),
+        (FILE, {"frame": True}, "frame: got True; expected a whole number from 1"),
         (FILE, {"frame": "nan"}, "frame: got 'nan'; expected a whole number from 1"),
         (PIXELS, {"frame": 1}, 'frame: it selects an image of a "file"; leave it out with "image"'),
     ],

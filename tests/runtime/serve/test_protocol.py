@@ -1,8 +1,11 @@
+import contextlib
 import json
 import re
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from retinagan.runtime.serve.errors import RequestError
 from retinagan.runtime.serve.protocol import (
@@ -176,3 +179,40 @@ def test_a_response_with_binary_tensors():
     assert "id" not in described
     assert [output["parameters"]["binary_data_size"] for output in described["outputs"]] == [6, 2]
     assert written[length:] == b"\2\0\0\0{}\1\0"
+
+
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.dictionaries(
+            st.sampled_from(["name", "datatype", "shape", "data", "parameters", "binary_data_size", "x"]),
+            inner,
+        )
+    ),
+    max_leaves=12,
+)
+
+
+@settings(max_examples=150, deadline=None, derandomize=True)
+@given(
+    st.fixed_dictionaries({}, optional=dict.fromkeys(("id", "inputs", "outputs", "parameters", "y"), VALUES)),
+    st.sampled_from(["image", "file", None]),
+    VALUES,
+    st.binary(max_size=12),
+)
+def test_any_json_is_read_or_refused(content, name, value, tail):
+    if name is not None:
+        tensor = {"name": name, "datatype": "UINT8" if name == "image" else "BYTES", "shape": value}
+        content["inputs"] = [tensor | {"data": value, "parameters": {"binary_data_size": len(tail)}}]
+    header = json.dumps(content).encode()
+    for length in (str(len(header)), None):
+        with contextlib.suppress(RequestError):
+            read_request(header + tail, length)
+
+
+@settings(max_examples=150, deadline=None, derandomize=True)
+@given(st.binary(max_size=200), st.none() | st.integers(0, 300).map(str))
+def test_any_bytes_are_read_or_refused(content, length):
+    with contextlib.suppress(RequestError):
+        read_request(content, length)
