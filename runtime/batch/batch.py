@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Generator, Iterable, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
+from retinagan.runtime.batch.drawing import PICTURES
 from retinagan.runtime.batch.inputs import Input
 from retinagan.runtime.batch.naming import assign_stems
 from retinagan.runtime.batch.objects import ObjectMaker, objects_among, require_dicom, source_of, warnings_of
 from retinagan.runtime.batch.outputs import OutputError, OutputFolder
-from retinagan.runtime.batch.overlay import draw_overlay
 from retinagan.runtime.batch.pictures import KINDS
 from retinagan.runtime.batch.report import DONE, FAILED, Report, Row, Settings, Stamp
 from retinagan.runtime.errors import ImageError
@@ -196,8 +195,8 @@ class Batch:
 
     def _save(self, image: _Image, result: Segmentation, kind: str) -> None:
         output, photograph, source = image.job.output, image.frame, image.source
-        if kind in _PICTURES:
-            self._folder.write(output, kind, _PICTURES[kind](photograph.pixels, result))
+        if kind in PICTURES:
+            self._folder.write(output, kind, PICTURES[kind](photograph.pixels, result))
         elif source is not None:
             made = partial(self._objects.make, kind, source, photograph, result)
             self._folder.write_encoded(output, kind, made)
@@ -237,24 +236,3 @@ def _row(image: _Image, settings: Settings) -> Row:
         vessel_density=vessels / roi if roi else None,
         confidence=None if math.isnan(result.confidence) else result.confidence,
     ).doubted([*photograph.warnings, *result.warnings, *warnings_of(image.source)])
-
-
-def _vessels(image: NDArray[Any], result: Segmentation) -> NDArray[np.uint8]:
-    white: NDArray[np.uint8] = np.where(result.vessels, np.uint8(255), np.uint8(0))
-    return white
-
-
-def _probability(image: NDArray[Any], result: Segmentation) -> NDArray[np.uint16]:
-    scaled: NDArray[np.float32] = np.rint(result.probability * np.float32(65535))
-    return scaled.astype(np.uint16)
-
-
-def _overlay(image: NDArray[Any], result: Segmentation) -> NDArray[np.uint8]:
-    return draw_overlay(image, result.vessels, result.roi)
-
-
-_PICTURES: dict[str, Callable[[NDArray[Any], Segmentation], NDArray[Any]]] = {
-    "vessels": _vessels,
-    "probability": _probability,
-    "overlay": _overlay,
-}

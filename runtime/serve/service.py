@@ -6,11 +6,13 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from time import perf_counter
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from retinagan.runtime.batch.drawing import PICTURES
 from retinagan.runtime.batch.encoding import encode_jpeg, encode_png
-from retinagan.runtime.batch.overlay import draw_overlay
 from retinagan.runtime.errors import RetinaGanError
 from retinagan.runtime.images.reading import MAX_PIXELS
 from retinagan.runtime.serve.bodies import decompressed
@@ -127,12 +129,12 @@ class Service:
             )
         parameters = dict(query)
         output = parameters.pop("output", "overlay")
-        if output not in _PICTURES:
-            raise RequestError(f"output: got {output!r}; expected {', '.join(_PICTURES)}")
+        if output not in _OUTPUTS:
+            raise RequestError(f"output: got {output!r}; expected {', '.join(_OUTPUTS)}")
         content = decompressed(body, headers.get("content-encoding"), self.options.max_request)
         file = np.array([content], np.object_)
         answer = self._answer(ImageRequest.of({"file": file}, parameters), waiting_since)
-        media_type, draw = _PICTURES[output]
+        media_type, draw = _OUTPUTS[output]
         return Reply(draw(answer), media_type, {REPORT_HEADER: json.dumps(answer.report)})
 
     def close(self) -> None:
@@ -151,27 +153,19 @@ class Service:
         return answer
 
 
-def _overlay(answer: Answer) -> bytes:
-    result = answer.segmentation
-    return encode_jpeg(draw_overlay(answer.photograph.as_rgb8(), result.vessels, result.roi))
-
-
-def _vessels(answer: Answer) -> bytes:
-    return encode_png(np.where(answer.segmentation.vessels, np.uint8(255), np.uint8(0)))
-
-
-def _probability(answer: Answer) -> bytes:
-    return encode_png(np.rint(answer.segmentation.probability * np.float32(65535)).astype(np.uint16))
-
-
 def _report(answer: Answer) -> bytes:
     return json.dumps(answer.report, indent=2).encode("ascii") + b"\n"
 
 
-_PICTURES: dict[str, tuple[str, Callable[[Answer], bytes]]] = {
-    "overlay": ("image/jpeg", _overlay),
-    "vessels": ("image/png", _vessels),
-    "probability": ("image/png", _probability),
+def _picture(kind: str, encode: Callable[[NDArray[Any]], bytes]) -> Callable[[Answer], bytes]:
+    """Return a function that draws an answer as a picture of a kind, and encodes it."""
+    return lambda answer: encode(PICTURES[kind](answer.photograph.pixels, answer.segmentation))
+
+
+_OUTPUTS: dict[str, tuple[str, Callable[[Answer], bytes]]] = {
+    "overlay": ("image/jpeg", _picture("overlay", encode_jpeg)),
+    "vessels": ("image/png", _picture("vessels", encode_png)),
+    "probability": ("image/png", _picture("probability", encode_png)),
     "report": ("application/json", _report),
 }
 """What ``POST /segment`` can return, with its media type."""
