@@ -51,6 +51,7 @@ MAY_IMPORT = {
         f"{COMMON} runtime runtime.console runtime.images runtime.model runtime.steps runtime.segmenter "
         "runtime.model_arguments runtime.batch"
     ),
+    "runtime.node": f"{COMMON} runtime runtime.console runtime.images.dicom runtime.dicom.mark runtime.batch",
     "runtime.doctor": (
         f"{COMMON} runtime runtime.console runtime.images runtime.model "
         "runtime.engines.cuda runtime.segmenter"

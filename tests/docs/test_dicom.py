@@ -16,6 +16,8 @@ from retinagan.runtime.batch.pictures import OBJECTS, picture_name
 from retinagan.runtime.batch.report import Settings
 from retinagan.runtime.images.reading import read_image
 from retinagan.runtime.model import bundled
+from retinagan.runtime.node.cli import NUMBERS
+from retinagan.runtime.node.receiving import CANNOT_UNDERSTAND, NOT_ITS_CLASS, OUT_OF_RESOURCES
 from retinagan.runtime.segmenter import Segmentation
 
 PAGE = Path(__file__).parents[2] / "docs" / "dicom.md"
@@ -84,3 +86,13 @@ def test_the_program_writes_a_segmentation(tmp_path, monkeypatch, page):
     code = re.search(r"^```python\n(.*?)^```$", section(page, "What is written"), re.M | re.S)[1]
     exec(compile(code, str(PAGE), "exec"), {})
     assert pydicom.dcmread("vessels.dcm").pixel_array.shape == (120, 120)
+
+
+def test_the_limits_of_the_node_have_the_defaults_that_are_listed(page):
+    listed = dict(re.findall(r"^\| `--([\w-]+)` \| (\d+) \|", section(page, "Who may call"), re.M))
+    assert listed == {name: str(default) for name, _, default, *_ in NUMBERS}
+
+
+def test_the_statuses_of_the_node_are_those_that_are_listed(page):
+    listed = re.findall(r"^\| ([0-9AC]{4})\b", section(page, "What it takes"), re.M)
+    assert [int(status, 16) for status in listed] == [OUT_OF_RESOURCES, NOT_ITS_CLASS, CANNOT_UNDERSTAND]
