@@ -37,6 +37,7 @@ def measure(images: str, model: str, options: argparse.Namespace) -> dict[str, o
     from retinagan.runtime.batch.batch import Batch, jobs_to_do
     from retinagan.runtime.batch.inputs import find_inputs
     from retinagan.runtime.batch.outputs import OutputFolder
+    from retinagan.runtime.batch.page.page import OldPage, Page
     from retinagan.runtime.batch.report import STAGES, Report, Settings
     from retinagan.runtime.segmenter import Segmenter
 
@@ -49,9 +50,10 @@ def measure(images: str, model: str, options: argparse.Namespace) -> dict[str, o
         Segmenter(model, device="cpu", threads=threads, field_of_view=options.field_of_view) as segmenter,
         OutputFolder(out, overlay_format=options.overlay_format) as folder,
         Report(folder, Settings.of(segmenter.spec, segmenter.engine, options.field_of_view)) as report,
+        Page(folder, report) if options.report else OldPage(folder) as page,
     ):
-        jobs = jobs_to_do(found.inputs, report, folder, kinds)[: options.first]
-        batch = Batch(segmenter.frame_steps(noun="image"), folder, report.settings, kinds)
+        jobs = jobs_to_do(found.inputs, report, folder, kinds, page)[: options.first]
+        batch = Batch(segmenter.frame_steps(noun="image"), folder, report.settings, kinds, page)
         list(batch.run(jobs[:1]))
         start, start_cpu = time.perf_counter(), time.process_time()
         rows = list(batch.run(jobs))
@@ -124,6 +126,7 @@ def main() -> None:
     )
     parser.add_argument("--first", type=int, metavar="N", help="the first N images alone")
     parser.add_argument("--save", nargs="*", default=[], choices=("probability", "overlay"))
+    parser.add_argument("--report", action="store_true", help="also write the pictures of a report")
     parser.add_argument("--overlay-format", choices=("jpeg", "webp", "png"), default="jpeg")
     parser.add_argument("--field-of-view", type=float, metavar="DEGREES")
     parser.add_argument(
@@ -152,6 +155,7 @@ def main() -> None:
         return
     command = [sys.executable, __file__, "--single", "--images", images, "--threads", str(options.threads)]
     command += ["--save", *options.save, "--overlay-format", options.overlay_format]
+    command += ["--report"] if options.report else []
     command += ["--first", str(options.first)] if options.first is not None else []
     command += [] if options.field_of_view is None else ["--field-of-view", str(options.field_of_view)]
     runs: list[list[dict]] = [[] for _ in options.model]

@@ -60,6 +60,8 @@ def test_the_wheel_holds_every_module_and_the_models(wheel_names):
     for suffix in (".onnx", ".json", ".png"):
         wanted += tracked("runtime/models", suffix)
     wanted += tracked("train/checkpoints", ".pt")
+    for suffix in (".html", ".css", ".js"):
+        wanted += tracked("runtime/batch/page", suffix)
     assert any(name.endswith(".onnx") for name in wanted)
     assert any(name.endswith(".pt") for name in wanted)
     assert not {f"retinagan/{name}" for name in wanted} - set(wheel_names)
@@ -72,6 +74,7 @@ def test_the_wheel_holds_nothing_else(wheel_names):
         r"retinagan/(ace_ext|runtime|train|export)/.*\.(py|so|pyi|onnx|json|pt)"
         r"|retinagan/(ace_ext|runtime|train|export)/py\.typed"
         r"|retinagan/export/proof/\w+\.jpg"
+        r"|retinagan/runtime/batch/page/\w+\.(html|css|js)"
         r"|retinagan/runtime/models/self-test[\w-]*\.png"
         r"|retinagan-[^/]+\.dist-info/.*"
     )

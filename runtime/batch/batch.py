@@ -19,9 +19,11 @@ from retinagan.runtime.batch.inputs import Input
 from retinagan.runtime.batch.naming import assign_stems
 from retinagan.runtime.batch.objects import ObjectMaker, objects_among, require_dicom, source_of, warnings_of
 from retinagan.runtime.batch.outputs import OutputError, OutputFolder
+from retinagan.runtime.batch.page.drawing import Drawing
+from retinagan.runtime.batch.page.page import OldPage, Page
 from retinagan.runtime.batch.pictures import KINDS
 from retinagan.runtime.batch.report import DONE, FAILED, Report, Row, Settings, Stamp
-from retinagan.runtime.errors import ImageError
+from retinagan.runtime.errors import ImageError, RetinaGanError
 from retinagan.runtime.faults import FaultPolicy
 from retinagan.runtime.images.photograph import Photograph
 from retinagan.runtime.images.reading import read_image
@@ -49,20 +51,30 @@ def jobs_to_do(
     report: Report,
     folder: OutputFolder,
     kinds: Sequence[str],
+    page: Page | OldPage | None = None,
     *,
     again: bool = False,
 ) -> list[Job]:
     """Name the results of all images, and return the images that are still to do.
 
     An image is left out if the report says that it is done, from the same file and by the same model and
-    options, and its pictures are there. With `again` none is left out for this reason. In a shard's folder
-    the images of other shards are left out; they are named with the rest, so that all shards name them alike.
+    options, and its pictures are there, those for the page too. With `again` none is left out for this
+    reason. In a shard's folder the images of other shards are left out; they are named with the rest, so that
+    all shards name them alike.
     """
     stems = assign_stems(inputs, folder.path, {name: row.output for name, row in report.recorded.items()})
     jobs = (Job(item, stem) for item, stem in zip(inputs, stems, strict=True))
     if folder.shard is not None:
         jobs = (job for job in jobs if folder.shard.holds(job.input.name))
-    return [job for job in jobs if again or not _is_done(job, report, folder, kinds)]
+    if page is not None:
+        page.expect({*report.recorded, *(item.name for item in inputs)})
+    return [
+        job
+        for job in jobs
+        if again
+        or not _is_done(job, report, folder, kinds)
+        or (page is not None and not page.has(job.input.name))
+    ]
 
 
 def _is_done(job: Job, report: Report, folder: OutputFolder, kinds: Sequence[str]) -> bool:
@@ -88,6 +100,13 @@ class _Image(Passing):
     written: Future[Row] | None = None
 
 
+@dataclass
+class _Apart:
+    """What carries an error that is not the image's."""
+
+    error: RetinaGanError | None = None
+
+
 _UNREAD = Photograph(np.empty((0, 0), np.uint8), 8)
 
 
@@ -108,10 +127,17 @@ class Batch:
     kinds : sequence of str
         Which pictures and DICOM objects to write, of `KINDS`; check them by
         `retinagan.runtime.batch.objects.check_objects` before.
+    page : Page or OldPage, optional
+        A page has pictures of its own.
     """
 
     def __init__(
-        self, steps: FrameSteps, folder: OutputFolder, settings: Settings, kinds: Sequence[str]
+        self,
+        steps: FrameSteps,
+        folder: OutputFolder,
+        settings: Settings,
+        kinds: Sequence[str],
+        page: Page | OldPage | None = None,
     ) -> None:
         self._steps = steps
         self._folder = folder
@@ -119,6 +145,7 @@ class Batch:
         self._kinds = tuple(kinds)
         self._with_objects = bool(objects_among(kinds))
         self._objects = ObjectMaker(settings, folder.overlay_format)
+        self.page = page
         self._faults = FaultPolicy("image", ends_run=(OutputError,))
 
     def run(self, jobs: Iterable[Job]) -> Generator[Row, None, None]:
@@ -132,7 +159,7 @@ class Batch:
             If pictures cannot be written any more.
         """
         images = ThreadPoolExecutor(_WRITERS, thread_name_prefix="retina-run-write")
-        pictures = ThreadPoolExecutor(_WRITERS * len(self._kinds), thread_name_prefix="retina-run-encode")
+        pictures = ThreadPoolExecutor(_WRITERS * self._parts(), thread_name_prefix="retina-run-encode")
 
         def hand_over(image: _Image) -> None:
             image.written = images.submit(self._write, image, pictures)
@@ -152,7 +179,10 @@ class Batch:
             with closing(overlapped(arriving, stages, in_flight=_IN_FLIGHT)) as done:
                 for image in done:
                     assert image.written is not None
-                    yield image.written.result()
+                    row = image.written.result()
+                    if self.page is not None:
+                        self.page.advance(row)
+                    yield row
         finally:
             images.shutdown(cancel_futures=True)
             pictures.shutdown()
@@ -171,20 +201,29 @@ class Batch:
         if image.error is None:
             self._steps.prepare(image)
 
+    def _parts(self) -> int:
+        """Return how many pictures of an image are compressed at once; the page has two."""
+        return len(self._kinds) + (2 if self.page is not None else 0)
+
     def _write(self, image: _Image, pool: ThreadPoolExecutor) -> Row:
         """Write an image's pictures, all at once, and return its row."""
         result, output = image.segmentation, image.job.output
         if image.error is None and result is not None:
             with self._faults.noted(image), image.clock.stage("write"):
-                writing = [pool.submit(self._save, image, result, kind) for kind in self._kinds]
+                drawing = self._drawing(image, result)
+                calls = [partial(self._save, image, result, kind) for kind in self._kinds]
+                writing = [pool.submit(call) for call in [*calls, *(drawing.parts() if drawing else ())]]
                 wait(writing)
                 for one in writing:
                     one.result()
+                if drawing:
+                    drawing.finish()
         if image.error is None:
             self._folder.remove(output, set(KINDS) - set(self._kinds))
             self._folder.remove_other_formats(output, self._kinds)
         else:
             self._folder.remove(output, KINDS)
+            self._show_failed(image)
         row = _row(image, self._settings)
         image.frame, image.segmentation, image.source = (
             _UNREAD,
@@ -192,6 +231,19 @@ class Batch:
             None,
         )  # nobody needs them while the row waits
         return row
+
+    def _drawing(self, image: _Image, result: Segmentation | None) -> Drawing | None:
+        if self.page is None:
+            return None
+        return self.page.drawing(image.job.input.name, image.frame.pixels, result)
+
+    def _show_failed(self, image: _Image) -> None:
+        """Draw the photograph alone for the page; an error here must not hide why the image failed."""
+        with self._faults.noted(_Apart()):
+            if drawing := self._drawing(image, None):
+                for part in drawing.parts():
+                    part()
+                drawing.finish()
 
     def _save(self, image: _Image, result: Segmentation, kind: str) -> None:
         output, photograph, source = image.job.output, image.frame, image.source

@@ -136,13 +136,14 @@ def _segment_once(options: argparse.Namespace) -> int:
     if options.frames == "all":
         found = replace(found, inputs=every_frame(found.inputs, options.shard))
     with opened(options, _NAME) as (batch, folder, report):
-        jobs = jobs_to_do(found.inputs, report, folder, options.kinds, again=options.overwrite)
+        jobs = jobs_to_do(found.inputs, report, folder, options.kinds, batch.page, again=options.overwrite)
         if options.shard is not None:
             own = tuple(item for item in found.inputs if options.shard.holds(item.name))
             found = replace(found, inputs=own)
         tally = Tally(len(found.inputs), kept=len(found.inputs) - len(jobs), shard=options.shard)
         progress = open_progress(len(jobs), sys.stderr, quiet=options.quiet)
         lines = JsonLines(sys.stdout, folder, options.kinds, found.inputs) if options.json else None
+        page = None if batch.page is None else batch.page.path
         try:
             if lines is not None:
                 lines.write_kept(report.rows(), again={job.input.name for job in jobs})
@@ -155,7 +156,7 @@ def _segment_once(options: argparse.Namespace) -> int:
                         lines.write(cells)
         finally:
             progress.close()
-            for line in () if options.quiet else summary(tally, found, report):
+            for line in () if options.quiet else summary(tally, found, report, page):
                 say(line, sys.stderr if options.json else sys.stdout)
         doubted = options.strict and any(report.is_doubted(item.name) for item in found.inputs)
     return SOME_FAILED if tally.failed or doubted else DONE

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
 from retinagan.runtime.batch.pictures import KINDS, OVERLAY_FORMATS
+from retinagan.runtime.errors import OptionError
 from retinagan.runtime.model_arguments import add_model_arguments, open_segmenter
 
 if TYPE_CHECKING:
@@ -47,6 +48,17 @@ def add_shared_options(parser: argparse.ArgumentParser) -> None:
         default=next(iter(OVERLAY_FORMATS)),
         help="format of overlays (default: %(default)s; png is exact and takes 4 times the space)",
     )
+    add(
+        "--report",
+        action="store_true",
+        help="also write report.html, a page to look at all maps, and its pictures in report/",
+    )
+    add(
+        "--report-names",
+        choices=("file", "hash"),
+        help="what the page calls an image: its file name, or digits in its place, which report-names.csv "
+        "explains (default: file)",
+    )
     add_model_arguments(parser)
     add(
         "--frames",
@@ -77,9 +89,14 @@ def opened(options: argparse.Namespace, name: str) -> Iterator[Workplace]:
     from retinagan.runtime.batch.batch import Batch
     from retinagan.runtime.batch.objects import check_objects
     from retinagan.runtime.batch.outputs import OutputFolder
+    from retinagan.runtime.batch.page.page import OldPage, Page
     from retinagan.runtime.batch.report import Report, Settings
 
     check_objects(options.kinds, options.overlay_format)
+    if options.report_names is not None and not options.report:
+        raise OptionError("--report-names needs --report")
+    if options.report_names == "hash" and options.shard is not None:
+        raise OptionError("--report-names hash cannot be combined with --shard")
     with (
         open_segmenter(name, options, quiet=options.quiet) as segmenter,
         OutputFolder(
@@ -93,8 +110,9 @@ def opened(options: argparse.Namespace, name: str) -> Iterator[Workplace]:
             Settings.of(segmenter.spec, segmenter.engine, options.field_of_view),
             fresh=options.overwrite,
         ) as report,
+        Page(folder, report, options.report_names or "file") if options.report else OldPage(folder) as page,
         warnings.catch_warnings(),
     ):
         warnings.simplefilter("ignore")  # decoders warn about files that they can read
         steps = segmenter.frame_steps(noun="image")
-        yield Workplace(Batch(steps, folder, report.settings, options.kinds), folder, report)
+        yield Workplace(Batch(steps, folder, report.settings, options.kinds, page), folder, report)

@@ -66,7 +66,7 @@ class OutputFolder:
             )
         self.path = Path(path)
         self.shard = shard
-        self._overwrite = overwrite
+        self.overwrite = overwrite
         self.overlay_format = overlay_format
         self._numbers = count()
         self._staging = self.path / (f"{_STAGING}-{shard.number}-of-{shard.count}" if shard else _STAGING)
@@ -143,9 +143,12 @@ class OutputFolder:
         OutputError
             If none can be written any more: the disk is full, the folder is gone.
         """
-        name = self._name(stem, kind)
+        self.put(self._name(stem, kind), encode)
+
+    def put(self, name: str, encode: Callable[[], bytes]) -> None:
+        """Write what a function returns, with our mark in it, as `name`; as `write_encoded`."""
         target = self.path / name
-        if not self._overwrite and os.path.lexists(target) and not is_own_picture(target):
+        if not self.overwrite and os.path.lexists(target) and not is_own_picture(target):
             raise PictureError(
                 f"{name!r} exists in the output folder and is not from retina-run; "
                 "move it away, or replace it with --overwrite"
@@ -178,6 +181,12 @@ class OutputFolder:
         """Remove an image's pictures of these kinds in formats that this run does not write."""
         names = ((kind, name) for kind in kinds for name in picture_names(stem, kind))
         self._unlink(name for kind, name in names if name != self._name(stem, kind))
+
+    def clear(self, name: str) -> None:
+        """Remove our pictures in a folder inside this one, and that folder if nothing else is in it."""
+        with contextlib.suppress(OSError):
+            self._unlink([f"{name}/{path.name}" for path in (self.path / name).iterdir()])
+            (self.path / name).rmdir()
 
     def _name(self, stem: str, kind: str) -> str:
         return picture_name(stem, kind, self.overlay_format)

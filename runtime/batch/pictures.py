@@ -54,7 +54,8 @@ def compared(name: str) -> str:
     return unicodedata.normalize("NFC", name).casefold()
 
 
-_ENDINGS = tuple(ending for kind in KINDS for ending in picture_names("", kind))
+_PAGE_ENDINGS = ("_photograph.webp", "_map.webp", "_thumbnail.webp")  # see page/pictures.py
+_ENDINGS = (*(ending for kind in KINDS for ending in picture_names("", kind)), *_PAGE_ENDINGS)
 
 
 def is_own_picture(path: str | os.PathLike[str]) -> bool:

@@ -4,6 +4,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from retinagan.runtime.batch.inputs import Found
 from retinagan.runtime.batch.report import FAILED, WARNING, Report, Row
@@ -57,8 +58,8 @@ def counts(tally: Tally) -> str:
     return f"{counted(tally.total, 'image')}{shard}: {', '.join(parts)}"
 
 
-def summary(tally: Tally, found: Found, report: Report) -> Iterator[str]:
-    """Yield the last lines of a run."""
+def summary(tally: Tally, found: Found, report: Report, page: Path | None = None) -> Iterator[str]:
+    """Yield the last lines of a run; `page` is where report.html is, if it is written."""
     yield counts(tally)
     if tally.codes:
         codes = sorted(tally.codes.items(), key=lambda item: (-item[1], item[0]))
@@ -81,4 +82,4 @@ def summary(tally: Tally, found: Found, report: Report) -> Iterator[str]:
             f"{spoken(seconds)}, {segmented / seconds:.2f} images/s; {settings.engine}; "
             f"model {settings.model} {settings.model_sha256[:12]}"
         )
-    yield f"report: {report.path}"
+    yield f"report: {report.path}{f', {page}' if page else ''}"

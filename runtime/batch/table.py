@@ -91,7 +91,7 @@ class Table:
 
     def append(self, cells: Sequence[str]) -> None:
         """Append a row to the file, and flush it."""
-        rest = _encoded(cells)
+        rest = encoded(cells)
         try:
             while rest:
                 rest = rest[os.write(self._file, rest) :]
@@ -130,7 +130,7 @@ class Table:
             return
         with path.open(encoding="utf-8", errors="surrogateescape", newline="") as file:
             header = file.readline(_LONGEST_HEADER)
-        if header == _encoded(self.columns).decode():
+        if header == encoded(self.columns).decode():
             return
         if not self._fresh:
             raise OutputError(
@@ -171,10 +171,10 @@ class Table:
         seen = set()
 
         def lines() -> Iterator[bytes]:
-            yield _encoded(self.columns)
+            yield encoded(self.columns)
             for cells in self._last_rows(paths):
                 seen.add(cells[0])
-                yield _encoded(cells)
+                yield encoded(cells)
 
         self._folder.replace(self._name, lines())
         self._seen = seen
@@ -191,7 +191,7 @@ def path_from_cell(cell: str) -> str:
     return cell[2:] if cell.startswith("./") else cell
 
 
-def _encoded(cells: Sequence[str]) -> bytes:
+def encoded(cells: Sequence[str]) -> bytes:
     """Return a line of the file; names that are not valid text keep their bytes."""
     line = io.StringIO()
     csv.writer(line, lineterminator="\n").writerow(cells)

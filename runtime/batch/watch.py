@@ -76,7 +76,7 @@ class Watch:
             while True:
                 inputs = self._options.expand(self._arrivals.poll())
                 self._say_what_is_away()
-                jobs = jobs_to_do(inputs, self._report, self._folder, self._options.kinds) if inputs else []
+                jobs = self._jobs(inputs) if inputs else []
                 if jobs and self._stopped_while_segmenting(jobs):
                     break
                 wait(self._arrivals.pause)
@@ -84,6 +84,9 @@ class Watch:
             pass
         finally:
             self._say(counts(self._tally))
+
+    def _jobs(self, inputs: Sequence[Input]) -> list[Job]:
+        return jobs_to_do(inputs, self._report, self._folder, self._options.kinds, self._batch.page)
 
     def _stopped_while_segmenting(self, jobs: Sequence[Job]) -> bool:
         inputs = {job.input.name: job.input for job in jobs}

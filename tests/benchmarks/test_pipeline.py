@@ -45,7 +45,7 @@ def test_each_model_has_its_medians_its_engine_and_its_ratio(pipeline):
 def test_a_run_times_every_stage_of_every_image(pipeline, tmp_path, monkeypatch, capsys):
     model = str(write_tiny_model(tmp_path))
     command = ["--images", str(EXAMPLES), "--model", model, model, "--threads", "1", "--runs", "1"]
-    command += ["--save", "overlay", "--overlay-format", "png", "--field-of-view", "45"]
+    command += ["--save", "overlay", "--overlay-format", "png", "--field-of-view", "45", "--report"]
     monkeypatch.setattr(sys, "argv", ["pipeline.py", *command])
     pipeline.main()
     assert f"{len(list(EXAMPLES.iterdir()))} images of " in capsys.readouterr().out

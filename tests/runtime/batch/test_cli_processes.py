@@ -1,6 +1,7 @@
 """`retina-run` as a process of its own: how it starts, and how it is stopped."""
 
 import csv
+import json
 import os
 import signal
 import subprocess
@@ -89,6 +90,18 @@ def test_a_signal_stops_it_and_the_next_run_goes_on(here, model, quick, sent, co
     )
     assert not [path for path in Path("out").iterdir() if path.name.startswith(".")]
     check_the_next_run_goes_on(model, found)
+
+
+def test_a_run_that_is_stopped_leaves_a_report_of_what_is_done(here, model):
+    process = started("--model", model, "--report")
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=120)
+    assert process.returncode == 143
+    text = Path("out/report.html").read_text(encoding="utf-8")
+    images = json.loads(text.partition('id="data">')[2].partition("</script>")[0])["images"]
+    assert images["name"] == sorted(row["path"] for row in rows())
+    assert 3 <= len(images["name"]) < IMAGES
+    assert set(images["pictures"]) == {2}
 
 
 def test_after_a_kill_the_next_run_goes_on(here, model, quick):
