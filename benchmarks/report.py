@@ -35,7 +35,7 @@ EYES = 8  # different ones
 MEASURES = ("area_density", "length_density", "calibre_mean", "tortuosity", "dimension", "junctions")
 SETTINGS = Settings("benchmark", "benchmark", "ab" * 32, 0.5, 0.0, "0", "0123456789abcdef")
 FIRST_PAINT = "performance.getEntriesByName('first-contentful-paint')[0]?.startTime ?? 0"
-WHOLE = """() => ["photograph", "map"].every((id) => document.getElementById(id).dataset.whole === "true")"""
+WHOLE = "#photograph[data-whole=true] + #map[data-whole=true]"
 
 
 def eye(seed: int) -> tuple[np.ndarray, Segmentation]:
@@ -103,7 +103,7 @@ def open_page(browser: object, url: str) -> tuple[object, float, float]:
     page = browser.new_page(viewport={"width": 1440, "height": 900})
     start = time.perf_counter()
     page.goto(url)
-    page.wait_for_function(WHOLE)
+    page.wait_for_selector(WHOLE, state="attached")
     return page, page.evaluate(FIRST_PAINT) / 1000, time.perf_counter() - start
 
 
@@ -158,7 +158,7 @@ def measure(out: Path, start_browser: Callable[[], object], runs: int, steps: in
     for _ in range(4):
         for _ in range(steps // 4):
             page.keyboard.press("j")
-            page.wait_for_function(WHOLE)
+            page.wait_for_selector(WHOLE, state="attached")
         used.append(memory(browser))
     stepping = (time.perf_counter() - start) / (steps // 4 * 4)
     nodes = page.evaluate("document.querySelectorAll('*').length")

@@ -11,7 +11,7 @@ import argparse
 import shutil
 from pathlib import Path
 
-WHOLE = """() => ["photograph", "map"].every((id) => document.getElementById(id).dataset.whole === "true")"""
+WHOLE = "#photograph[data-whole=true] + #map[data-whole=true]"
 SIZE = {"width": 1440, "height": 900}
 QUALITY = 82
 
@@ -25,13 +25,13 @@ def open_at(browser: object, out: Path, name: str, scheme: str) -> object:
     if place < 0:
         raise SystemExit(f"no image {name!r} in this report")
     page.evaluate("choose", place)
-    page.wait_for_function(WHOLE)
+    page.wait_for_selector(WHOLE, state="attached")
     return page
 
 
 def save(page: object, path: Path) -> None:
     """Save what can be seen, when its pictures are there."""
-    page.wait_for_function(WHOLE)
+    page.wait_for_selector(WHOLE, state="attached")
     page.wait_for_load_state("networkidle")
     page.screenshot(path=path, type="jpeg", quality=QUALITY)
     print(f"{path}: {path.stat().st_size / 1024:.0f} KiB")

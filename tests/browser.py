@@ -6,6 +6,7 @@ Where ``RETINAGAN_CHROMIUM`` names the program, it must be there, and so must pl
 import io
 import os
 import shutil
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -41,6 +42,14 @@ def chromium() -> Iterator[object]:
         browser = playwright.chromium.launch(executable_path=program, args=["--force-color-profile=srgb"])
         yield browser
         browser.close()
+
+
+def until(page, expression: str, seconds: float = 60.0) -> None:
+    """Wait until an expression is true; playwright's own way runs text, which a strict page forbids."""
+    deadline = time.monotonic() + seconds
+    while not page.evaluate(expression):
+        assert time.monotonic() < deadline, f"not within {seconds:g} s: {expression}"
+        page.wait_for_timeout(20)
 
 
 def pixels(page, selector: str) -> np.ndarray:

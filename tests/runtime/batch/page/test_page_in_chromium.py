@@ -10,7 +10,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from browser import chromium, pixels, screen
+from browser import chromium, pixels, screen, until
 from drawn_report import DOUBLE, FAILED, HOSTILE, LARGE, PLAIN, write_images, write_report
 
 WIDE = {"width": 1440, "height": 900}
@@ -152,7 +152,7 @@ def test_the_page_shows_all_images_and_the_first_ones_card(page, out):
 def test_every_thumbnail_is_there(page):
     for _ in range(18):
         page.keyboard.press("j")
-        page.wait_for_function("[...document.querySelectorAll('#body img')].every((one) => one.naturalWidth)")
+        until(page, "[...document.querySelectorAll('#body img')].every((one) => one.naturalWidth)")
     assert page.inner_text("#card-place") == "18 of 18"
 
 
@@ -392,7 +392,7 @@ def test_zooming_takes_the_level_that_is_fine_enough_and_only_tiles_in_sight(pag
     assert page.evaluate("photograph.groups[0].level") == 1
     assert page.evaluate("picture.fitted")
     page.set_viewport_size({"width": 1100, "height": 700})
-    page.wait_for_function("Math.abs(picture.scale - fittingScale()) < 1e-9")
+    until(page, "Math.abs(picture.scale - fittingScale()) < 1e-9")
 
 
 def test_zooming_keeps_the_point_under_the_pointer(page):
@@ -403,7 +403,7 @@ def test_zooming_keeps_the_point_under_the_pointer(page):
     under = f"[({point[0]} - picture.x) / picture.scale, ({point[1]} - picture.y) / picture.scale]"
     before = page.evaluate(under)
     page.mouse.wheel(0, -200)
-    page.wait_for_function("!picture.fitted")
+    until(page, "!picture.fitted")
     assert page.evaluate(under) == pytest.approx(before, abs=1)
 
 
@@ -515,8 +515,8 @@ def test_marks_of_two_windows_do_not_undo_each_other(page):
     other.click("#usable")
     choose(page, "scan10.png")
     page.click("#not-usable")
-    page.wait_for_function("marks.given.size === 2")
-    other.wait_for_function("marks.given.size === 2")
+    until(page, "marks.given.size === 2")
+    until(other, "marks.given.size === 2")
     page.reload()
     assert page.evaluate("marks.given.size") == 2
 
