@@ -32,7 +32,7 @@ def open_at(browser: object, out: Path, name: str, scheme: str) -> object:
 def save(page: object, path: Path) -> None:
     """Save what can be seen, when its pictures are there."""
     page.wait_for_selector(WHOLE, state="attached")
-    page.wait_for_load_state("networkidle")
+    page.evaluate("Promise.all([...document.querySelectorAll('#body img')].map((one) => one.decode()))")
     page.screenshot(path=path, type="jpeg", quality=QUALITY)
     print(f"{path}: {path.stat().st_size / 1024:.0f} KiB")
 

