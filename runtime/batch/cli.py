@@ -62,6 +62,17 @@ def _parsed(arguments: Sequence[str]) -> argparse.Namespace:
     add("--out", default="out", metavar="DIR", help="output folder (default: %(default)s)")
     add_shared_options(parser)
     add(
+        "--report",
+        action="store_true",
+        help="also write report.html, a page to look at all maps, and its pictures in report/",
+    )
+    add(
+        "--report-names",
+        choices=("file", "hash"),
+        help="what the page calls an image: its file name, or digits in its place, which report-names.csv "
+        "explains (default: file)",
+    )
+    add(
         "--shard",
         metavar="I/N",
         help="do only part I of N, from 1; all parts have one --out, with a report each in its folder rows",

@@ -30,7 +30,7 @@ class Workplace(NamedTuple):
 def add_shared_options(parser: argparse.ArgumentParser) -> None:
     """Add the options of `opened` and `kinds_to_save`.
 
-    `opened` also reads "out", "overwrite", "shard" and "quiet".
+    `opened` also reads "out", "overwrite", "shard", "report", "report_names" and "quiet".
     """
     add = parser.add_argument
     add(
@@ -47,17 +47,6 @@ def add_shared_options(parser: argparse.ArgumentParser) -> None:
         choices=tuple(OVERLAY_FORMATS),
         default=next(iter(OVERLAY_FORMATS)),
         help="format of overlays (default: %(default)s; png is exact and takes 4 times the space)",
-    )
-    add(
-        "--report",
-        action="store_true",
-        help="also write report.html, a page to look at all maps, and its pictures in report/",
-    )
-    add(
-        "--report-names",
-        choices=("file", "hash"),
-        help="what the page calls an image: its file name, or digits in its place, which report-names.csv "
-        "explains (default: file)",
     )
     add_model_arguments(parser)
     add(
