@@ -1,14 +1,14 @@
 import numpy as np
 import pytest
+from decoded_dicom import decoded, refusal
 from dicom_files import dicom_file, rle_frame
 from drawn_retina import drawn_retina
 from image_files import saved
 from pydicom.pixels import convert_color_space
 
-from retinagan.runtime.errors import ImageError
 from retinagan.runtime.images.dicom.elements import Elements
 from retinagan.runtime.images.dicom.header import WANTED, read_header
-from retinagan.runtime.images.dicom.pixels import check_header, decode_frame
+from retinagan.runtime.images.dicom.pixels import decode_frame
 from retinagan.runtime.images.reading import read_image
 
 RGB = drawn_retina(60, 64)[0]
@@ -18,19 +18,6 @@ RLE, JPEG, EXTENDED = "1.2.840.10008.1.2.5", "1.2.840.10008.1.2.4.50", "1.2.840.
 LOSSLESS, JPEG_LS = "1.2.840.10008.1.2.4.70", "1.2.840.10008.1.2.4.80"
 J2K_LOSSLESS, J2K = "1.2.840.10008.1.2.4.90", "1.2.840.10008.1.2.4.91"
 YBR = np.ascontiguousarray(convert_color_space(RGB, "RGB", "YBR_FULL"))
-
-
-def decoded(data, index=0, most=10_000_000):
-    elements = Elements(data, WANTED, 1 << 24)
-    header = read_header(elements)
-    check_header(header, most)
-    return decode_frame(elements.pixel_data(), header, index)[:2]
-
-
-def refusal(data, **options):
-    with pytest.raises(ImageError) as caught:
-        decoded(data, **options)
-    return str(caught.value)
 
 
 @pytest.mark.parametrize("array", [RGB, GREY, DEEP, RGB * np.uint16(200)])

@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from decoded_dicom import decoded, refusal
 from dicom_files import dicom_dataset, dicom_file, written
 from drawn_retina import drawn_retina
 from image_files import saved
@@ -17,19 +18,6 @@ DEEP = (GREY * np.uint16(16)).astype(np.uint16)
 BIG_ENDIAN = NATIVE[2]
 J2K = "1.2.840.10008.1.2.4.91"
 YBR = np.ascontiguousarray(convert_color_space(RGB, "RGB", "YBR_FULL"))
-
-
-def decoded(data, index=0, most=10_000_000):
-    elements = Elements(data, WANTED, 1 << 24)
-    header = read_header(elements)
-    check_header(header, most)
-    return decode_frame(elements.pixel_data(), header, index)[:2]
-
-
-def refusal(data, **options):
-    with pytest.raises(ImageError) as caught:
-        decoded(data, **options)
-    return str(caught.value)
 
 
 @pytest.mark.parametrize("syntax", NATIVE)
