@@ -21,7 +21,7 @@ def _probability(image: NDArray[np.uint8], result: Segmentation) -> NDArray[np.u
 
 
 def _overlay(image: NDArray[np.uint8], result: Segmentation) -> NDArray[np.uint8]:
-    return draw_overlay(image, result.vessels, result.roi)
+    return draw_overlay(image, result.vessels, result.roi, result.unsegmented)
 
 
 PICTURES: dict[str, Callable[[NDArray[np.uint8], Segmentation], NDArray[Any]]] = {

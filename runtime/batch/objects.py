@@ -148,7 +148,7 @@ class ObjectMaker:
         if kind == "dicom-probability":
             return probability_segmentation(source, result.probability, algorithm)
         if kind == "dicom-overlay":
-            drawn = draw_overlay(photograph.pixels, result.vessels, result.roi)
+            drawn = draw_overlay(photograph.pixels, result.vessels, result.roi, result.unsegmented)
             return overlay_capture(source, drawn, algorithm, lossy=_OVERLAYS[self.overlay_format])
         return measurement_report(source, _measures(photograph, result), algorithm)
 

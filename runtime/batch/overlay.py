@@ -1,20 +1,27 @@
-"""The overlay: the image with its vessels outlined and tinted, and the retina's rim drawn."""
+"""The overlay: the image with its vessels outlined and tinted, the retina's rim, other eyes crossed out."""
+
+from collections.abc import Sequence
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from retinagan.runtime.images.photograph import Frame, rgb8_of
+from retinagan.runtime.retina.disc import Disc
 
 VESSEL_COLOR = (40, 255, 190)
 RIM_COLOR = (255, 255, 255)
+UNSEGMENTED_COLOR = (255, 90, 60)
 _OUTLINE_OPACITY = 0.75
 _TINT_OPACITY = 0.35  # the vessel itself stays to be seen under it
 _RIM_OPACITY = 0.6
+_CROSS_OPACITY = 0.9
 _PIXELS_PER_LINE_WIDTH = 700
 
 
-def draw_overlay(image: Frame, vessels: NDArray[np.bool_], roi: NDArray[np.bool_]) -> NDArray[np.uint8]:
+def draw_overlay(
+    image: Frame, vessels: NDArray[np.bool_], roi: NDArray[np.bool_], unsegmented: Sequence[Disc] = ()
+) -> NDArray[np.uint8]:
     """Draw vessels and the retina's rim over an image.
 
     Parameters
@@ -23,6 +30,8 @@ def draw_overlay(image: Frame, vessels: NDArray[np.bool_], roi: NDArray[np.bool_
         RGB or grey, uint8 or uint16; or what `read_image` returns.
     vessels, roi : (H, W) bool arrays
         True on vessels, and on the retina and its rim, where there is a map.
+    unsegmented : sequence of Disc
+        Other fields of view, to be circled and crossed out; `Segmentation` names them.
 
     Returns
     -------
@@ -35,6 +44,8 @@ def draw_overlay(image: Frame, vessels: NDArray[np.bool_], roi: NDArray[np.bool_
     _tint(drawn, vessels & ~outline, VESSEL_COLOR, _TINT_OPACITY)
     _tint(drawn, outline, VESSEL_COLOR, _OUTLINE_OPACITY)
     _tint(drawn, _border(roi, width), RIM_COLOR, _RIM_OPACITY)
+    for disc in unsegmented:
+        _tint(drawn, _crossed_out(disc, roi.shape, width) & ~roi, UNSEGMENTED_COLOR, _CROSS_OPACITY)
     return drawn
 
 
@@ -52,3 +63,15 @@ def _border(region: NDArray[np.bool_], width: int) -> NDArray[np.bool_]:
     inside = cv2.erode(region.view(np.uint8), kernel, borderType=cv2.BORDER_CONSTANT, borderValue=0)
     border: NDArray[np.bool_] = region & (inside == 0)
     return border
+
+
+def _crossed_out(disc: Disc, shape: tuple[int, ...], width: int) -> NDArray[np.bool_]:
+    """Draw a disc's rim and its two diagonals, in lines twice as wide as the vessels'."""
+    lines = np.zeros(shape, np.uint8)
+    center, radius = (round(disc.center_x), round(disc.center_y)), round(disc.radius)
+    cv2.circle(lines, center, radius, 1, 2 * width)
+    reach = round(disc.radius / np.sqrt(2))
+    for sign in (-1, 1):
+        ends = [(center[0] + way * reach, center[1] + sign * way * reach) for way in (-1, 1)]
+        cv2.line(lines, ends[0], ends[1], 1, 2 * width)
+    return lines.view(np.bool_)

@@ -22,7 +22,7 @@ from retinagan.runtime.retina.hidden import hidden_parts
 from retinagan.runtime.retina.pieces import Gray, Mask, main_piece, opened, resized
 from retinagan.runtime.retina.plausibility import refuse_empty, refuse_implausible
 from retinagan.runtime.retina.search import find_disc
-from retinagan.runtime.retina.several import fields_of_view, other_fields
+from retinagan.runtime.retina.several import fields_of_view, main_first, other_fields, several_warning
 from retinagan.runtime.retina.surround import grounds_without_surround, without_white_margin
 from retinagan.runtime.warnings import ImageWarning
 
@@ -47,11 +47,14 @@ class Retina:
         The camera's field of view; it may extend beyond the frame where the frame cuts it.
     warnings : tuple of ImageWarning
         ``several-fields-of-view`` or ``whole-frame-as-retina``, if either applies.
+    others : tuple of Disc
+        Other fields of view in the image, which are not part of the mask; the largest first.
     """
 
     mask: Mask
     disc: Disc
     warnings: tuple[ImageWarning, ...] = ()
+    others: tuple[Disc, ...] = ()
 
 
 def find_retina(image: NDArray[np.uint8]) -> Retina:
@@ -92,13 +95,14 @@ def find_retina(image: NDArray[np.uint8]) -> Retina:
     found = _find_fields(small, signal)
     scale_x, scale_y = width / signal.shape[1], height / signal.shape[0]
     if found.discs:
-        disc = found.discs[0]
+        disc, *others = main_first(found.discs)
         native = disc.scaled(scale_x, scale_y)
+        unsegmented = tuple(one.scaled(scale_x, scale_y) for one in others)
         mask = native.drawn((height, width))
         hidden = hidden_parts(found.signal, disc)
         if hidden.any():
             mask = main_piece(mask & ~resized(hidden, (height, width)))
-        return Retina(mask, native, _several_warning(len(found.discs)))
+        return Retina(mask, native, several_warning(native, unsegmented), unsegmented)
     region = _bright_region(signal)
     refuse_implausible(small, region)
     mask = resized(region, (height, width))
@@ -106,7 +110,7 @@ def find_retina(image: NDArray[np.uint8]) -> Retina:
 
 
 class _Found(NamedTuple):
-    """The fields of view, the one to segment first, and the signal in which they were found."""
+    """The fields of view, and the signal in which they were found."""
 
     discs: list[Disc]
     signal: Gray
@@ -133,17 +137,6 @@ def _shows(signal: Gray, disc: Disc) -> bool:
     """Whether the image itself has a step along a disc's rim; if not, darkening the surround created it."""
     rim = look_at_rim(signal, disc)
     return abs(rim.inside - rim.outside) > _LEAST_STEP * (rim.inside + rim.outside)
-
-
-def _several_warning(count: int) -> tuple[ImageWarning, ...]:
-    if count == 1:
-        return ()
-    return (
-        ImageWarning(
-            "several-fields-of-view",
-            f"{count} fields of view found, 1 segmented; cut the picture so that each image shows one eye",
-        ),
-    )
 
 
 def _whole_frame_warning(region: Mask) -> ImageWarning:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -9,12 +11,17 @@ from numpy.typing import NDArray
 from retinagan.runtime.retina.disc import Disc, fit_disc, look_at_rim, sharpen_disc
 from retinagan.runtime.retina.pieces import Gray, Mask, border_points, main_piece, opened
 from retinagan.runtime.retina.search import agreement, thresholds
+from retinagan.runtime.warnings import ImageWarning
 
 _LEVELS = 5
 _MOST = 8
 """Largest number of discs in one bright piece."""
 _LEAST_AREA = 0.15
 """Share of the main disc's area: a smaller bright area beside it is no other eye."""
+_EQUAL = 0.9
+"""Ratio of radii from which discs count as equally large."""
+_NAMED = 3
+"""Largest number of discs whose places a warning names."""
 
 
 def other_fields(signal: Gray, disc: Disc) -> list[Disc]:
@@ -59,6 +66,37 @@ def fields_of_view(signal: Gray, *, touching: bool = False) -> list[Disc]:
                 discs = _discs_of(main_piece(labels == label), signal, radii, most=_MOST if touching else 1)
                 found += [disc for disc in discs if _is_new(disc, found)]
     return sorted(found, key=lambda disc: -disc.radius)
+
+
+def main_first(discs: list[Disc]) -> list[Disc]:
+    """Put the disc to segment first: the largest; of equally large ones the first in reading order.
+
+    The others follow by their size, the largest first.
+    """
+    largest = max(disc.radius for disc in discs)
+    equal = [disc for disc in discs if disc.radius >= _EQUAL * largest]
+    top = min(disc.center_y for disc in equal)
+    row = [disc for disc in equal if disc.center_y < top + largest]
+    main = min(row, key=lambda disc: disc.center_x)
+    return [main, *sorted((disc for disc in discs if disc is not main), key=lambda disc: -disc.radius)]
+
+
+def several_warning(main: Disc, others: Sequence[Disc]) -> tuple[ImageWarning, ...]:
+    """Say by their centres which field of view is segmented and which are not, if there are several."""
+    if not others:
+        return ()
+    places = [_place(disc) for disc in others[:_NAMED]]
+    if len(others) > _NAMED:
+        places.append(f"{len(others) - _NAMED} more")
+    message = (
+        f"{1 + len(others)} fields of view found, 1 segmented: the one round {_place(main)}, "
+        f"not {' and '.join(places)}; cut the picture so that each image shows one eye"
+    )
+    return (ImageWarning("several-fields-of-view", message),)
+
+
+def _place(disc: Disc) -> str:
+    return f"({round(disc.center_x)}, {round(disc.center_y)})"
 
 
 def _discs_of(piece: Mask, signal: Gray, radii: tuple[float, float], most: int) -> list[Disc]:

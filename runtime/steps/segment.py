@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from retinagan.runtime.model.spec import Confidence, NetworkInput, Tiling
+from retinagan.runtime.retina.disc import Disc
 from retinagan.runtime.steps.doubt import doubt
 from retinagan.runtime.steps.patches import PatchGrid
 from retinagan.runtime.steps.prepare import Prepared
@@ -54,6 +55,8 @@ class Segmentation:
         Expected Dice of the map, from its probabilities alone, 0 to 1; NaN if the map was not judged.
     warnings : tuple of ImageWarning
         Doubts about the image or its map; the map is valid all the same.
+    unsegmented : tuple of Disc
+        Other fields of view in the frame, such as the second eye's: there is no map of them.
     """
 
     probability: NDArray[np.float32]
@@ -64,6 +67,7 @@ class Segmentation:
     working_size: int = 0
     confidence: float = math.nan
     warnings: tuple[ImageWarning, ...] = ()
+    unsegmented: tuple[Disc, ...] = ()
 
 
 class PatchBuffers:
@@ -192,6 +196,7 @@ def regroup(
         len(prepared.roi),
         judged.confidence,
         judged.warnings,
+        prepared.retina.others,
     )
 
 

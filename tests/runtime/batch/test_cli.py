@@ -153,7 +153,7 @@ def test_warnings_leave_the_exit_code_unless_strict(here, model, capsys):
     ]
     row = rows()["both.png"]
     assert (row["status"], row["warnings"]) == ("warning", "several-fields-of-view")
-    assert row["message"].startswith("2 fields of view found, 1 segmented; ")
+    assert row["message"].startswith("2 fields of view found, 1 segmented: the one round (")
     assert 0 < float(row["confidence"]) <= 1
     assert main(["in", "--model", model, "--strict"]) == 1
     assert capsys.readouterr().out.splitlines()[0] == "4 images: 0 done, 4 kept from before"

@@ -1,8 +1,9 @@
 import numpy as np
 import pytest
 
-from retinagan.runtime.batch.overlay import RIM_COLOR, VESSEL_COLOR, draw_overlay
+from retinagan.runtime.batch.overlay import RIM_COLOR, UNSEGMENTED_COLOR, VESSEL_COLOR, draw_overlay
 from retinagan.runtime.images.photograph import Photograph
+from retinagan.runtime.retina.disc import Disc
 
 
 @pytest.fixture
@@ -41,6 +42,24 @@ def test_the_rim_is_drawn_all_round_and_at_the_frames_edge(scene):
     assert changed[11, 80]
     whole = draw_overlay(image, np.zeros_like(vessels), np.ones_like(roi))
     assert (whole != image).any(-1).sum() == 2 * (120 + 160) - 4
+
+
+def test_other_eyes_are_circled_and_crossed_out(scene):
+    image, vessels, roi = (np.hstack([array, np.zeros_like(array)]) for array in scene)
+    image[:, 160:] = 80
+    drawn = draw_overlay(image, vessels, roi, [Disc(240.0, 60.0, 40.0)])
+    share = nearness(drawn[:, 160:], image[:, 160:], UNSEGMENTED_COLOR)
+    np.testing.assert_allclose(share[[60, 60, 20, 60 + 20], [80, 40, 80, 80 - 20]], 0.9, atol=0.01)
+    assert share[60, 100] == 0  # between the diagonals
+    assert share[60, 130] == 0  # outside
+    np.testing.assert_array_equal(drawn[:, :160], draw_overlay(image, vessels, roi)[:, :160])
+
+
+def test_a_cross_spares_the_eye_that_is_segmented_and_ends_at_the_frame(scene):
+    image, vessels, roi = scene
+    drawn = draw_overlay(image, vessels, roi, [Disc(150.0, 60.0, 60.0)])
+    np.testing.assert_array_equal(drawn[roi], draw_overlay(image, vessels, roi)[roi])
+    assert (drawn[~roi] != image[~roi]).any()
 
 
 def test_lines_grow_with_the_image(scene):

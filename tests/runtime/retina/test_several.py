@@ -11,22 +11,41 @@ def codes(found):
     return [warning.code for warning in found.warnings]
 
 
-def said(count):
-    return (f"{count} fields of view found, 1 segmented; cut the picture so that each image shows one eye",)
+def said(count, main, others):
+    """The warning's words; `main` is the centre of the eye that is segmented."""
+    return (
+        f"{count} fields of view found, 1 segmented: the one round {main}, not {others}; "
+        "cut the picture so that each image shows one eye",
+    )
 
 
 def test_one_eye_is_not_doubted():
     assert find_retina(LEFT[0]).warnings == ()
 
 
-@pytest.mark.parametrize("stack", [np.hstack, np.vstack])
-def test_two_eyes_are_counted_and_one_of_them_is_taken(stack):
+@pytest.mark.parametrize(
+    ("stack", "other"), [(np.hstack, (445, 150)), (np.vstack, (145, 450))], ids=["beside", "below"]
+)
+def test_of_two_equal_eyes_the_first_is_taken_and_the_other_named(stack, other):
     found = find_retina(stack([LEFT[0], RIGHT[0]]))
-    nothing = np.zeros_like(LEFT[1])
-    assert tuple(warning.message for warning in found.warnings) == said(2)
+    assert tuple(warning.message for warning in found.warnings) == said(2, (150, 150), other)
     assert codes(found) == ["several-fields-of-view"]
-    taken = stack([LEFT[1], nothing]), stack([nothing, RIGHT[1]])
-    assert max(overlap(found.mask, one) for one in taken) > 0.97
+    assert overlap(found.mask, stack([LEFT[1], np.zeros_like(LEFT[1])])) > 0.97
+    (left_out,) = found.others
+    assert (left_out.center_x, left_out.center_y) == pytest.approx(other, abs=1)
+    assert left_out.radius == pytest.approx(130, abs=2)
+
+
+@pytest.mark.parametrize("light", [1.0, 0.5])
+def test_of_unequal_eyes_the_larger_is_taken_wherever_it_is(light):
+    color = tuple(light * channel for channel in Look().color)
+    small, large = (
+        draw_fundus(300, 300, (150, 150, 100)),
+        draw_fundus(300, 300, (150, 150, 140), Look(color=color)),
+    )
+    found = find_retina(np.hstack([small[0], large[0]]))
+    assert overlap(found.mask, np.hstack([np.zeros_like(small[1]), large[1]])) > 0.97
+    assert [round(disc.radius, -1) for disc in found.others] == [100]
 
 
 @pytest.mark.parametrize("light", [0.7, 0.4])
@@ -42,14 +61,16 @@ def test_eyes_that_touch_are_parted():
     image = np.zeros((271, 532, 3), np.uint8)
     image[:, :271], image[5:266, 271:] = touching
     found = find_retina(image)
-    assert tuple(warning.message for warning in found.warnings) == said(2)
+    assert tuple(warning.message for warning in found.warnings) == said(2, (135, 135), (401, 135))
     assert 0.3 < found.mask.mean() < 0.45
 
 
 def test_a_montage_of_four():
     rows = [np.hstack([LEFT[0], RIGHT[0]])] * 2
     found = find_retina(np.vstack(rows))
-    assert tuple(warning.message for warning in found.warnings) == said(4)
+    assert tuple(warning.message for warning in found.warnings) == said(
+        4, (150, 150), "(150, 450) and (445, 150) and (445, 450)"
+    )
 
 
 @pytest.mark.parametrize("level", [255, 120])

@@ -90,3 +90,13 @@ def test_a_square_smaller_than_a_patch_gives_the_same_map():
     small = segment_square(prepared, TILING, Network(green_as_probability, INPUT))
     large = segment_square(prepared, Tiling(96), Network(at_edges, INPUT))
     np.testing.assert_array_equal(small.probability, large.probability)
+
+
+def test_other_eyes_are_passed_on_without_a_map():
+    eye = drawn_retina()[0]
+    prepared = prepare(np.hstack([eye, eye]), PREPROCESSING)
+    result = segment_square(prepared, TILING, Network(green_as_probability, INPUT), threshold=0.1)
+    (other,) = result.unsegmented
+    assert other.center_x == pytest.approx(eye.shape[1] + prepared.retina.disc.center_x, abs=1)
+    assert result.vessels[:, : eye.shape[1]].any()
+    assert not result.vessels[:, eye.shape[1] :].any()
