@@ -47,6 +47,7 @@ setup(
                 "-std=c11",
                 "-ffp-contract=off",  # the results are the same on every machine
                 "-fno-math-errno",
+                "-fvisibility=hidden",  # never replaced by a program's own libretinagan_ace
                 "-pthread",
                 "-Wno-psabi",
             ],

@@ -11,6 +11,8 @@
  *
  * There is no global state: calls with different workspaces may run at the same time. The result depends neither on
  * the number of threads nor on the machine.
+ *
+ * This is the whole interface of the library libretinagan_ace, in C and in C++. docs/c-library.md describes it.
  */
 #ifndef RETINAGAN_ACE_H
 #define RETINAGAN_ACE_H
@@ -18,7 +20,19 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* What a call returns. _ace.pyx has a message for each. */
+/* The version of this interface (semver.org). The shared library's name has the first number. */
+#define ACE_VERSION_MAJOR 1
+#define ACE_VERSION_MINOR 0
+#define ACE_VERSION_PATCH 0
+
+#ifdef __cplusplus
+#define ACE_RESTRICT __restrict__
+extern "C" {
+#else
+#define ACE_RESTRICT restrict
+#endif
+
+/* What a call returns. ace_message and _ace.pyx have a sentence for each. */
 enum {
     ACE_OK = 0,
     ACE_NO_MEMORY,      /* an allocation failed */
@@ -37,9 +51,9 @@ enum { ACE_BEST, ACE_PORTABLE, ACE_AVX2 };
 /* The shape of an image and the options of a call. */
 typedef struct {
     size_t height, width, channels;
-    double alpha;
-    size_t threads;
-    int variant;
+    double alpha;   /* the slope of r, 1 to 255; usually 5 */
+    size_t threads; /* that work on the call, the calling one included; at least 1 */
+    int variant;    /* ACE_BEST, unless variants are compared */
 } ace_task;
 
 /* Scratch memory, reused from call to call. Zero it before the first call; a call may enlarge it. */
@@ -55,12 +69,12 @@ int ace_supports(int variant);
 
 /* 8-bit images: the result is rounded to 0 ... 255.
  * `range` (or NULL) receives the smallest and the largest R of each channel. */
-int ace_equalize_8bit(const ace_task *task, const uint8_t *restrict image, const uint8_t *restrict mask,
-                      ace_workspace *workspace, uint8_t *restrict result, double *restrict range);
+int ace_equalize_8bit(const ace_task *task, const uint8_t *ACE_RESTRICT image, const uint8_t *ACE_RESTRICT mask,
+                      ace_workspace *workspace, uint8_t *ACE_RESTRICT result, double *ACE_RESTRICT range);
 
 /* Float images in [0, 1], quantized in steps of 1/2040. Values outside are clipped, NaN counts as 0. */
-int ace_equalize_float(const ace_task *task, const float *restrict image, const uint8_t *restrict mask,
-                       ace_workspace *workspace, float *restrict result, double *restrict range);
+int ace_equalize_float(const ace_task *task, const float *ACE_RESTRICT image, const uint8_t *ACE_RESTRICT mask,
+                       ace_workspace *workspace, float *ACE_RESTRICT result, double *ACE_RESTRICT range);
 
 /* Pixels as a list: coordinates and intensities. */
 typedef struct {
@@ -70,7 +84,19 @@ typedef struct {
 
 /* R by direct summation, before the stretch, at `count` of the points, chosen by index.
  * All points contribute. Costs count x points->count terms. */
-void ace_direct(const ace_points *points, double alpha, size_t count, const size_t *restrict chosen,
-                double *restrict response);
+void ace_direct(const ace_points *points, double alpha, size_t count, const size_t *ACE_RESTRICT chosen,
+                double *ACE_RESTRICT response);
+
+/* In the library alone, not in the Python extension: */
+
+/* The version of the library that runs, such as "1.0.0"; ACE_VERSION_... are those of the header. */
+const char *ace_version(void);
+
+/* What a status means and what to do, as an English sentence without a full stop. Never NULL. */
+const char *ace_message(int status);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

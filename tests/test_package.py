@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -120,6 +121,31 @@ def test_the_sdist_holds_the_sources_of_the_extension(sdist_names):
 def test_the_sdist_holds_what_builds_the_wheel_and_no_tests(sdist_names):
     assert {"docs/site/links.py", "README.md", "CONTRIBUTING.md", "LICENSE-WEIGHTS.md"} <= set(sdist_names)
     assert [name for name in sdist_names if name.startswith(("tests/", "benchmarks/", "examples/"))] == []
+
+
+def test_the_c_library_is_built_from_the_sdist(built, tmp_path):
+    if not shutil.which("make"):
+        pytest.skip("make is not installed")
+    with tarfile.open(next(built.glob("*.tar.gz"))) as sdist:
+        sdist.extractall(tmp_path, filter="data")
+    (unpacked,) = tmp_path.iterdir()
+    command = ["make", "-C", unpacked / "ace_ext", "install", f"PREFIX={tmp_path}/there", "CFLAGS=-O0"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "there" / "lib" / "libretinagan_ace.a").is_file()
+    assert (tmp_path / "there" / "include" / "retinagan" / "ace.h").is_file()
+
+
+def test_the_extension_shows_nothing_but_its_start(built, tmp_path):
+    """So that the kernel in it is its own, also in a program that is linked with libretinagan_ace."""
+    if not shutil.which("nm") or sys.platform != "linux":
+        pytest.skip("nm is not installed, or this is not Linux")
+    with zipfile.ZipFile(next(built.glob("*.whl"))) as wheel:
+        name = next(name for name in wheel.namelist() if name.endswith(".so"))
+        extension = wheel.extract(name, tmp_path)
+    command = ["nm", "-D", "--defined-only", extension]
+    shown = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert {line.split()[-1] for line in shown.splitlines()} <= {"PyInit__ace", "_init", "_fini"}
 
 
 def test_base_dependencies_are_light():

@@ -14,6 +14,8 @@ SOURCES = [KERNEL / name for name in ("ace.c", "ace_kernel.c", "ace_direct.c")]
 SOURCES.append(ROOT / "tests" / "ace_ext" / "kernel_checks.c")
 WARNINGS = ["-std=c11", "-pedantic", "-Wall", "-Wextra", "-Wno-psabi", "-Werror"]
 FLAGS = [*WARNINGS, "-ffp-contract=off", "-pthread"]
+RECORDED = Path(__file__).with_name("kernel_checks.txt")
+"""What the checks print everywhere: results of an image stay the same to the bit from release to release."""
 SANITIZERS = ["-g", "-O1", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
 
 
@@ -69,6 +71,10 @@ def test_checks_pass_under_the_sanitizers_of_clang_and_give_the_same_to_the_bit(
 
 def test_clang_optimizes_to_the_same_bits(tmp_path, native_results):
     assert run([build(found("clang"), tmp_path, "-O3", "-fno-math-errno")]) == native_results
+
+
+def test_results_are_those_of_earlier_releases_to_the_bit(native_results):
+    assert native_results == RECORDED.read_text(encoding="utf-8")
 
 
 def test_each_shape_has_a_result_with_a_mask_and_one_without(native_results):
