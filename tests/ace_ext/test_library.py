@@ -258,9 +258,9 @@ class TestABI:
         command = ["make", "-s", "-C", KERNEL, "check-abi", f"BUILD={build}"]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         assert done.returncode == 0, (
-            f"{done.stdout}{done.stderr}Functions or types of ace.h are not those of version {version()}. If "
-            "that is meant, raise the version in ace.h (the first number for what breaks programs, the second "
-            "for what is added, with a node of its own in libretinagan_ace.map); run make -C ace_ext abi."
+            f"{done.stdout}{done.stderr}Functions or types of ace.h are not those of version {version()}. "
+            "If that is meant, raise the version in ace.h (the first number for what breaks programs, the "
+            "second for what is added, with a node in libretinagan_ace.map) and run make -C ace_ext abi."
         )
 
     def test_a_changed_structure_is_found(self, tmp_path):
@@ -276,6 +276,17 @@ class TestABI:
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         assert done.returncode != 0
         assert "type of 'size_t threads' changed" in done.stdout
+
+
+def test_the_function_of_the_page_compiles(flags, tmp_path):
+    page = (ROOT / "docs" / "c-library.md").read_text(encoding="utf-8")
+    (code,) = re.findall(r"^```c\n(.*?)^```$", page, re.DOTALL | re.MULTILINE)
+    source = tmp_path / "page.c"
+    source.write_text(
+        code + "int main(void) { return equalize(0, 0, 0, 0, 0) == ACE_EMPTY_IMAGE ? 0 : 1; }\n"
+    )
+    run(["cc", "-std=c11", "-Wall", "-Werror", source, *flags, "-o", tmp_path / "page"])
+    run([tmp_path / "page"])
 
 
 def pnm(path, image):
