@@ -45,7 +45,8 @@ MAY_IMPORT = {
     "runtime.model_arguments": f"{COMMON} runtime.console runtime.model runtime.segmenter",
     "runtime.batch": (
         f"{COMMON} runtime runtime.console runtime.images runtime.images.dicom runtime.retina runtime.model "
-        "runtime.stream runtime.segmenter runtime.model_arguments runtime.dicom runtime.dicom.mark"
+        "runtime.steps runtime.stream runtime.segmenter runtime.model_arguments runtime.dicom "
+        "runtime.dicom.mark"
     ),
     "runtime.serve": (
         f"{COMMON} runtime runtime.console runtime.images runtime.model runtime.steps runtime.segmenter "

@@ -14,20 +14,21 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from retinagan.runtime.batch.drawing import PICTURES
+from retinagan.runtime.batch.drawing import PICTURES, Scene
 from retinagan.runtime.batch.inputs import Input
 from retinagan.runtime.batch.naming import assign_stems
 from retinagan.runtime.batch.objects import ObjectMaker, objects_among, require_dicom, source_of, warnings_of
 from retinagan.runtime.batch.outputs import OutputError, OutputFolder
 from retinagan.runtime.batch.page.drawing import Drawing
 from retinagan.runtime.batch.page.page import OldPage, Page
-from retinagan.runtime.batch.pictures import KINDS
+from retinagan.runtime.batch.pictures import COLOURED, KINDS
 from retinagan.runtime.batch.report import DONE, FAILED, Report, Row, Settings, Stamp
 from retinagan.runtime.errors import ImageError, RetinaGanError
 from retinagan.runtime.faults import FaultPolicy
 from retinagan.runtime.images.photograph import Photograph
 from retinagan.runtime.images.reading import read_image
 from retinagan.runtime.segmenter import Segmentation
+from retinagan.runtime.steps.prepare import Prepared
 from retinagan.runtime.stream.stages import FrameSteps, Passing
 from retinagan.runtime.stream.threads import overlapped
 
@@ -97,6 +98,7 @@ class _Image(Passing):
     job: Job
     stamp: Stamp
     source: Source | None = None  # of its DICOM objects
+    seen: Prepared | None = None  # what the network saw, where a picture shows it
     written: Future[Row] | None = None
 
 
@@ -144,6 +146,7 @@ class Batch:
         self._settings = settings
         self._kinds = tuple(kinds)
         self._with_objects = bool(objects_among(kinds))
+        self._shows_seen = bool({*COLOURED} & {*kinds})
         self._objects = ObjectMaker(settings, folder.overlay_format)
         self.page = page
         self._faults = FaultPolicy("image", ends_run=(OutputError,))
@@ -168,7 +171,7 @@ class Batch:
             ("retina-run-read", self._read),
             ("retina-run-prepare", self._prepare),
             ("retina-run-infer", self._steps.infer),
-            ("retina-run-regroup", self._steps.regroup),
+            ("retina-run-regroup", self._regroup),
             ("retina-run-hand-over", hand_over),
         ]
         arriving = (
@@ -201,6 +204,10 @@ class Batch:
         if image.error is None:
             self._steps.prepare(image)
 
+    def _regroup(self, image: _Image) -> None:
+        image.seen = image.prepared if self._shows_seen else None
+        self._steps.regroup(image)
+
     def _parts(self) -> int:
         """Return how many pictures of an image are compressed at once; the page has two."""
         return len(self._kinds) + (2 if self.page is not None else 0)
@@ -211,7 +218,8 @@ class Batch:
         if image.error is None and result is not None:
             with self._faults.noted(image), image.clock.stage("write"):
                 drawing = self._drawing(image, result)
-                calls = [partial(self._save, image, result, kind) for kind in self._kinds]
+                scene = Scene(image.frame, result, self._settings, image.seen)
+                calls = [partial(self._save, image, scene, kind) for kind in self._kinds]
                 writing = [pool.submit(call) for call in [*calls, *(drawing.parts() if drawing else ())]]
                 wait(writing)
                 for one in writing:
@@ -225,11 +233,8 @@ class Batch:
             self._folder.remove(output, KINDS)
             self._show_failed(image)
         row = _row(image, self._settings)
-        image.frame, image.segmentation, image.source = (
-            _UNREAD,
-            None,
-            None,
-        )  # nobody needs them while the row waits
+        # nobody needs them while the row waits
+        image.frame, image.segmentation, image.source, image.seen = _UNREAD, None, None, None
         return row
 
     def _drawing(self, image: _Image, result: Segmentation | None) -> Drawing | None:
@@ -245,12 +250,12 @@ class Batch:
                     part()
                 drawing.finish()
 
-    def _save(self, image: _Image, result: Segmentation, kind: str) -> None:
-        output, photograph, source = image.job.output, image.frame, image.source
+    def _save(self, image: _Image, scene: Scene, kind: str) -> None:
+        output, source = image.job.output, image.source
         if kind in PICTURES:
-            self._folder.write(output, kind, PICTURES[kind](photograph.pixels, result))
+            self._folder.write(output, kind, PICTURES[kind](scene))
         elif source is not None:
-            made = partial(self._objects.make, kind, source, photograph, result)
+            made = partial(self._objects.make, kind, source, scene)
             self._folder.write_encoded(output, kind, made)
 
 

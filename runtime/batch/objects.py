@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from retinagan.runtime.batch.overlay import draw_overlay
+from retinagan.runtime.batch.drawing import Scene
 from retinagan.runtime.batch.pictures import OBJECTS
 from retinagan.runtime.errors import ImageError, OptionError
 from retinagan.runtime.images.dicom.classes import HEAD_BYTES, is_dicom
@@ -110,7 +110,7 @@ class ObjectMaker:
     settings: Settings
     overlay_format: str
 
-    def make(self, kind: str, source: Source, photograph: Photograph, result: Segmentation) -> bytes:
+    def make(self, kind: str, source: Source, scene: Scene) -> bytes:
         """Return an object as the bytes of its file.
 
         Parameters
@@ -119,22 +119,20 @@ class ObjectMaker:
             One of `OBJECTS`.
         source : Source
             What the object refers to.
-        photograph : Photograph
-            The image, in 8-bit RGB.
-        result : Segmentation
-            Its result.
+        scene : Scene
+            The image and its result.
         """
         from retinagan.runtime.dicom.derived import encoded
 
-        return encoded(self._made(kind, source, photograph, result))
+        return encoded(self._made(kind, source, scene))
 
-    def _made(self, kind: str, source: Source, photograph: Photograph, result: Segmentation) -> Dataset:
+    def _made(self, kind: str, source: Source, scene: Scene) -> Dataset:
         from retinagan.runtime.dicom.algorithm import Algorithm
         from retinagan.runtime.dicom.secondary_capture import overlay_capture
         from retinagan.runtime.dicom.segmentation import probability_segmentation, vessel_segmentation
         from retinagan.runtime.dicom.structured_report import measurement_report
 
-        settings = self.settings
+        settings, photograph, result = self.settings, scene.photograph, scene.result
         algorithm = Algorithm(
             settings.model,
             settings.model_sha256,
@@ -148,8 +146,10 @@ class ObjectMaker:
         if kind == "dicom-probability":
             return probability_segmentation(source, result.probability, algorithm)
         if kind == "dicom-overlay":
-            drawn = draw_overlay(photograph.pixels, result.vessels, result.roi, result.unsegmented)
-            return overlay_capture(source, drawn, algorithm, lossy=_OVERLAYS[self.overlay_format])
+            drawn, coloring = scene.overlay(), scene.coloring()
+            colors = "" if coloring is None else coloring.description
+            lossy = _OVERLAYS[self.overlay_format]
+            return overlay_capture(source, drawn, algorithm, colors=colors, lossy=lossy)
         return measurement_report(source, _measures(photograph, result), algorithm)
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
-from retinagan.runtime.batch.pictures import KINDS, OVERLAY_FORMATS
+from retinagan.runtime.batch.pictures import COLOURED, KINDS, OVERLAY_COLOURS, OVERLAY_FORMATS
 from retinagan.runtime.errors import OptionError
 from retinagan.runtime.model_arguments import add_model_arguments, open_segmenter
 
@@ -39,14 +39,22 @@ def add_shared_options(parser: argparse.ArgumentParser) -> None:
         action="extend",
         default=[],
         metavar="KIND",
-        help="what to write besides <name>_vessels.png (0 and 255): probability (16-bit PNG), overlay; of "
-        "DICOM images dicom-seg, dicom-probability, dicom-overlay, dicom-sr",
+        help="what to write besides <name>_vessels.png (0 and 255): probability (16-bit PNG), overlay, panel "
+        "(photograph, equalized, probability and overlay side by side); of DICOM images dicom-seg, "
+        "dicom-probability, dicom-overlay, dicom-sr",
     )
     add(
         "--overlay-format",
         choices=tuple(OVERLAY_FORMATS),
         default=next(iter(OVERLAY_FORMATS)),
-        help="format of overlays (default: %(default)s; png is exact and takes 4 times the space)",
+        help="format of overlays and panels (default: %(default)s; png is exact and takes 4 times the space)",
+    )
+    add(
+        "--overlay-colour",
+        choices=OVERLAY_COLOURS,
+        default=OVERLAY_COLOURS[0],
+        help="what overlays are coloured by: vessels (one colour), the probability or the calibre of each "
+        "pixel's vessel (default: %(default)s)",
     )
     add_model_arguments(parser)
     add(
@@ -79,9 +87,16 @@ def opened(options: argparse.Namespace, name: str) -> Iterator[Workplace]:
     from retinagan.runtime.batch.objects import check_objects
     from retinagan.runtime.batch.outputs import OutputFolder
     from retinagan.runtime.batch.page.page import OldPage, Page
+    from retinagan.runtime.batch.panel import require_letters
     from retinagan.runtime.batch.report import Report, Settings
 
     check_objects(options.kinds, options.overlay_format)
+    if "panel" in options.kinds:
+        require_letters()
+    if options.overlay_colour != OVERLAY_COLOURS[0] and not {*COLOURED} & {*options.kinds}:
+        raise OptionError(
+            f"--overlay-colour {options.overlay_colour}: no overlay is written; add --save overlay or panel"
+        )
     if options.report_names is not None and not options.report:
         raise OptionError("--report-names needs --report")
     if options.report_names == "hash" and options.shard is not None:
@@ -96,7 +111,7 @@ def opened(options: argparse.Namespace, name: str) -> Iterator[Workplace]:
         ) as folder,
         Report(
             folder,
-            Settings.of(segmenter.spec, segmenter.engine, options.field_of_view),
+            Settings.of(segmenter.spec, segmenter.engine, options.field_of_view, options.overlay_colour),
             fresh=options.overwrite,
         ) as report,
         Page(folder, report, options.report_names or "file") if options.report else OldPage(folder) as page,

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from itertools import count
 from pathlib import Path
 
-from retinagan.runtime.batch.encoding import ENCODERS, Picture, PictureError, encode_png
+from retinagan.runtime.batch.encoding import ENCODERS, Picture, PictureError
 from retinagan.runtime.batch.pictures import (
     OVERLAY_FORMATS,
     is_own_picture,
@@ -40,7 +40,7 @@ class OutputFolder:
     overwrite : bool
         Whether pictures of other programs may be replaced.
     overlay_format : {"jpeg", "webp", "png"}
-        The format of overlays; all other pictures are PNG.
+        The format of overlays and panels; maps are PNG.
     shard : Shard, optional
         The part of a run that writes here. Other parts may write at the same time.
 
@@ -115,21 +115,21 @@ class OutputFolder:
             raise
 
     def write(self, stem: str, kind: str, picture: Picture) -> None:
-        """Write a picture: an overlay in its format, any other as PNG; from any thread.
+        """Write a picture in the format of its kind; from any thread.
 
         Parameters
         ----------
         stem, kind : str
             They give its name.
         picture : (H, W) or (H, W, 3) uint8 array, or (H, W) uint16 array
-            Colours in RGB order; an overlay has colours.
+            Colours in RGB order; overlays and panels have colours.
 
         Raises
         ------
         PictureError, OutputError
             As of `write_encoded`.
         """
-        encode = ENCODERS[self.picture(stem, kind).suffix] if kind == "overlay" else encode_png
+        encode = ENCODERS[self.picture(stem, kind).suffix]
         self.write_encoded(stem, kind, lambda: encode(picture))
 
     def write_encoded(self, stem: str, kind: str, encode: Callable[[], bytes]) -> None:

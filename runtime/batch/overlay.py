@@ -1,4 +1,4 @@
-"""The overlay: the image with its vessels outlined and tinted, the retina's rim, other eyes crossed out."""
+"""The overlay: the image with its vessels outlined or coloured, the retina's rim, other eyes crossed out."""
 
 from collections.abc import Sequence
 
@@ -16,11 +16,16 @@ _OUTLINE_OPACITY = 0.75
 _TINT_OPACITY = 0.35  # the vessel itself stays to be seen under it
 _RIM_OPACITY = 0.6
 _CROSS_OPACITY = 0.9
+_COLORS_OPACITY = 0.85  # colours that mean something must be read as they are
 _PIXELS_PER_LINE_WIDTH = 700
 
 
 def draw_overlay(
-    image: Frame, vessels: NDArray[np.bool_], roi: NDArray[np.bool_], unsegmented: Sequence[Disc] = ()
+    image: Frame,
+    vessels: NDArray[np.bool_],
+    roi: NDArray[np.bool_],
+    unsegmented: Sequence[Disc] = (),
+    colors: NDArray[np.uint8] | None = None,
 ) -> NDArray[np.uint8]:
     """Draw vessels and the retina's rim over an image.
 
@@ -32,6 +37,8 @@ def draw_overlay(
         True on vessels, and on the retina and its rim, where there is a map.
     unsegmented : sequence of Disc
         Other fields of view, to be circled and crossed out; `Segmentation` names them.
+    colors : (H, W, 3) uint8 array, optional
+        RGB colours with which vessels are filled; if left out, they are outlined and tinted in one colour.
 
     Returns
     -------
@@ -39,10 +46,14 @@ def draw_overlay(
         A new RGB image.
     """
     width = max(1, round(max(roi.shape) / _PIXELS_PER_LINE_WIDTH))
-    outline = _border(vessels, width)
     drawn: NDArray[np.uint8] = rgb8_of(image).copy()
-    _tint(drawn, vessels & ~outline, VESSEL_COLOR, _TINT_OPACITY)
-    _tint(drawn, outline, VESSEL_COLOR, _OUTLINE_OPACITY)
+    if colors is None:
+        outline = _border(vessels, width)
+        _tint(drawn, vessels & ~outline, VESSEL_COLOR, _TINT_OPACITY)
+        _tint(drawn, outline, VESSEL_COLOR, _OUTLINE_OPACITY)
+    else:
+        blended = cv2.addWeighted(drawn, 1 - _COLORS_OPACITY, colors, _COLORS_OPACITY, 0)
+        cv2.copyTo(blended, vessels.view(np.uint8), drawn)
     _tint(drawn, _border(roi, width), RIM_COLOR, _RIM_OPACITY)
     for disc in unsegmented:
         _tint(drawn, _crossed_out(disc, roi.shape, width) & ~roi, UNSEGMENTED_COLOR, _CROSS_OPACITY)

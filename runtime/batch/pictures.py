@@ -6,7 +6,7 @@ from pathlib import Path
 
 from retinagan.runtime.dicom.mark import HEAD, is_own_file
 
-PICTURES = ("vessels", "probability", "overlay")
+PICTURES = ("vessels", "probability", "overlay", "panel")
 """The pictures that an image can have."""
 
 OBJECTS = {
@@ -21,7 +21,15 @@ KINDS = (*PICTURES, *OBJECTS)
 """All that can be written of an image."""
 
 OVERLAY_FORMATS = {"jpeg": ".jpg", "webp": ".webp", "png": ".png"}
-"""The formats of overlays with their extensions, the default first; all other pictures are PNG."""
+"""The formats of overlays and panels with their extensions, the default first; maps are PNG."""
+
+OVERLAY_COLOURS = ("vessels", "probability", "calibre")
+"""What an overlay's vessels are coloured by: one colour for all, or a value of each pixel."""
+
+COLOURED = ("overlay", "panel", "dicom-overlay")
+"""The kinds that show an overlay."""
+
+_IN_OVERLAY_FORMAT = ("overlay", "panel")
 
 MARK = b"Software\0retina-run"  # a PNG's tEXt chunk, a JPEG's comment
 XMP_MARK = (
@@ -40,7 +48,7 @@ def picture_name(stem: str, kind: str, overlay_format: str = "jpeg") -> str:
     """
     if kind in OBJECTS:
         return f"{stem}_{OBJECTS[kind]}.dcm"
-    suffix = OVERLAY_FORMATS[overlay_format] if kind == "overlay" else ".png"
+    suffix = OVERLAY_FORMATS[overlay_format] if kind in _IN_OVERLAY_FORMAT else ".png"
     return f"{stem}_{kind}{suffix}"
 
 

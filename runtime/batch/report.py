@@ -53,9 +53,17 @@ class Settings:
     version: str
     digest: str
     field_of_view: float | None = None
+    equalization: str = "ace"
+    overlay_colour: str = "vessels"
 
     @classmethod
-    def of(cls, spec: ModelSpec, engine: str, field_of_view: float | None = None) -> "Settings":
+    def of(
+        cls,
+        spec: ModelSpec,
+        engine: str,
+        field_of_view: float | None = None,
+        overlay_colour: str = "vessels",
+    ) -> "Settings":
         """Return the settings of a run.
 
         Parameters
@@ -66,12 +74,15 @@ class Settings:
             What runs it.
         field_of_view : float, optional
             Degrees that the user gave for all images.
+        overlay_colour : {"vessels", "probability", "calibre"}
+            What the overlays' vessels are coloured by.
         """
         decisive = replace(spec, training={}, scores={}, proof={})
         if spec.preprocessing.pixels_per_degree is None:
             field_of_view = None  # no matter to a fixed working size
         parts = [decisive.to_json(), engine, __version__]
         parts += [] if field_of_view is None else [f"field of view {field_of_view!r}"]
+        parts += [] if overlay_colour == "vessels" else [f"overlay colour {overlay_colour}"]
         digest = hashlib.sha256("\0".join(parts).encode())
         return cls(
             engine=engine,
@@ -82,6 +93,8 @@ class Settings:
             version=__version__,
             digest=digest.hexdigest()[:DIGEST_LENGTH],
             field_of_view=field_of_view,
+            equalization=spec.preprocessing.method,
+            overlay_colour=overlay_colour,
         )
 
     def angle_from(self, used: float | None, declared: float | None = None) -> str:

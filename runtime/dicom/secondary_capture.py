@@ -31,6 +31,7 @@ def overlay_capture(
     algorithm: Algorithm,
     when: datetime | None = None,
     *,
+    colors: str = "",
     lossy: bool = True,
 ) -> Dataset:
     """Return an overlay as a Secondary Capture image.
@@ -45,17 +46,20 @@ def overlay_capture(
         What computed the map in it.
     when : datetime, optional
         When; now if left out.
+    colors : str
+        What the vessels' colours mean, as one line of ASCII; empty if all have one.
     lossy : bool
         Whether pixels are stored as JPEG (Baseline, quality 92), or else exactly, which takes ten times the
         space.
     """
     modality = valid_text(source.header, "Modality") or "OT"
     kind = Kind(SECONDARY_CAPTURE_STORAGE, modality, _NUMBER, _DESCRIPTION, series_laterality=True)
+    shown = f"coloured by {colors}" if colors else "outlined and tinted"
     made = put(
         derived(source, algorithm, kind),
         ImageType=["DERIVED", "SECONDARY"],
         ConversionType="WSD",
-        DerivationDescription="Blood vessels outlined and tinted, rim of the retina drawn",
+        DerivationDescription=f"Blood vessels {shown}, rim of the retina drawn",
         DerivationCodeSequence=coded(SEGMENTATION),
         SourceImageSequence=[source.reference_as_source()],
         SamplesPerPixel=3,

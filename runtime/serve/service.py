@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from retinagan.runtime.batch.drawing import PICTURES
+from retinagan.runtime.batch.drawing import PICTURES, Scene
 from retinagan.runtime.batch.encoding import encode_jpeg, encode_png
 from retinagan.runtime.errors import RetinaGanError
 from retinagan.runtime.images.reading import MAX_PIXELS
@@ -159,7 +159,7 @@ def _report(answer: Answer) -> bytes:
 
 def _picture(kind: str, encode: Callable[[NDArray[Any]], bytes]) -> Callable[[Answer], bytes]:
     """Return a function that draws an answer as a picture of a kind, and encodes it."""
-    return lambda answer: encode(PICTURES[kind](answer.photograph.pixels, answer.segmentation))
+    return lambda answer: encode(PICTURES[kind](Scene(answer.photograph, answer.segmentation)))
 
 
 _OUTPUTS: dict[str, tuple[str, Callable[[Answer], bytes]]] = {

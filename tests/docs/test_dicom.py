@@ -11,6 +11,7 @@ from dicom_sources import as_file, as_jpeg, drawn_source
 from pydicom.dataset import Dataset
 from tiny_model import tiny_spec, write_tiny_model
 
+from retinagan.runtime.batch.drawing import Scene
 from retinagan.runtime.batch.objects import ObjectMaker, source_of
 from retinagan.runtime.batch.pictures import OBJECTS, picture_name
 from retinagan.runtime.batch.report import Settings
@@ -48,9 +49,8 @@ def objects(tmp_path_factory) -> dict[str, Dataset]:
     roi = np.ones(photograph.pixels.shape[:2], bool)
     result = Segmentation(np.full(roi.shape, 0.75, np.float32), roi, roi, {}, 45.0, 96)
     maker, source = ObjectMaker(SETTINGS, "jpeg"), source_of(str(path), photograph)
-    return {
-        kind: pydicom.dcmread(io.BytesIO(maker.make(kind, source, photograph, result))) for kind in OBJECTS
-    }
+    scene = Scene(photograph, result)
+    return {kind: pydicom.dcmread(io.BytesIO(maker.make(kind, source, scene))) for kind in OBJECTS}
 
 
 def section(page: str, title: str) -> str:

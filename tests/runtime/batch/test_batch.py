@@ -15,11 +15,12 @@ from retinagan.runtime.batch.batch import Batch, jobs_to_do
 from retinagan.runtime.batch.inputs import find_inputs
 from retinagan.runtime.batch.outputs import OutputError, OutputFolder
 from retinagan.runtime.batch.overlay import draw_overlay
-from retinagan.runtime.batch.pictures import OVERLAY_FORMATS, PICTURES
+from retinagan.runtime.batch.pictures import OVERLAY_FORMATS
 from retinagan.runtime.batch.report import DONE, FAILED, STAGES, Report, Settings
 from retinagan.runtime.errors import EngineError, NoRetinaError
 from retinagan.runtime.segmenter import Segmentation
 
+PICTURES = ("vessels", "probability", "overlay")  # those of the image's size
 SETTINGS = Settings("fake", "fake", "ab" * 32, 0.5, 0.0, "0.1.0", "0123456789abcdef")
 CALLED_STAGES = [stage for stage in STAGES if stage not in ("read", "write")]
 

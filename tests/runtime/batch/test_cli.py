@@ -21,7 +21,7 @@ from PIL import Image
 from tiny_model import tiny_spec, write_tiny_model
 
 from retinagan.runtime import EngineError, __version__, segmenter
-from retinagan.runtime.batch import progress
+from retinagan.runtime.batch import drawing, progress
 from retinagan.runtime.batch.cli import _parsed, main
 from retinagan.runtime.model.spec import Preprocessing, Tiling, spec_path
 
@@ -396,7 +396,7 @@ def test_an_overlay_that_an_archive_sends_back_is_no_photograph(here, model, cap
     ("more", "message"),
     [
         (["dicom-overlay", "--overlay-format", "webp"], "DICOM has no webp; choose --overlay-format jpeg"),
-        (["dicom"], "expected vessels, probability, overlay, dicom-seg, dicom-probability"),
+        (["dicom"], "expected vessels, probability, overlay, panel, dicom-seg, dicom-probability"),
     ],
 )
 def test_objects_that_cannot_be_are_said_at_once(here, model, capsys, more, message):
@@ -435,6 +435,48 @@ def test_overlays_have_the_format_asked_for(here, model, capsys):
     assert pictures() == ["a_overlay.webp", "a_vessels.png"]
     assert main(["in/a.png", "--model", model, "--overlay-format", "gif"]) == 2
     assert "argument --overlay-format: invalid choice: 'gif'" in capsys.readouterr().err
+
+
+def test_a_panel_is_a_picture_like_the_others(here, model, capsys):
+    command = ["in/a.png", "--model", model, "--save", "panel", "--overlay-format"]
+    assert main([*command, "png"]) == 0
+    assert pictures() == ["a_panel.png", "a_vessels.png"]
+    with Image.open("out/a_panel.png") as panel:
+        assert panel.info == {"Software": "retina-run"}
+        assert panel.width > 4 * 384
+    main([*command, "png"])
+    assert "1 kept from before" in capsys.readouterr().out
+    Path("out/a_panel.png").unlink()
+    main([*command, "jpeg"])
+    assert pictures() == ["a_panel.jpg", "a_vessels.png"]
+    main(["in/a.png", "--model", model, "--overwrite"])
+    assert pictures() == ["a_vessels.png"]
+
+
+def test_overlays_are_coloured_by_what_is_asked_for(here, model, capsys):
+    command = ["in/a.png", "--model", model, "--save", "overlay", "--overlay-format", "png"]
+    seen = []
+    for more in ([], ["--overlay-colour", "probability"], ["--overlay-colour", "calibre"]):
+        assert main([*command, *more]) == 0
+        assert "kept from before" not in capsys.readouterr().out  # another colour, another picture
+        seen.append(Path("out/a_overlay.png").read_bytes())
+    assert len(set(seen)) == 3
+    main([*command, "--overlay-colour", "calibre"])
+    assert "1 kept from before" in capsys.readouterr().out
+
+
+def test_the_panel_of_a_dicom_photograph_has_its_spacing(here, scaled_model, monkeypatch):
+    eye = drawn_retina(120, 120)[0]
+    (here / "in" / "IM0001").write_bytes(dicom_file(eye, HorizontalFieldOfView=30.0))
+    shown = []
+    monkeypatch.setattr(drawing, "draw_panel", lambda parts: shown.append(parts) or parts.overlay)
+    more = ["--overlay-colour", "calibre", "--save", "panel", "dicom-overlay"]
+    assert main(["in/IM0001", "--model", scaled_model, *more]) == 0
+    (parts,) = shown
+    assert (parts.ruler.unit, parts.ruler.per_pixel) == ("mm", 0.05)
+    (path,) = Path("out").glob("*_overlay.dcm")
+    description = pydicom.dcmread(path).DerivationDescription
+    assert "coloured by calibre in mm, viridis from 0 to 0.15+" in description
 
 
 def test_threads_bound_opencv_too(here, model):
@@ -505,6 +547,11 @@ def test_a_process_may_have_no_stdout_or_stderr(here, model, monkeypatch, missin
         (["in", "--overlap", "1"], "overlap: got 1.0; expected a number from 0 to 0.9"),
         (["in", "--threads", "0"], "threads: got 0; expected a whole number from 1"),
         (["in", "--save", "everything"], "argument --save: got 'everything'; expected vessels, probability"),
+        (
+            ["in", "--overlay-colour", "calibre"],
+            "--overlay-colour calibre: no overlay is written; add --save overlay or panel",
+        ),
+        (["in", "--overlay-colour", "red"], "argument --overlay-colour: invalid choice: 'red'"),
         (["in", "--save"], "argument --save: expected at least one argument"),
         (["in/a.png", "--watch"], "--watch expects folders that exist; got 'in/a.png'"),
         (["nothing", "--watch"], "--watch expects folders that exist; got 'nothing'"),

@@ -8,6 +8,7 @@ from dicom_sources import SOURCES, as_file, drawn_source
 from PIL import Image
 from pydicom import dcmread
 
+from retinagan.runtime.batch.drawing import Scene
 from retinagan.runtime.batch.objects import (
     ObjectMaker,
     check_objects,
@@ -40,10 +41,11 @@ def segmentation(shape=(90, 101)) -> Segmentation:
     return Segmentation(probability, (probability >= 0.5) & roi, roi, {}, field_of_view=45.0, working_size=96)
 
 
-def made(kind, path, overlay_format="jpeg"):
+def made(kind, path, overlay_format="jpeg", settings=SETTINGS):
     photograph = read_image(path).in_rgb8()
-    maker = ObjectMaker(SETTINGS, overlay_format)
-    return dcmread(io.BytesIO(maker.make(kind, source_of(path, photograph), photograph, segmentation())))
+    maker = ObjectMaker(settings, overlay_format)
+    scene = Scene(photograph, segmentation(), settings)
+    return dcmread(io.BytesIO(maker.make(kind, source_of(path, photograph), scene)))
 
 
 def test_objects_are_told_from_pictures():
@@ -80,6 +82,18 @@ def test_a_png_overlay_is_exact_in_dicom_too(path):
     expected = draw_overlay(photograph.pixels, segmentation().vessels, segmentation().roi)
     np.testing.assert_array_equal(made("dicom-overlay", path, "png").pixel_array, expected)
     assert made("dicom-overlay", path).file_meta.TransferSyntaxUID.name == "JPEG Baseline (Process 1)"
+
+
+def test_an_overlay_says_what_its_colours_mean(path):
+    plain, coloured = (
+        made("dicom-overlay", path, settings=replace(SETTINGS, overlay_colour=colour))
+        for colour in ("vessels", "probability")
+    )
+    assert plain.DerivationDescription == "Blood vessels outlined and tinted, rim of the retina drawn"
+    assert coloured.DerivationDescription == (
+        "Blood vessels coloured by probability, viridis from 0.5 to 1, rim of the retina drawn"
+    )
+    assert plain.SOPInstanceUID != coloured.SOPInstanceUID
 
 
 @pytest.mark.parametrize("spacing", [True, False])

@@ -83,3 +83,12 @@ def test_grey_frames_and_photographs_are_drawn_in_rgb(scene):
     photograph = Photograph(image[..., 0].astype(np.uint16) << 4, 12)
     np.testing.assert_array_equal(draw_overlay(photograph, vessels, roi), expected)
     assert (image == 100).all()
+
+
+def test_vessels_are_filled_with_colours_that_are_given(scene):
+    image, vessels, roi = scene
+    colors = np.full_like(image, (10, 20, 250))
+    drawn = draw_overlay(image, vessels, roi, colors=colors)
+    expected = np.rint(0.15 * 100 + 0.85 * np.array([10, 20, 250]))
+    np.testing.assert_allclose(drawn[vessels], np.broadcast_to(expected, drawn[vessels].shape), atol=1)
+    np.testing.assert_array_equal(drawn[~vessels], draw_overlay(image, np.zeros_like(vessels), roi)[~vessels])

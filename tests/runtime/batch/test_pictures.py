@@ -31,12 +31,14 @@ def test_a_pictures_name():
         "sub/a_vessels.png",
         "sub/a_probability.png",
         "sub/a_overlay.jpg",
+        "sub/a_panel.jpg",
         "sub/a_vessels.dcm",
         "sub/a_probability.dcm",
         "sub/a_overlay.dcm",
         "sub/a_report.dcm",
     ]
     assert picture_name("a", "overlay", "webp") == "a_overlay.webp"
+    assert picture_name("a", "panel", "png") == "a_panel.png"
     assert picture_name("a", "vessels", "webp") == "a_vessels.png"
     assert picture_name("a", "dicom-overlay", "png") == "a_overlay.dcm"
     assert picture_names("a", "vessels") == ["a_vessels.png"]

@@ -181,8 +181,9 @@ def test_the_settings_digest_follows_all_that_changes_a_result():
         Settings.of(ModelSpec(**(values | {"threshold": 0.6})), settings.engine).digest,
         Settings.of(ModelSpec(**(values | {"tiling": Tiling(512, 0.5)})), settings.engine).digest,
         Settings.of(ModelSpec(**(values | {"precision": "int8"})), settings.engine).digest,
+        Settings.of(spec, settings.engine, overlay_colour="calibre").digest,
     }
-    assert len(digests) == 5
+    assert len(digests) == 6
     assert {len(digest) for digest in digests} == {16}
     told = ModelSpec(**(values | {"scores": {"dice": 0.8}, "training": {"data": "none"}}))
     assert Settings.of(told, settings.engine).digest == settings.digest
