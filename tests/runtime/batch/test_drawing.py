@@ -66,7 +66,7 @@ def test_the_panel_gets_what_the_run_knows(monkeypatch):
     monkeypatch.setattr(
         drawing, "draw_panel", lambda parts: given.append(parts) or np.zeros((1, 1, 3), np.uint8)
     )
-    doubt = ImageWarning("one", "one doubt"), ImageWarning("two", "another")
+    doubt = ImageWarning("colours-guessed", "one doubt"), ImageWarning("negative", "another")
     scene = drawn_scene("calibre", {"warnings": doubt[1:]}, warnings=doubt[:1])
     PICTURES["panel"](scene)
     (parts,) = given

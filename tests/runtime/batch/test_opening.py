@@ -1,6 +1,7 @@
 from pathlib import Path
 
 import pytest
+from PIL import features
 from tiny_model import tiny_spec, write_tiny_model
 
 from retinagan.runtime import EngineError
@@ -12,7 +13,8 @@ from retinagan.runtime.model.spec import Preprocessing
 
 def parsed(*arguments: str, **more):
     parser = CommandParser("retina-test", "A test.")
-    parser.set_defaults(**{"out": "out", "overwrite": False, "shard": None, "quiet": False, **more})
+    others = {"out": "out", "overwrite": False, "shard": None, "report": False, "report_names": None}
+    parser.set_defaults(**{**others, "quiet": False, **more})
     add_shared_options(parser)
     options = parser.parse_args(arguments)
     options.kinds, rest = kinds_to_save(options.save, parser)
@@ -57,3 +59,22 @@ def test_kinds_come_in_their_order_and_what_follows_them_is_kept_apart(here):
     )
     with pytest.raises(OptionError, match=r"^argument --save: got 'maps'; expected vessels, probability,"):
         kinds_to_save(["maps"], parser)
+
+
+def test_a_colour_needs_an_overlay_and_a_panel_letters(here, monkeypatch):
+    model = str(write_tiny_model(here))
+    colour = parsed("--model", model, "--overlay-colour", "calibre")
+    with (
+        pytest.raises(OptionError, match="no overlay is written; add --save overlay"),
+        opened(colour, "test"),
+    ):
+        pass
+    with opened(parsed("--model", model, "--overlay-colour", "calibre", "--save", "panel"), "test") as place:
+        assert place.report.settings.overlay_colour == "calibre"
+    monkeypatch.setattr(features, "check", lambda name: False)
+    panel = parsed("--model", model, "--save", "panel")
+    with (
+        pytest.raises(OptionError, match="--save panel: this Pillow was built without"),
+        opened(panel, "test"),
+    ):
+        pass
