@@ -1,4 +1,5 @@
 import gc
+import threading
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,9 @@ def pytest_collection_modifyitems(items):
 
 @pytest.fixture(autouse=True)
 def sockets_are_collected():
-    """Collect them while the test's filter of warnings holds."""
+    """Collect them while the test's filter of warnings holds, once the threads that hold them have ended."""
     yield
+    for thread in threading.enumerate():
+        if type(thread).__module__.startswith("pynetdicom"):
+            thread.join(10)
     gc.collect()
