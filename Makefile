@@ -1,5 +1,6 @@
 # make run    segment the example images into out/
 # make test   build the package, install it, run all tests but those that start real servers
+# make zig    install Zig's compiler (0.4 GB), with which make test builds the ACE kernel for WebAssembly, too
 # make test-servers   run those, with Triton's server if make triton has installed it (Linux on x86-64)
 # make check  ruff and mypy, as versions pinned in tests/constraints.txt
 # make docs   build the documentation site into build/site; any warning is an error
@@ -11,7 +12,7 @@ SOURCES := setup.py pyproject.toml MANIFEST.in README.md CHANGELOG.md CONTRIBUTI
 	-not -name '*.so' -not -name '_ace.c' -not -name '*.pyc')
 PIP := -m pip --disable-pip-version-check
 
-.PHONY: run test test-servers triton check docs types clean
+.PHONY: run test zig test-servers triton check docs types clean
 
 run: .venv/installed
 	.venv/bin/retina-run examples/images --out out --save vessels overlay
@@ -24,13 +25,21 @@ run: .venv/installed
 
 # The files of tests are shared out among the cores; those of one file stay together, with what they have built.
 test: .venv-test/installed
-	RETINAGAN_DIST=.venv-test/dist OMP_NUM_THREADS=1 .venv-test/bin/pytest --numprocesses auto --maxprocesses 8 \
+	RETINAGAN_ZIG="$$(test ! -f .venv-zig/installed || echo "$(CURDIR)/.venv-zig/bin/python -m ziglang")" \
+		RETINAGAN_DIST=.venv-test/dist OMP_NUM_THREADS=1 .venv-test/bin/pytest --numprocesses auto --maxprocesses 8 \
 		--dist loadfile --no-loadscope-reorder -m "not server"
 	tests/other_pythons.sh .venv-test/bin/python .venv-test/dist/retinagan-*.tar.gz
 
 test-servers: .venv-test/installed
 	RETINAGAN_TRITON="$$(test ! -f .venv-triton/installed || echo .venv-triton)" OMP_NUM_THREADS=1 \
 		.venv-test/bin/pytest -m server --durations 10
+
+zig: .venv-zig/installed
+
+.venv-zig/installed: Makefile
+	$(PYTHON) -m venv .venv-zig
+	.venv-zig/bin/python $(PIP) install --quiet ziglang==0.17.1
+	touch $@
 
 # Triton's server is in an environment of its own: its Python backend needs NumPy 1, and so an earlier OpenCV.
 triton: .venv-triton/installed
@@ -71,4 +80,4 @@ types:
 	for room in ace_ext runtime train export; do ln -sfn "$(CURDIR)/$$room" build/types/retinagan/$$room; done
 
 clean:
-	rm -rf .venv .venv-test .venv-triton .venv-docs build dist out *.egg-info
+	rm -rf .venv .venv-test .venv-zig .venv-triton .venv-docs build dist out *.egg-info
