@@ -11,6 +11,7 @@ from retinagan.runtime.memory import return_large_arrays
 from retinagan.runtime.model.bundled import DEFAULT_MODEL, bundled_models
 
 if TYPE_CHECKING:
+    from retinagan.runtime.images.frames import ColorOrder
     from retinagan.runtime.segmenter import Segmenter
 
 
@@ -46,7 +47,9 @@ def add_model_arguments(parser: argparse.ArgumentParser) -> None:
     add("--threads", type=int, metavar="N", help="CPU threads (default: all cores)")
 
 
-def open_segmenter(name: str, options: argparse.Namespace, *, quiet: bool = False) -> Segmenter:
+def open_segmenter(
+    name: str, options: argparse.Namespace, *, quiet: bool = False, color: ColorOrder = "rgb"
+) -> Segmenter:
     """Open the model that the arguments mean, and print each of its warnings in one line.
 
     Parameters
@@ -57,6 +60,8 @@ def open_segmenter(name: str, options: argparse.Namespace, *, quiet: bool = Fals
         With the arguments of `add_model_arguments`.
     quiet : bool
         Whether to print no warnings.
+    color : {"rgb", "bgr"}
+        The order of the frames' channels.
 
     Raises
     ------
@@ -78,6 +83,7 @@ def open_segmenter(name: str, options: argparse.Namespace, *, quiet: bool = Fals
             threshold=options.threshold,
             overlap=options.overlap,
             field_of_view=options.field_of_view,
+            color=color,
         )
     if options.threads is not None:
         cv2.setNumThreads(options.threads)

@@ -42,7 +42,7 @@ MAY_IMPORT = {
     "runtime.segmenter": (
         f"{COMMON} runtime.images runtime.retina runtime.model runtime.steps runtime.engines runtime.stream"
     ),
-    "runtime.model_arguments": f"{COMMON} runtime.console runtime.model runtime.segmenter",
+    "runtime.model_arguments": f"{COMMON} runtime.console runtime.images runtime.model runtime.segmenter",
     "runtime.batch": (
         f"{COMMON} runtime runtime.console runtime.images runtime.images.dicom runtime.retina runtime.model "
         "runtime.steps runtime.stream runtime.segmenter runtime.model_arguments runtime.dicom "
@@ -51,6 +51,10 @@ MAY_IMPORT = {
     "runtime.serve": (
         f"{COMMON} runtime runtime.console runtime.images runtime.model runtime.steps runtime.segmenter "
         "runtime.model_arguments runtime.batch"
+    ),
+    "runtime.camera": (
+        f"{COMMON} runtime runtime.console runtime.images runtime.stream runtime.model_arguments "
+        "runtime.batch"
     ),
     "runtime.node": f"{COMMON} runtime runtime.console runtime.images.dicom runtime.dicom.mark runtime.batch",
     "runtime.doctor": (

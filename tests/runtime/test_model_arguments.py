@@ -1,6 +1,8 @@
 import argparse
 
+import numpy as np
 import pytest
+from drawn_retina import drawn_retina
 from tiny_model import write_tiny_model
 
 from retinagan.runtime import ModelError
@@ -25,6 +27,16 @@ def test_every_argument_arrives(model):
     with open_segmenter("retina-x", options) as segmenter:
         assert (segmenter.spec.threshold, segmenter.spec.tiling.overlap) == (0.25, 0.5)
         assert segmenter.engine.startswith("ONNX Runtime")
+
+
+def test_frames_of_opencv_have_their_own_channel_order(model):
+    image = drawn_retina(96, 100)[0]
+    with (
+        open_segmenter("retina-x", parsed("--model", model)) as rgb,
+        open_segmenter("retina-x", parsed("--model", model), color="bgr") as bgr,
+    ):
+        expected, found = rgb(image), bgr(np.ascontiguousarray(image[..., ::-1]))
+    np.testing.assert_array_equal(found.probability, expected.probability)
 
 
 def test_warnings_are_lines_of_the_command(model, capsys):
