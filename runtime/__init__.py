@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from retinagan.runtime.batch.overlay import draw_overlay
     from retinagan.runtime.images.photograph import Photograph
     from retinagan.runtime.images.reading import read_image
+    from retinagan.runtime.measures.measure import Measures, measure
     from retinagan.runtime.segmenter import Segmentation, Segmenter
 
 __version__ = "0.1.0"
@@ -25,6 +26,7 @@ __version__ = "0.1.0"
 __all__ = [
     "EngineError",
     "ImageError",
+    "Measures",
     "ModelError",
     "NoRetinaError",
     "OptionError",
@@ -36,14 +38,17 @@ __all__ = [
     "UnverifiedModelWarning",
     "__version__",
     "draw_overlay",
+    "measure",
     "read_image",
 ]
 
 _AT_FIRST_USE = {
+    "Measures": "measures.measure",
     "Photograph": "images.photograph",
     "Segmentation": "segmenter",
     "Segmenter": "segmenter",
     "draw_overlay": "batch.overlay",
+    "measure": "measures.measure",
     "read_image": "images.reading",
 }
 

@@ -16,17 +16,19 @@ import numpy as np
 
 from retinagan.runtime.batch.drawing import PICTURES, Scene
 from retinagan.runtime.batch.inputs import Input
+from retinagan.runtime.batch.measuring import MeasuresTable, OldMeasures, measured, segments_table
 from retinagan.runtime.batch.naming import assign_stems
 from retinagan.runtime.batch.objects import ObjectMaker, objects_among, require_dicom, source_of, warnings_of
 from retinagan.runtime.batch.outputs import OutputError, OutputFolder
 from retinagan.runtime.batch.page.drawing import Drawing
 from retinagan.runtime.batch.page.page import OldPage, Page
-from retinagan.runtime.batch.pictures import COLOURED, KINDS
+from retinagan.runtime.batch.pictures import COLOURED, KINDS, TABLES
 from retinagan.runtime.batch.report import DONE, FAILED, Report, Row, Settings, Stamp
 from retinagan.runtime.errors import ImageError, RetinaGanError
 from retinagan.runtime.faults import FaultPolicy
 from retinagan.runtime.images.photograph import Photograph
 from retinagan.runtime.images.reading import read_image
+from retinagan.runtime.measures.measure import Measures
 from retinagan.runtime.segmenter import Segmentation
 from retinagan.runtime.steps.prepare import Prepared
 from retinagan.runtime.stream.stages import FrameSteps, Passing
@@ -53,15 +55,16 @@ def jobs_to_do(
     folder: OutputFolder,
     kinds: Sequence[str],
     page: Page | OldPage | None = None,
+    measures: MeasuresTable | OldMeasures | None = None,
     *,
     again: bool = False,
 ) -> list[Job]:
     """Name the results of all images, and return the images that are still to do.
 
     An image is left out if the report says that it is done, from the same file and by the same model and
-    options, and its pictures are there, those for the page too. With `again` none is left out for this
-    reason. In a shard's folder the images of other shards are left out; they are named with the rest, so that
-    all shards name them alike.
+    options, and its pictures are there, those for the page too, and its measures. With `again` none is left
+    out for this reason. In a shard's folder the images of other shards are left out; they are named with the
+    rest, so that all shards name them alike.
     """
     stems = assign_stems(inputs, folder.path, {name: row.output for name, row in report.recorded.items()})
     jobs = (Job(item, stem) for item, stem in zip(inputs, stems, strict=True))
@@ -75,6 +78,10 @@ def jobs_to_do(
         if again
         or not _is_done(job, report, folder, kinds)
         or (page is not None and not page.has(job.input.name))
+        or (
+            isinstance(measures, MeasuresTable)
+            and not measures.has(job.input.name, _stamp(job.input, report.settings))
+        )
     ]
 
 
@@ -99,6 +106,7 @@ class _Image(Passing):
     stamp: Stamp
     source: Source | None = None  # of its DICOM objects
     seen: Prepared | None = None  # what the network saw, where a picture shows it
+    measures: Measures | None = None
     written: Future[Row] | None = None
 
 
@@ -131,6 +139,8 @@ class Batch:
         `retinagan.runtime.batch.objects.check_objects` before.
     page : Page or OldPage, optional
         A page has pictures of its own.
+    measures : MeasuresTable or OldMeasures, optional
+        Gets the measures of each image before its row is given out.
     """
 
     def __init__(
@@ -140,6 +150,7 @@ class Batch:
         settings: Settings,
         kinds: Sequence[str],
         page: Page | OldPage | None = None,
+        measures: MeasuresTable | OldMeasures | None = None,
     ) -> None:
         self._steps = steps
         self._folder = folder
@@ -149,6 +160,9 @@ class Batch:
         self._shows_seen = bool({*COLOURED} & {*kinds})
         self._objects = ObjectMaker(settings, folder.overlay_format)
         self.page = page
+        self.measures = measures
+        self._with_measures = isinstance(measures, MeasuresTable) or bool({*TABLES} & {*kinds})
+        self._every_measure = isinstance(measures, MeasuresTable) and measures.every_measure
         self._faults = FaultPolicy("image", ends_run=(OutputError,))
 
     def run(self, jobs: Iterable[Job]) -> Generator[Row, None, None]:
@@ -185,6 +199,8 @@ class Batch:
                     row = image.written.result()
                     if self.page is not None:
                         self.page.advance(row)
+                    if self.measures is not None:
+                        self.measures.append(row)
                     yield row
         finally:
             images.shutdown(cancel_futures=True)
@@ -217,6 +233,10 @@ class Batch:
         result, output = image.segmentation, image.job.output
         if image.error is None and result is not None:
             with self._faults.noted(image), image.clock.stage("write"):
+                if self._with_measures:
+                    image.measures = measured(
+                        image.frame, result, self._settings, every_measure=self._every_measure
+                    )
                 drawing = self._drawing(image, result)
                 scene = Scene(image.frame, result, self._settings, image.seen)
                 calls = [partial(self._save, image, scene, kind) for kind in self._kinds]
@@ -234,7 +254,8 @@ class Batch:
             self._show_failed(image)
         row = _row(image, self._settings)
         # nobody needs them while the row waits
-        image.frame, image.segmentation, image.source, image.seen = _UNREAD, None, None, None
+        image.frame, image.segmentation, image.source = _UNREAD, None, None
+        image.seen = image.measures = None
         return row
 
     def _drawing(self, image: _Image, result: Segmentation | None) -> Drawing | None:
@@ -254,6 +275,8 @@ class Batch:
         output, source = image.job.output, image.source
         if kind in PICTURES:
             self._folder.write(output, kind, PICTURES[kind](scene))
+        elif kind in TABLES and image.measures is not None:
+            self._folder.write_encoded(output, kind, partial(segments_table, image.measures))
         elif source is not None:
             made = partial(self._objects.make, kind, source, scene)
             self._folder.write_encoded(output, kind, made)
@@ -292,4 +315,5 @@ def _row(image: _Image, settings: Settings) -> Row:
         roi_share=roi / result.roi.size,
         vessel_density=vessels / roi if roi else None,
         confidence=None if math.isnan(result.confidence) else result.confidence,
+        measures=None if image.error or image.measures is None else image.measures.values,
     ).doubted([*photograph.warnings, *result.warnings, *warnings_of(image.source)])

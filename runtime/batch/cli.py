@@ -62,6 +62,16 @@ def _parsed(arguments: Sequence[str]) -> argparse.Namespace:
     add("--out", default="out", metavar="DIR", help="output folder (default: %(default)s)")
     add_shared_options(parser)
     add(
+        "--measure",
+        action="store_true",
+        help="also measure the vessels: length, calibre, tortuosity, junctions, in measures.csv",
+    )
+    add(
+        "--every-measure",
+        action="store_true",
+        help="measure also what models measure much worse than experts: area, dimension, ends",
+    )
+    add(
         "--report",
         action="store_true",
         help="also write report.html, a page to look at all maps, and its pictures in report/",
@@ -109,6 +119,7 @@ def _parsed(arguments: Sequence[str]) -> argparse.Namespace:
     options = parser.parse_intermixed_args(arguments[:end])
     options.kinds, after_save = kinds_to_save(options.save, parser)
     options.shard = None if options.shard is None else Shard.parse(options.shard)
+    options.measure |= options.every_measure
     options.inputs += [*after_save, *arguments[end + 1 :]]
     if not options.inputs and not options.version:
         parser.error("give an image, a folder or a glob")
@@ -147,7 +158,15 @@ def _segment_once(options: argparse.Namespace) -> int:
     if options.frames == "all":
         found = replace(found, inputs=every_frame(found.inputs, options.shard))
     with opened(options, _NAME) as (batch, folder, report):
-        jobs = jobs_to_do(found.inputs, report, folder, options.kinds, batch.page, again=options.overwrite)
+        jobs = jobs_to_do(
+            found.inputs,
+            report,
+            folder,
+            options.kinds,
+            batch.page,
+            batch.measures,
+            again=options.overwrite,
+        )
         if options.shard is not None:
             own = tuple(item for item in found.inputs if options.shard.holds(item.name))
             found = replace(found, inputs=own)
@@ -157,14 +176,15 @@ def _segment_once(options: argparse.Namespace) -> int:
         page = None if batch.page is None else batch.page.path
         try:
             if lines is not None:
-                lines.write_kept(report.rows(), again={job.input.name for job in jobs})
+                again = {job.input.name for job in jobs}
+                lines.write_kept(report.rows(), again, batch.measures)
             with closing(batch.run(jobs)) as rows:
                 for row in rows:
                     cells = report.append(row)
                     tally.count(row)
                     progress.advance(row)
                     if lines is not None:
-                        lines.write(cells)
+                        lines.write(cells, row.measures)
         finally:
             progress.close()
             for line in () if options.quiet else summary(tally, found, report, page):

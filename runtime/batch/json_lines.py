@@ -6,6 +6,8 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any, TextIO
 
 from retinagan.runtime.batch.inputs import Input
+from retinagan.runtime.batch.measuring import FILE_NAME as MEASURES
+from retinagan.runtime.batch.measuring import MeasuresTable, OldMeasures, Value
 from retinagan.runtime.batch.outputs import OutputError, OutputFolder
 from retinagan.runtime.batch.report import COLUMNS, FAILED, FILE_NAME, SEPARATOR, STAGES
 from retinagan.runtime.batch.table import path_from_cell
@@ -45,7 +47,12 @@ class JsonLines:
         self._kinds = tuple(kinds)
         self._inputs = {item.name: item for item in inputs}
 
-    def write_kept(self, rows: Iterable[Mapping[str, str]], again: Collection[str]) -> None:
+    def write_kept(
+        self,
+        rows: Iterable[Mapping[str, str]],
+        again: Collection[str],
+        measures: MeasuresTable | OldMeasures | None = None,
+    ) -> None:
         """Write the lines of images whose results are kept from an earlier run.
 
         Parameters
@@ -54,19 +61,32 @@ class JsonLines:
             The rows of run.csv when the run starts.
         again : collection of str
             Names of the images that are not kept.
+        measures : MeasuresTable, optional
+            Has the measures of the images; those of `OldMeasures` are not written.
         """
+        table = measures if isinstance(measures, MeasuresTable) else None
+        of = {} if table is None else dict(table.lines())
         for row in rows:
             name = path_from_cell(row["path"])
             if name in self._inputs and name not in again:
-                self.write(row, kept=True)
+                values = _values(table, name, of[name]) if table is not None and name in of else None
+                self.write(row, values, kept=True)
 
-    def write(self, row: Mapping[str, str], *, kept: bool = False) -> None:
+    def write(
+        self,
+        row: Mapping[str, str],
+        measures: Mapping[str, Value] | None = None,
+        *,
+        kept: bool = False,
+    ) -> None:
         """Write an image's line.
 
         Parameters
         ----------
         row : mapping of str to str
             Its row of run.csv, by column.
+        measures : mapping of str to float, int or None, optional
+            Its measures, if they were asked for.
         kept : bool
             Whether the result is kept from an earlier run.
 
@@ -91,9 +111,20 @@ class JsonLines:
             "kept": kept,
             "pictures": {kind: _absolute(self._folder.picture(stem, kind)) for kind in kinds},
             **said,
+            **({} if measures is None else {"measures": dict(measures)}),
         }
         self._stream.write(json.dumps(record, allow_nan=False) + "\n")
         self._stream.flush()
+
+
+def _values(table: MeasuresTable, name: str, line: str) -> dict[str, Value]:
+    """Return the measures of an image from its line of `MeasuresTable.lines`."""
+    try:
+        return table.values(line)
+    except ValueError as error:
+        raise OutputError(
+            f"the row of {name!r} in {MEASURES} was changed ({error}); start again with --overwrite"
+        ) from None
 
 
 def described(row: Mapping[str, str]) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from retinagan.runtime.errors import ImageError, OptionError
 from retinagan.runtime.images.dicom.classes import HEAD_BYTES, is_dicom
 from retinagan.runtime.images.dicom.elements import require_pydicom
 from retinagan.runtime.images.photograph import Photograph
+from retinagan.runtime.measures.dimension import dimension_in
 from retinagan.runtime.warnings import ImageWarning
 
 if TYPE_CHECKING:
@@ -167,9 +168,14 @@ def _scale(settings: Settings, photograph: Photograph, result: Segmentation) -> 
 
 
 def _measures(photograph: Photograph, result: Segmentation) -> list[Measure]:
-    """Return what is measured: the vessels' share of the retina, and their area where spacing is declared."""
+    """Return what is measured: the vessels' share of the retina, their dimension, and their area in mm2.
+
+    The dimension is left out where the map has no vessels, or its disc is not known; the area where no
+    spacing is declared.
+    """
     from retinagan.runtime.dicom.structured_report import (
         AREA,
+        FRACTAL_DIMENSION,
         RATIO,
         SQUARE_MILLIMETRES,
         VESSEL_DENSITY,
@@ -178,6 +184,8 @@ def _measures(photograph: Photograph, result: Segmentation) -> list[Measure]:
 
     roi, vessels = (int(np.count_nonzero(mask)) for mask in (result.roi, result.vessels))
     measures = [Measure(VESSEL_DENSITY, vessels / roi if roi else 0.0, RATIO)]
+    if result.disc is not None and (fitted := dimension_in(result.vessels & result.roi, result.disc)):
+        measures.append(Measure(FRACTAL_DIMENSION, fitted.dimension, RATIO))
     if photograph.pixel_spacing is not None:
         rows, columns = photograph.pixel_spacing
         measures.append(Measure(AREA, vessels * rows * columns, SQUARE_MILLIMETRES))

@@ -15,6 +15,7 @@ from retinagan.runtime.model_arguments import add_model_arguments, open_segmente
 
 if TYPE_CHECKING:
     from retinagan.runtime.batch.batch import Batch
+    from retinagan.runtime.batch.measuring import MeasuresTable, OldMeasures
     from retinagan.runtime.batch.outputs import OutputFolder
     from retinagan.runtime.batch.report import Report
 
@@ -30,7 +31,8 @@ class Workplace(NamedTuple):
 def add_shared_options(parser: argparse.ArgumentParser) -> None:
     """Add the options of `opened` and `kinds_to_save`.
 
-    `opened` also reads "out", "overwrite", "shard", "report", "report_names" and "quiet".
+    `opened` also reads "out", "overwrite", "shard", "measure",
+    "every_measure", "report", "report_names" and "quiet".
     """
     add = parser.add_argument
     add(
@@ -40,8 +42,8 @@ def add_shared_options(parser: argparse.ArgumentParser) -> None:
         default=[],
         metavar="KIND",
         help="what to write besides <name>_vessels.png (0 and 255): probability (16-bit PNG), overlay, panel "
-        "(photograph, equalized, probability and overlay side by side); of DICOM images dicom-seg, "
-        "dicom-probability, dicom-overlay, dicom-sr",
+        "(photograph, equalized, probability and overlay side by side), segments (measures of each piece "
+        "of a vessel, CSV); of DICOM images dicom-seg, dicom-probability, dicom-overlay, dicom-sr",
     )
     add(
         "--overlay-format",
@@ -80,10 +82,19 @@ def kinds_to_save(
     return tuple(kind for kind in KINDS if kind in kinds), inputs
 
 
+def _measures_of(folder: OutputFolder, options: argparse.Namespace) -> MeasuresTable | OldMeasures:
+    from retinagan.runtime.batch.measuring import MeasuresTable, OldMeasures
+
+    if not options.measure:
+        return OldMeasures(folder)
+    return MeasuresTable(folder, every_measure=options.every_measure, fresh=options.overwrite)
+
+
 @contextmanager
 def opened(options: argparse.Namespace, name: str) -> Iterator[Workplace]:
     """Open the model, the output folder and its report; `name` is the command's, for warnings."""
     from retinagan.runtime.batch.batch import Batch
+    from retinagan.runtime.batch.measuring import require_measuring
     from retinagan.runtime.batch.objects import check_objects
     from retinagan.runtime.batch.outputs import OutputFolder
     from retinagan.runtime.batch.page.page import OldPage, Page
@@ -97,6 +108,9 @@ def opened(options: argparse.Namespace, name: str) -> Iterator[Workplace]:
         raise OptionError(
             f"--overlay-colour {options.overlay_colour}: no overlay is written; add --save overlay or panel"
         )
+    measures = options.measure or "segments" in options.kinds
+    if measures:
+        require_measuring("--measure" if options.measure else "--save segments")
     if options.report_names is not None and not options.report:
         raise OptionError("--report-names needs --report")
     if options.report_names == "hash" and options.shard is not None:
@@ -111,12 +125,20 @@ def opened(options: argparse.Namespace, name: str) -> Iterator[Workplace]:
         ) as folder,
         Report(
             folder,
-            Settings.of(segmenter.spec, segmenter.engine, options.field_of_view, options.overlay_colour),
+            Settings.of(
+                segmenter.spec,
+                segmenter.engine,
+                options.field_of_view,
+                options.overlay_colour,
+                measures=measures,
+            ),
             fresh=options.overwrite,
         ) as report,
+        _measures_of(folder, options) as table,
         Page(folder, report, options.report_names or "file") if options.report else OldPage(folder) as page,
         warnings.catch_warnings(),
     ):
         warnings.simplefilter("ignore")  # decoders warn about files that they can read
         steps = segmenter.frame_steps(noun="image")
-        yield Workplace(Batch(steps, folder, report.settings, options.kinds, page), folder, report)
+        batch = Batch(steps, folder, report.settings, options.kinds, page, table)
+        yield Workplace(batch, folder, report)

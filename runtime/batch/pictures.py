@@ -1,4 +1,4 @@
-"""Names of the result pictures and DICOM objects, and the mark that identifies them as ours."""
+"""Names of the result pictures, tables and DICOM objects, and the mark that identifies them as ours."""
 
 import os
 import unicodedata
@@ -17,7 +17,10 @@ OBJECTS = {
 }
 """The DICOM objects that a DICOM image can have, and how the names of their files end before ``.dcm``."""
 
-KINDS = (*PICTURES, *OBJECTS)
+TABLES = ("segments",)
+"""The tables that an image can have."""
+
+KINDS = (*PICTURES, *TABLES, *OBJECTS)
 """All that can be written of an image."""
 
 OVERLAY_FORMATS = {"jpeg": ".jpg", "webp": ".webp", "png": ".png"}
@@ -30,6 +33,11 @@ COLOURED = ("overlay", "panel", "dicom-overlay")
 """The kinds that show an overlay."""
 
 _IN_OVERLAY_FORMAT = ("overlay", "panel")
+
+SEGMENTS_HEAD = (
+    b"segment,start_x_pixels,start_y_pixels,end_x_pixels,end_y_pixels,start_at,end_at,ring,quadrant,"
+)
+"""How a table of segments begins, which identifies it as ours."""
 
 MARK = b"Software\0retina-run"  # a PNG's tEXt chunk, a JPEG's comment
 XMP_MARK = (
@@ -44,8 +52,10 @@ JPEG_HEAD = 20  # JPEG's start and its JFIF segment
 def picture_name(stem: str, kind: str, overlay_format: str = "jpeg") -> str:
     """Return a picture's path in the output folder: ``<stem>_vessels.png``, ``<stem>_overlay.jpg``.
 
-    A DICOM object's is ``<stem>_vessels.dcm``.
+    A DICOM object's is ``<stem>_vessels.dcm``, a table's ``<stem>_segments.csv``.
     """
+    if kind in TABLES:
+        return f"{stem}_{kind}.csv"
     if kind in OBJECTS:
         return f"{stem}_{OBJECTS[kind]}.dcm"
     suffix = OVERLAY_FORMATS[overlay_format] if kind in _IN_OVERLAY_FORMAT else ".png"
@@ -76,6 +86,8 @@ def is_own_picture(path: str | os.PathLike[str]) -> bool:
         with Path(path).open("rb") as file:
             head = file.read(HEAD)
             if MARK in head[: max(PNG_HEAD, JPEG_HEAD) + 8 + len(MARK)] or is_own_file(head):
+                return True
+            if head.startswith(SEGMENTS_HEAD):
                 return True
             if not head.startswith(b"RIFF"):
                 return False

@@ -63,6 +63,8 @@ class Settings:
         engine: str,
         field_of_view: float | None = None,
         overlay_colour: str = "vessels",
+        *,
+        measures: bool = False,
     ) -> "Settings":
         """Return the settings of a run.
 
@@ -76,9 +78,11 @@ class Settings:
             Degrees that the user gave for all images.
         overlay_colour : {"vessels", "probability", "calibre"}
             What the overlays' vessels are coloured by.
+        measures : bool
+            Whether vessels are measured, in degrees, too.
         """
         decisive = replace(spec, training={}, scores={}, proof={})
-        if spec.preprocessing.pixels_per_degree is None:
+        if spec.preprocessing.pixels_per_degree is None and not measures:
             field_of_view = None  # no matter to a fixed working size
         parts = [decisive.to_json(), engine, __version__]
         parts += [] if field_of_view is None else [f"field of view {field_of_view!r}"]
@@ -134,6 +138,7 @@ class Row:
     saw. `roi_share` is the share of the image that has a map, retina and rim, `vessel_density` the share of
     that which is vessel, `confidence` the Dice to be expected. All of these are None or empty where the image
     failed. `finished` is when the row was made, in UTC (ISO 8601).
+    `measures` are those of `retinagan.runtime.measures`, by column, or None if they were not asked for.
     `pixel_spacing`, `laterality` and `sop_instance_uid` are those that the image's file declares; see
     `retinagan.runtime.images.photograph.Photograph`.
     """
@@ -157,6 +162,7 @@ class Row:
     laterality: str = ""
     sop_instance_uid: str = ""
     finished: str = ""
+    measures: Mapping[str, float | int | None] | None = None
 
     def doubted(self, warnings: Iterable[ImageWarning]) -> "Row":
         """Return this row with warnings: the codes, their sentences, and the status unless it failed."""

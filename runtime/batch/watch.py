@@ -86,7 +86,9 @@ class Watch:
             self._say(counts(self._tally))
 
     def _jobs(self, inputs: Sequence[Input]) -> list[Job]:
-        return jobs_to_do(inputs, self._report, self._folder, self._options.kinds, self._batch.page)
+        return jobs_to_do(
+            inputs, self._report, self._folder, self._options.kinds, self._batch.page, self._batch.measures
+        )
 
     def _stopped_while_segmenting(self, jobs: Sequence[Job]) -> bool:
         inputs = {job.input.name: job.input for job in jobs}
@@ -98,7 +100,7 @@ class Watch:
                 cells = self._report.append(row)
                 self._count(row)
                 if lines is not None:
-                    lines.write(cells)
+                    lines.write(cells, row.measures)
                 self._say(f"{row.path}: {row.status}{': ' if row.message else ''}{row.message}")
                 if row.status == FAILED:
                     self._arrivals.failed(inputs[row.path])

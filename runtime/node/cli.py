@@ -56,7 +56,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _parsed(arguments: Sequence[str]) -> argparse.Namespace:
     parser = CommandParser(_NAME, _DESCRIPTION, _EPILOG)
-    parser.set_defaults(shard=None, report=False, report_names=None)
+    parser.set_defaults(shard=None, measure=False, every_measure=False, report=False, report_names=None)
     add = parser.add_argument
     add(
         "--out",

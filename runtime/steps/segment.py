@@ -57,6 +57,8 @@ class Segmentation:
         Doubts about the image or its map; the map is valid all the same.
     unsegmented : tuple of Disc
         Other fields of view in the frame, such as the second eye's: there is no map of them.
+    disc : Disc or None
+        The circle fitted to the retina, in the frame's pixels; its diameter is what `field_of_view` spans.
     """
 
     probability: NDArray[np.float32]
@@ -68,6 +70,7 @@ class Segmentation:
     confidence: float = math.nan
     warnings: tuple[ImageWarning, ...] = ()
     unsegmented: tuple[Disc, ...] = ()
+    disc: Disc | None = None
 
 
 class PatchBuffers:
@@ -197,6 +200,7 @@ def regroup(
         judged.confidence,
         judged.warnings,
         prepared.retina.others,
+        prepared.retina.disc,
     )
 
 

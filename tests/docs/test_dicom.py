@@ -19,6 +19,7 @@ from retinagan.runtime.images.reading import read_image
 from retinagan.runtime.model import bundled
 from retinagan.runtime.node.cli import NUMBERS
 from retinagan.runtime.node.receiving import CANNOT_UNDERSTAND, NOT_ITS_CLASS, OUT_OF_RESOURCES
+from retinagan.runtime.retina.disc import Disc
 from retinagan.runtime.segmenter import Segmentation
 
 PAGE = Path(__file__).parents[2] / "docs" / "dicom.md"
@@ -47,7 +48,8 @@ def objects(tmp_path_factory) -> dict[str, Dataset]:
     path.write_bytes(as_file(made))
     photograph = read_image(path).in_rgb8()
     roi = np.ones(photograph.pixels.shape[:2], bool)
-    result = Segmentation(np.full(roi.shape, 0.75, np.float32), roi, roi, {}, 45.0, 96)
+    disc = Disc(59.5, 59.5, 60.0)
+    result = Segmentation(np.full(roi.shape, 0.75, np.float32), roi, roi, {}, 45.0, 96, disc=disc)
     maker, source = ObjectMaker(SETTINGS, "jpeg"), source_of(str(path), photograph)
     scene = Scene(photograph, result)
     return {kind: pydicom.dcmread(io.BytesIO(maker.make(kind, source, scene))) for kind in OBJECTS}

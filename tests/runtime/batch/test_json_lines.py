@@ -8,6 +8,7 @@ import pytest
 
 from retinagan.runtime.batch.inputs import Input
 from retinagan.runtime.batch.json_lines import JsonLines, described
+from retinagan.runtime.batch.measuring import MeasuresTable
 from retinagan.runtime.batch.outputs import OutputError, OutputFolder
 from retinagan.runtime.batch.report import COLUMNS, DONE, FAILED, STAGES, Report, Row, Settings, Stamp
 from retinagan.runtime.warnings import SENTENCES, ImageWarning
@@ -91,6 +92,34 @@ def test_a_line_says_what_the_row_says_with_numbers_as_numbers(lines, tmp_path):
         "finished": None,
         "seconds": {**dict.fromkeys(STAGES, 0.5), "total": 4.0},
     }
+
+
+def test_measures_are_there_if_they_were_taken(tmp_path):
+    stream, inputs = io.StringIO(), [Input("in/a.png", "sub/a.png")]
+    row = replace(ROW, measures={"arc_over_chord": 1.25, "junctions": 3, "length_degrees": None})
+    with OutputFolder(tmp_path) as folder, Report(folder, SETTINGS) as report, MeasuresTable(folder) as table:
+        lines = JsonLines(stream, folder, ["vessels"], inputs)
+        table.append(row)
+        lines.write(report.append(row), row.measures)
+        lines.write_kept(report.rows(), [], table)
+        table.append(replace(row, measures=None))  # it failed
+        lines.write_kept(report.rows(), [], table)
+    new, kept, without = map(json.loads, stream.getvalue().splitlines())
+    assert new["measures"] == row.measures
+    assert {name: kept["measures"][name] for name in row.measures} == row.measures
+    assert isinstance(kept["measures"]["junctions"], int)
+    assert kept["kept"]
+    assert "measures" not in without
+
+
+def test_a_row_of_measures_that_was_changed_is_named(tmp_path):
+    with OutputFolder(tmp_path) as folder, Report(folder, SETTINGS) as report, MeasuresTable(folder) as table:
+        report.append(ROW)
+        table.append(replace(ROW, measures={"junctions": 3, "arc_over_chord": 1.25}))
+        table.path.write_text(table.path.read_text().replace(",1.25,", ",many,"))
+        lines = JsonLines(io.StringIO(), folder, ["vessels"], [Input("in/a.png", "sub/a.png")])
+        with pytest.raises(OutputError, match=r"'sub/a\.png' in measures\.csv was changed .*--overwrite"):
+            lines.write_kept(report.rows(), [], table)
 
 
 def test_no_column_is_missing(lines):

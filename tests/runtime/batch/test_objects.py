@@ -11,6 +11,7 @@ from pydicom import dcmread
 from retinagan.runtime.batch.drawing import Scene
 from retinagan.runtime.batch.objects import (
     ObjectMaker,
+    _measures,
     check_objects,
     objects_among,
     require_dicom,
@@ -23,6 +24,7 @@ from retinagan.runtime.batch.report import Settings
 from retinagan.runtime.dicom.source import Source
 from retinagan.runtime.errors import ImageError, OptionError
 from retinagan.runtime.images.reading import read_image
+from retinagan.runtime.retina.disc import Disc
 from retinagan.runtime.segmenter import Segmentation
 
 SETTINGS = Settings("OpenVINO on CPU", "retina-gan", "ab" * 32, 0.5, 0.25, "0.3.0", "0123456789abcdef")
@@ -113,6 +115,20 @@ def test_area_is_measured_where_the_file_declares_spacing(spacing, tmp_path):
         assert area == pytest.approx(result.vessels.sum() * 0.1 * 0.2, rel=1e-5)
     else:
         assert list(values) == ["Vessel area as a share of the retina's"]
+
+
+def test_the_dimension_is_measured_where_the_disc_is_known(path):
+    vessels = np.zeros(segmentation().vessels.shape, bool)
+    vessels[vessels.shape[0] // 2] = True
+    disc = Disc(vessels.shape[1] / 2, vessels.shape[0] / 2, vessels.shape[1] / 2)
+    result = replace(segmentation(), vessels=vessels, roi=np.ones_like(vessels), disc=disc)
+    found = {measure.name.meaning: measure for measure in _measures(read_image(path), result)}
+    dimension = found["Fractal Dimension"]
+    assert (dimension.name.value, dimension.name.scheme) == ("126050", "DCM")
+    assert dimension.value == pytest.approx(1, abs=0.1)
+    assert dimension.unit == ("1", "UCUM", "no units")
+    nothing = replace(result, vessels=np.zeros_like(vessels))
+    assert "Fractal Dimension" not in {one.name.meaning for one in _measures(read_image(path), nothing)}
 
 
 def test_a_file_of_another_format_is_refused(tmp_path):
