@@ -14,6 +14,7 @@ from retinagan.runtime.model.spec import Preprocessing
 def parsed(*arguments: str, **more):
     parser = CommandParser("retina-test", "A test.")
     others = {"out": "out", "overwrite": False, "shard": None, "report": False, "report_names": None}
+    others |= {"measure": False, "every_measure": False}
     parser.set_defaults(**{**others, "quiet": False, **more})
     add_shared_options(parser)
     options = parser.parse_args(arguments)
