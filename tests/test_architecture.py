@@ -29,6 +29,7 @@ MAY_IMPORT = {
     "runtime.forked": "runtime.errors",
     "runtime.memory": "",
     "runtime.models": "",
+    "runtime.storage": COMMON,
     # runtime, from the floor up
     "runtime.console": COMMON,
     "runtime.images": f"{COMMON} runtime.images.dicom runtime.dicom.mark",
@@ -49,8 +50,8 @@ MAY_IMPORT = {
     "runtime.model_arguments": f"{COMMON} runtime.console runtime.images runtime.model runtime.segmenter",
     "runtime.batch": (
         f"{COMMON} runtime runtime.console runtime.images runtime.images.dicom runtime.retina runtime.model "
-        "runtime.steps runtime.stream runtime.segmenter runtime.model_arguments runtime.dicom "
-        "runtime.dicom.mark runtime.measures"
+        "runtime.steps runtime.storage runtime.stream runtime.segmenter runtime.model_arguments "
+        "runtime.dicom runtime.dicom.mark runtime.measures"
     ),
     "runtime.serve": (
         f"{COMMON} runtime runtime.console runtime.images runtime.model runtime.steps runtime.segmenter "
@@ -60,7 +61,10 @@ MAY_IMPORT = {
         f"{COMMON} runtime runtime.console runtime.images runtime.stream runtime.model_arguments "
         "runtime.batch"
     ),
-    "runtime.node": f"{COMMON} runtime runtime.console runtime.images.dicom runtime.dicom.mark runtime.batch",
+    "runtime.node": (
+        f"{COMMON} runtime runtime.console runtime.images.dicom runtime.dicom.mark runtime.storage "
+        "runtime.batch"
+    ),
     "runtime.doctor": (
         f"{COMMON} runtime runtime.console runtime.images runtime.model "
         "runtime.engines.cuda runtime.segmenter"

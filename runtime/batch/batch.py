@@ -9,16 +9,25 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from functools import partial
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from retinagan.runtime.batch.drawing import PICTURES, Scene
+from retinagan.runtime.batch.fetching import Fetching
 from retinagan.runtime.batch.inputs import Input
 from retinagan.runtime.batch.measuring import MeasuresTable, OldMeasures, measured, segments_table
 from retinagan.runtime.batch.naming import assign_stems
-from retinagan.runtime.batch.objects import ObjectMaker, objects_among, require_dicom, source_of, warnings_of
+from retinagan.runtime.batch.objects import (
+    ObjectMaker,
+    check_dicom,
+    objects_among,
+    require_dicom,
+    source_of,
+    warnings_of,
+)
 from retinagan.runtime.batch.outputs import OutputError, OutputFolder
 from retinagan.runtime.batch.page.drawing import Drawing
 from retinagan.runtime.batch.page.page import OldPage, Page
@@ -27,7 +36,7 @@ from retinagan.runtime.batch.report import DONE, FAILED, Report, Row, Settings, 
 from retinagan.runtime.errors import ImageError, RetinaGanError
 from retinagan.runtime.faults import FaultPolicy
 from retinagan.runtime.images.photograph import Photograph
-from retinagan.runtime.images.reading import read_image
+from retinagan.runtime.images.reading import decode_image, read_image
 from retinagan.runtime.measures.measure import Measures
 from retinagan.runtime.segmenter import Segmentation
 from retinagan.runtime.steps.prepare import Prepared
@@ -91,6 +100,8 @@ def _is_done(job: Job, report: Report, folder: OutputFolder, kinds: Sequence[str
 
 
 def _stamp(item: Input, settings: Settings) -> Stamp:
+    if item.listed is not None:
+        return Stamp(*item.listed, settings.model_sha256, settings.digest)
     try:
         return settings.stamp(Path(item.path).stat())
     except OSError:
@@ -99,7 +110,10 @@ def _stamp(item: Input, settings: Settings) -> Stamp:
 
 @dataclass(kw_only=True)
 class _Image(Passing):
-    """An image on its way through the stages, in RGB once it is read; `error` is what stopped it."""
+    """An image on its way through the stages, in RGB once it is read; `error` is what stopped it.
+
+    `content` is that of its object, if it is in a store.
+    """
 
     frame: Photograph
     job: Job
@@ -107,6 +121,7 @@ class _Image(Passing):
     source: Source | None = None  # of its DICOM objects
     seen: Prepared | None = None  # what the network saw, where a picture shows it
     measures: Measures | None = None
+    content: Future[bytes] | None = None  # of an object in a store
     written: Future[Row] | None = None
 
 
@@ -188,12 +203,19 @@ class Batch:
             ("retina-run-regroup", self._regroup),
             ("retina-run-hand-over", hand_over),
         ]
+        fetching = iter(Fetching(jobs, lambda job: job.input))
         arriving = (
-            _Image(frame=_UNREAD, arrived=0.0, job=job, stamp=_stamp(job.input, self._settings))
-            for job in jobs
+            _Image(
+                frame=_UNREAD,
+                arrived=0.0,
+                job=job,
+                stamp=_stamp(job.input, self._settings),
+                content=content,
+            )
+            for job, content in fetching
         )
         try:
-            with closing(overlapped(arriving, stages, in_flight=_IN_FLIGHT)) as done:
+            with closing(fetching), closing(overlapped(arriving, stages, in_flight=_IN_FLIGHT)) as done:
                 for image in done:
                     assert image.written is not None
                     row = image.written.result()
@@ -209,6 +231,13 @@ class Batch:
     def _read(self, image: _Image) -> None:
         path = image.job.input.path
         with self._faults.noted(image), image.clock.stage("read"):
+            if image.content is not None:
+                data, image.content = image.content.result(), None
+                if self._with_objects:
+                    check_dicom(data)
+                image.frame = decode_image(data, frame=image.job.input.frame).in_rgb8()
+                image.source = source_of(BytesIO(data), image.frame) if self._with_objects else None
+                return
             if Path(path).is_dir():
                 raise ImageError("this folder cannot be listed; change its permissions or the user")
             if self._with_objects:

@@ -20,6 +20,7 @@ from retinagan.runtime.console.command import DONE, CommandParser, complain, run
 from retinagan.runtime.console.wording import say
 from retinagan.runtime.errors import OptionError
 from retinagan.runtime.model.about import about
+from retinagan.runtime.storage.address import is_url
 
 _NAME = "retina-run"
 _SETTLE = 5.0  # seconds
@@ -58,8 +59,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parsed(arguments: Sequence[str]) -> argparse.Namespace:
     parser = CommandParser(_NAME, _DESCRIPTION, _EPILOG)
     add = parser.add_argument
-    add("inputs", nargs="*", metavar="INPUT", help="image, folder (with its subfolders) or quoted glob")
-    add("--out", default="out", metavar="DIR", help="output folder (default: %(default)s)")
+    add(
+        "inputs",
+        nargs="*",
+        metavar="INPUT",
+        help="image, folder (with its subfolders) or quoted glob; a path, or a URL such as s3://bucket/scans",
+    )
+    add("--out", default="out", metavar="DIR", help="output folder or its URL (default: %(default)s)")
     add_shared_options(parser)
     add(
         "--measure",
@@ -123,6 +129,11 @@ def _parsed(arguments: Sequence[str]) -> argparse.Namespace:
     options.inputs += [*after_save, *arguments[end + 1 :]]
     if not options.inputs and not options.version:
         parser.error("give an image, a folder or a glob")
+    for option in ("watch", "report"):
+        if getattr(options, option) and is_url(options.out):
+            parser.error(f"--{option} needs a folder of this machine for --out; got {options.out!r}")
+    if options.watch and any(map(is_url, options.inputs)):
+        parser.error("--watch needs folders of this machine; a store does not say when an object is whole")
     if not options.watch and options.settle is not None:
         parser.error("--settle needs --watch")
     for option in ("overwrite", "strict", "shard"):

@@ -6,17 +6,19 @@ import os
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from retinagan.runtime.batch.pictures import is_own_picture
 from retinagan.runtime.batch.shard import Shard
+from retinagan.runtime.batch.store_inputs import find_objects, frames_of_object
 from retinagan.runtime.console.wording import counted
 from retinagan.runtime.errors import ImageError, RetinaGanError
 from retinagan.runtime.images.dicom.classes import DIRECTORY, class_name, is_photograph
 from retinagan.runtime.images.dicom.directory import listed_files
 from retinagan.runtime.images.formats import Look, look_at, looks_like_an_image
 from retinagan.runtime.images.reading import SUFFIXES, count_frames
+from retinagan.runtime.storage.address import SCHEMES, below, common_folder, is_url, local_path, scheme_of
 
 _EXAMPLES = 3
 _DIGITS = re.compile(r"(\d+)")
@@ -30,14 +32,16 @@ class InputError(RetinaGanError):
 class Input:
     """An image to read.
 
-    `path` opens it. `name` is its path below the folder that all inputs share, with ``/`` between its
-    parts: it names the image in the report and its results in the output folder. `frame` is which of the
-    file's images it is, from 1; None takes the first.
+    `path` opens it; it may be a URL. `name` is its path below the folder that all inputs share, with ``/``
+    between its parts: it names the image in the report and its results in the output folder. `frame` is which
+    of the file's images it is, from 1; None takes the first. `listed` has the size and the time of change of
+    an object in a store, as its listing tells them (`Object`); None for a file of this machine.
     """
 
     path: str
     name: str
     frame: int | None = None
+    listed: tuple[str, str] | None = None
 
 
 @dataclass(frozen=True)
@@ -67,22 +71,36 @@ def find_inputs(arguments: Sequence[str]) -> Found:
     pictures that `retina-run` wrote, and DICOM objects that are no photographs are left out of folders and
     globs.
 
+    URLs of a store name objects, folders and globs of objects alike; DICOM objects are found there if their
+    names have no extension, digits for one, or ``.dcm``.
+
     Parameters
     ----------
     arguments : sequence of str
-        Files, folders and globs.
+        Files, folders and globs, or URLs of one store.
 
     Raises
     ------
     InputError
-        If a path does not exist, a glob has no match, or there is no image at all.
+        If a path does not exist, a glob has no match, there is no image at all, or a store does not answer.
+    StorageError
+        If the store of a URL needs a package that is not installed.
     """
     search = _Search()
+    arguments = [local_path(argument) for argument in arguments]
     roots = [search.add(argument) for argument in arguments]
     if not search.paths:
         raise InputError(_nothing_found(arguments, search))
-    base = os.path.commonpath(roots)
-    inputs = [Input(path, os.path.relpath(full, base)) for full, path in search.paths.items()]
+    try:
+        base = common_folder(roots)
+    except ValueError:
+        raise InputError(
+            f"inputs in several stores: {', '.join(map(repr, roots[:3]))}; give those of one store, "
+            "or of this machine, in each run"
+        ) from None
+    inputs = [
+        Input(path, below(full, base), listed=search.listed.get(full)) for full, path in search.paths.items()
+    ]
     inputs.sort(key=lambda item: natural_order(item.name))
     return Found(
         tuple(inputs),
@@ -106,11 +124,14 @@ def every_frame(inputs: Sequence[Input], shard: Shard | None = None) -> tuple[In
     """
     expanded: list[Input] = []
     for item in inputs:
-        frames = count_frames(item.path) if shard is None or shard.holds(item.name) else 1
+        count = frames_of_object if is_url(item.path) else count_frames
+        frames = count(item.path) if shard is None or shard.holds(item.name) else 1
         if frames == 1:
             expanded.append(item)
         else:
-            expanded += [Input(item.path, f"{item.name}#{frame}", frame) for frame in range(1, frames + 1)]
+            expanded += [
+                replace(item, name=f"{item.name}#{frame}", frame=frame) for frame in range(1, frames + 1)
+            ]
     return tuple(expanded)
 
 
@@ -124,6 +145,7 @@ class _Search:
     """The images found so far; `paths` by absolute path, so that an image named twice counts once."""
 
     paths: dict[str, str] = field(default_factory=dict)
+    listed: dict[str, tuple[str, str]] = field(default_factory=dict)
     others: int = 0
     own: int = 0
     empty: list[str] = field(default_factory=list)
@@ -136,6 +158,8 @@ class _Search:
 
     def add(self, argument: str) -> str:
         """Add what an argument names; return the absolute path of the folder where its names start."""
+        if is_url(argument):
+            return self._add_url(argument)
         if os.path.isdir(argument):
             return self._add_folder(argument)
         if os.path.isfile(argument):
@@ -144,6 +168,8 @@ class _Search:
             return self._add_file(argument)
         if os.path.lexists(argument):
             raise InputError(f"not an image file or a folder: {argument!r}")
+        if scheme_of(argument):
+            raise InputError(f"no such kind of URL: {argument!r}; expected {', '.join(SCHEMES)}")
         if not _has_magic(argument):
             raise InputError(f"no such file or folder: {argument!r}")
         return self._add_glob(argument)
@@ -178,16 +204,43 @@ class _Search:
 
     def _add_if_image(self, path: str) -> None:
         look = Look(True) if os.path.isdir(path) else look_at(path)
-        if look.dicom_class:
-            self.objects[look.dicom_class] += look.dicom_class != DIRECTORY  # the folder has what it lists
-        elif look.is_own or (look.is_image and is_own_picture(path)):
+        if not look.is_image:
+            self._pass_over(path, look)
+        elif is_own_picture(path):
             self.own += 1
-        elif not look.is_image:
-            self.others += 1
-            if len(self.examples) < _EXAMPLES:
-                self.examples.append(os.path.basename(path))
         else:
             self._add_file(path)
+
+    def _pass_over(self, path: str, look: Look) -> None:
+        if look.dicom_class:
+            self.objects[look.dicom_class] += look.dicom_class != DIRECTORY  # the folder has what it lists
+            return
+        if look.is_own:
+            self.own += 1
+            return
+        self.others += 1
+        if len(self.examples) < _EXAMPLES:
+            self.examples.append(os.path.basename(path))
+
+    def _add_url(self, argument: str) -> str:
+        try:
+            found = find_objects(argument)
+        except OSError as error:
+            raise InputError(
+                f"cannot list {argument!r} ({error.strerror}); check the address and the credentials"
+            ) from None
+        if found is None:
+            what = "object matches" if _has_magic(argument) else "such object or folder:"
+            raise InputError(f"no {what} {argument!r}")
+        for one in found.images:
+            self.paths.setdefault(one.url, one.url)
+            self.listed[one.url] = one.size, one.modified
+        for url, look in found.others:
+            self._pass_over(url, look)
+        self.own += found.own
+        if not found.images:
+            self.empty.append(argument)
+        return found.root
 
     def _add_glob(self, pattern: str) -> str:
         base, rest = _split_pattern(pattern)

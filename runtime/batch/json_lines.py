@@ -1,7 +1,6 @@
 """`retina-run --json`: a line of JSON for each image, with what its row in run.csv says, typed and named."""
 
 import json
-import os
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any, TextIO
 
@@ -11,6 +10,7 @@ from retinagan.runtime.batch.measuring import MeasuresTable, OldMeasures, Value
 from retinagan.runtime.batch.outputs import OutputError, OutputFolder
 from retinagan.runtime.batch.report import COLUMNS, FAILED, FILE_NAME, SEPARATOR, STAGES
 from retinagan.runtime.batch.table import path_from_cell
+from retinagan.runtime.storage.address import absolute
 from retinagan.runtime.warnings import SENTENCES
 
 _TYPED: dict[str, Callable[[str], object]] = {
@@ -106,10 +106,10 @@ class JsonLines:
             ) from None
         record = {
             "path": item.name,
-            "file": _absolute(item.path),
+            "file": absolute(item.path),
             "frame": item.frame or 1,
             "kept": kept,
-            "pictures": {kind: _absolute(self._folder.picture(stem, kind)) for kind in kinds},
+            "pictures": {kind: absolute(self._folder.picture(stem, kind)) for kind in kinds},
             **said,
             **({} if measures is None else {"measures": dict(measures)}),
         }
@@ -150,7 +150,3 @@ def described(row: Mapping[str, str]) -> dict[str, Any]:
         **{name: _TYPED.get(name, str)(row[name]) if row[name] else None for name in _ALIKE},
         "seconds": {stage: float(cell) for stage, cell in seconds.items() if cell},
     }
-
-
-def _absolute(path: str | os.PathLike[str]) -> str:
-    return os.path.abspath(path)  # noqa: PTH100 (no link in it may be resolved)

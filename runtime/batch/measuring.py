@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from retinagan.runtime.batch.outputs import OutputError, OutputFolder
 from retinagan.runtime.batch.pictures import SEGMENTS_HEAD
+from retinagan.runtime.batch.place import Place
 from retinagan.runtime.batch.report import Row, Settings, Stamp
-from retinagan.runtime.batch.shard import ROWS, shard_reports
+from retinagan.runtime.batch.shard import ROWS, reports_of
 from retinagan.runtime.batch.table import Table, encoded, path_from_cell, path_to_cell
 from retinagan.runtime.errors import OptionError
 from retinagan.runtime.images.photograph import Photograph
@@ -169,17 +169,20 @@ class OldMeasures:
 
 def _header_of(folder: OutputFolder) -> bool | None:
     """Return whether a table that is there has a column for every measure; None if there is none of ours."""
-    paths = [folder.path / FILE_NAME, *shard_reports(folder.path / ROWS, FILE_NAME)]
+    place = folder.place
+    names = [FILE_NAME, *reports_of(FILE_NAME, place.names(ROWS))]
     for every in (False, True):
-        header = encoded(_table_columns(EVERY_COLUMN if every else COLUMNS))
-        if any(_begins_with(path, header) for path in paths):
+        header = encoded(_table_columns(EVERY_COLUMN if every else COLUMNS)).decode()
+        if any(_begins_with(place, name, header) for name in names):
             return every
     return None
 
 
-def _begins_with(path: Path, header: bytes) -> bool:
+def _begins_with(place: Place, name: str, header: str) -> bool:
+    if not place.size(name) and name == FILE_NAME:
+        return False
     try:
-        with path.open("rb") as file:
+        with place.opened(name) as file:
             return file.read(len(header)) == header
     except OSError:
         return False

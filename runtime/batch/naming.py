@@ -1,17 +1,16 @@
 """Name the results of each image, so that no two images write to the same file."""
 
 # Paths are text, as in inputs.py.
-# ruff: noqa: PTH100, PTH118, PTH119, PTH122
+# ruff: noqa: PTH118
 import hashlib
 import os
-import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from retinagan.runtime.batch.inputs import Input
-from retinagan.runtime.batch.pictures import KINDS, compared, picture_names
+from retinagan.runtime.batch.pictures import KINDS, compared, picture_names, stem_and_frame
+from retinagan.runtime.storage.address import absolute
 
-_UID = re.compile(r"\d+(\.\d+){3,}")  # as DICOM files are called; its end is no extension
 _LONGEST_PART = 200  # bytes; a file name may have 255, and "_probability.png" follows
 
 
@@ -41,7 +40,7 @@ def assign_stems(
     """
     kept = _still_valid(inputs, owned)
     taken = {compared(stem) for stem in owned.values()}
-    read = {os.path.abspath(item.path) for item in inputs}
+    read = {absolute(item.path) for item in inputs}
     free = [item.name for item in inputs if item.name not in kept]
     for choice in _CHOICES:
         counts = Counter(compared(choice(name)) for name in free)
@@ -71,10 +70,8 @@ def _still_valid(inputs: Sequence[Input], owned: Mapping[str, str]) -> dict[str,
 
 
 def _without_suffix(name: str) -> str:
-    frame = re.search(r"#(\d+)$", name)  # as inputs.every_frame names the images of one file
-    whole = name[: frame.start()] if frame else name
-    stem = whole if _UID.fullmatch(os.path.basename(whole)) else os.path.splitext(whole)[0]
-    return _shortened(f"{stem}_frame{frame[1]}" if frame else stem, name)
+    stem, frame = stem_and_frame(name)
+    return _shortened(f"{stem}_frame{frame}" if frame else stem, name)
 
 
 def _with_suffix(name: str) -> str:
@@ -102,5 +99,5 @@ def _hash(name: str) -> str:
 
 
 def _replaces_any(stem: str, folder: str | os.PathLike[str], paths: Iterable[str]) -> bool:
-    base = os.path.join(os.path.abspath(folder), stem)
+    base = os.path.join(absolute(folder), stem)
     return any(name in paths for kind in KINDS for name in picture_names(base, kind))

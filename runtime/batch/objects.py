@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 
@@ -68,15 +68,26 @@ def require_dicom(path: str) -> None:
             head = file.read(HEAD_BYTES)
     except OSError as error:
         raise ImageError(f"the file cannot be read: {error.strerror or error}") from error
-    if not is_dicom(head):
+    check_dicom(head)
+
+
+def check_dicom(data: bytes) -> None:
+    """Refuse what is no DICOM file; `data` is its content, or its first `HEAD_BYTES`.
+
+    Raises
+    ------
+    ImageError
+        If it is none.
+    """
+    if not is_dicom(data[:HEAD_BYTES]):
         raise ImageError(
             "this is no DICOM file: a DICOM result of it would belong to no patient and refer to no image; "
             "leave the dicom kinds out of --save for it"
         )
 
 
-def source_of(path: str, photograph: Photograph) -> Source:
-    """Return the source that the objects of a photograph refer to.
+def source_of(file: str | BinaryIO, photograph: Photograph) -> Source:
+    """Return the source that the objects of a photograph refer to, from its file's path or its open file.
 
     Raises
     ------
@@ -85,7 +96,7 @@ def source_of(path: str, photograph: Photograph) -> Source:
     """
     from retinagan.runtime.dicom.header import read_source
 
-    source = read_source(path, photograph.frame)
+    source = read_source(file, photograph.frame)
     if source.sop_instance != photograph.sop_instance_uid:
         raise ImageError("the file was replaced while it was read; run again when it is whole")
     return source

@@ -6,17 +6,19 @@ import argparse
 import os
 import warnings
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import TYPE_CHECKING, NamedTuple
 
 from retinagan.runtime.batch.pictures import COLOURED, KINDS, OVERLAY_COLOURS, OVERLAY_FORMATS
 from retinagan.runtime.errors import OptionError
 from retinagan.runtime.model_arguments import add_model_arguments, open_segmenter
+from retinagan.runtime.storage.address import is_url, scheme_of
 
 if TYPE_CHECKING:
     from retinagan.runtime.batch.batch import Batch
     from retinagan.runtime.batch.measuring import MeasuresTable, OldMeasures
     from retinagan.runtime.batch.outputs import OutputFolder
+    from retinagan.runtime.batch.page.page import OldPage, Page
     from retinagan.runtime.batch.report import Report
 
 
@@ -75,7 +77,7 @@ def kinds_to_save(
     for value in values:
         if set(value.split(",")) <= set(KINDS):
             kinds.update(value.split(","))
-        elif os.path.lexists(value) or any(sign in value for sign in "*?["):
+        elif os.path.lexists(value) or scheme_of(value) or any(sign in value for sign in "*?["):
             inputs.append(value)
         else:
             parser.error(f"argument --save: got {value!r}; expected {', '.join(KINDS)}")
@@ -97,7 +99,6 @@ def opened(options: argparse.Namespace, name: str) -> Iterator[Workplace]:
     from retinagan.runtime.batch.measuring import require_measuring
     from retinagan.runtime.batch.objects import check_objects
     from retinagan.runtime.batch.outputs import OutputFolder
-    from retinagan.runtime.batch.page.page import OldPage, Page
     from retinagan.runtime.batch.panel import require_letters
     from retinagan.runtime.batch.report import Report, Settings
 
@@ -135,10 +136,21 @@ def opened(options: argparse.Namespace, name: str) -> Iterator[Workplace]:
             fresh=options.overwrite,
         ) as report,
         _measures_of(folder, options) as table,
-        Page(folder, report, options.report_names or "file") if options.report else OldPage(folder) as page,
+        _page(folder, report, options) as page,
         warnings.catch_warnings(),
     ):
         warnings.simplefilter("ignore")  # decoders warn about files that they can read
         steps = segmenter.frame_steps(noun="image")
         batch = Batch(steps, folder, report.settings, options.kinds, page, table)
         yield Workplace(batch, folder, report)
+
+
+def _page(
+    folder: OutputFolder, report: Report, options: argparse.Namespace
+) -> AbstractContextManager[Page | OldPage | None]:
+    """Return the page that is asked for, or what keeps an older one true; None in a store, which has none."""
+    from retinagan.runtime.batch.page.page import OldPage, Page
+
+    if options.report:
+        return Page(folder, report, options.report_names or "file")
+    return nullcontext() if is_url(folder.path) else OldPage(folder)

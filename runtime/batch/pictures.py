@@ -1,10 +1,14 @@
 """Names of the result pictures, tables and DICOM objects, and the mark that identifies them as ours."""
 
 import os
+import re
 import unicodedata
+from collections.abc import Callable
 from pathlib import Path
 
 from retinagan.runtime.dicom.mark import HEAD, is_own_file
+
+_UID = re.compile(r"\d+(\.\d+){3,}")  # as DICOM files are called; its end is no extension
 
 PICTURES = ("vessels", "probability", "overlay", "panel")
 """The pictures that an image can have."""
@@ -47,6 +51,7 @@ XMP_MARK = (
 )  # the last chunk of a WebP file
 PNG_HEAD = 33  # bytes before the mark: PNG's signature and its IHDR chunk
 JPEG_HEAD = 20  # JPEG's start and its JFIF segment
+_MARKED = max(PNG_HEAD, JPEG_HEAD) + 8 + len(MARK)  # bytes at a picture's start that hold the mark
 
 
 def picture_name(stem: str, kind: str, overlay_format: str = "jpeg") -> str:
@@ -67,6 +72,15 @@ def picture_names(stem: str, kind: str) -> list[str]:
     return list(dict.fromkeys(picture_name(stem, kind, name) for name in OVERLAY_FORMATS))
 
 
+def stem_and_frame(name: str) -> tuple[str, str]:
+    """Return an image's name without its extension, and the number that `every_frame` added, if any."""
+    frame = re.search(r"#(\d+)$", name)
+    whole = name[: frame.start()] if frame else name
+    parent, slash, last = whole.rpartition("/")
+    stem = last if _UID.fullmatch(last) else os.path.splitext(last)[0]  # noqa: PTH122
+    return parent + slash + stem, frame[1] if frame else ""
+
+
 def compared(name: str) -> str:
     """Return a name as a file system compares it that ignores case and composition."""
     return unicodedata.normalize("NFC", name).casefold()
@@ -76,22 +90,39 @@ _PAGE_ENDINGS = ("_photograph.webp", "_map.webp", "_thumbnail.webp")  # see page
 _ENDINGS = (*(ending for kind in KINDS for ending in picture_names("", kind)), *_PAGE_ENDINGS)
 
 
+def may_be_own(path: str | os.PathLike[str]) -> bool:
+    """Whether a file is named as a picture or an object that `retina-run` writes."""
+    return os.fspath(path).endswith(_ENDINGS)
+
+
+def has_mark(head: bytes, tail: Callable[[int], bytes]) -> bool:
+    """Whether a file has the mark of `retina-run`.
+
+    Parameters
+    ----------
+    head : bytes
+        Its first `HEAD` bytes.
+    tail : callable
+        Returns as many of its last bytes.
+    """
+    if MARK in head[:_MARKED] or is_own_file(head) or head.startswith(SEGMENTS_HEAD):
+        return True
+    return head.startswith(b"RIFF") and XMP_MARK in tail(len(XMP_MARK) + 1)  # an odd chunk is filled up
+
+
 def is_own_picture(path: str | os.PathLike[str]) -> bool:
     """Whether a file is a picture or an object that `retina-run` wrote, by its name and the mark in it."""
-    if not os.fspath(path).endswith(_ENDINGS):
+    if not may_be_own(path):
         return False
     try:
         if not Path(path).is_file():  # opening a pipe would wait for its other end
             return False
         with Path(path).open("rb") as file:
-            head = file.read(HEAD)
-            if MARK in head[: max(PNG_HEAD, JPEG_HEAD) + 8 + len(MARK)] or is_own_file(head):
-                return True
-            if head.startswith(SEGMENTS_HEAD):
-                return True
-            if not head.startswith(b"RIFF"):
-                return False
-            file.seek(-len(XMP_MARK) - 1, os.SEEK_END)  # a chunk of an odd length is filled up
-            return XMP_MARK in file.read()
+
+            def tail(length: int) -> bytes:
+                file.seek(-length, os.SEEK_END)
+                return file.read()
+
+            return has_mark(file.read(HEAD), tail)
     except OSError:
         return False

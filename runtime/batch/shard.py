@@ -7,17 +7,16 @@ need nothing of one another but a common output folder.
 import hashlib
 import os
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path
 
-from retinagan.runtime.batch.pictures import compared
+from retinagan.runtime.batch.pictures import compared, stem_and_frame
 from retinagan.runtime.errors import OptionError
 
 ROWS = "rows"
 """The folder, in the output folder, with the reports of runs that share it."""
 
-_UID = re.compile(r"\d+(\.\d+){3,}")  # as DICOM files are called; its end is no extension
-_FILE = re.compile(r"(.+)\.(\d+)-of-(\d+)(\.csv)")
+_FILE = re.compile(r"(.+?)(?:\.(\d+)-of-(\d+))?(?:\.part-[0-9a-f]{12}-\d+)?(\.csv)")
 
 
 @dataclass(frozen=True)
@@ -62,24 +61,29 @@ class Shard:
 
     def holds(self, name: str) -> bool:
         """Whether an image of this name (`Input.name`) belongs to this part."""
-        whole = re.sub(r"#\d+$", "", name)  # without the number of a frame
-        is_uid = _UID.fullmatch(whole.rpartition("/")[2])
-        stem = whole if is_uid else os.path.splitext(whole)[0]  # noqa: PTH122
-        digest = hashlib.sha256(os.fsencode(compared(stem))).digest()
+        stem = compared(stem_and_frame(name)[0])
+        digest = hashlib.sha256(os.fsencode(stem)).digest()
         return int.from_bytes(digest[:8], "big") % self.count == self.number - 1
 
     def may_know_of_ours(self, file: str) -> bool:
-        """Whether a part's report of this name may have rows of images of this part.
+        """Whether a report of this name, in the folder `ROWS`, may have rows of images of this part.
 
         Those of the other parts of as many have none, and there may be a great many of them.
         """
         match = _FILE.fullmatch(file)
-        return match is not None and (int(match[3]) != self.count or int(match[2]) == self.number)
+        return match is not None and (match[3] != str(self.count) or match[2] == str(self.number))
 
 
-def shard_reports(folder: Path, name: str) -> list[Path]:
-    """Return the parts of a table in the folder `ROWS`, sorted; none if there is no such folder."""
-    if not folder.is_dir():
-        return []
-    matches = ((path, _FILE.fullmatch(path.name)) for path in folder.iterdir())
-    return sorted(path for path, match in matches if match and match[1] + match[4] == name)
+def reports_of(table: str, names: Iterable[str]) -> list[str]:
+    """Return those of the files in the folder `ROWS` that are reports of a table such as ``run.csv``.
+
+    They are those of shards, ``run.3-of-16.csv``, and where files cannot grow what a run has written of one
+    so far, ``run.part-0123456789ab-00001.csv``.
+    """
+    found = []
+    for name in names:
+        file = name.rpartition("/")[2]
+        match = _FILE.fullmatch(file)
+        if match and file != table and match[1] + match[4] == table:
+            found.append(name)
+    return found

@@ -3,12 +3,11 @@
 import contextlib
 import csv
 import io
-import os
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 
 from retinagan.runtime.batch.outputs import OutputError, OutputFolder
-from retinagan.runtime.batch.shard import ROWS, shard_reports
+from retinagan.runtime.batch.place import Lines
+from retinagan.runtime.batch.shard import ROWS, reports_of
 
 DIGEST_LENGTH = 16
 """Characters of the digest in the last column, so that a truncated row is recognised."""
@@ -50,133 +49,132 @@ class Table:
     def __init__(
         self, folder: OutputFolder, name: str, columns: Sequence[str], *, fresh: bool = False
     ) -> None:
+        self._place = folder.place
+        self._shard = folder.shard
+        self._whole = name
         self._name = f"{ROWS}/{folder.shard.report(name)}" if folder.shard else name
-        self.path = folder.path / self._name
+        self.path = self._place.at(self._name)
         self.columns = tuple(columns)
         self._order = self.columns.index(_FINISHED) if _FINISHED in self.columns else None
-        self._folder = folder
-        self._whole = folder.path / name
-        self._others: list[Path] = []
+        self._others: list[str] = []
         self._fresh = fresh
         self._seen: set[str] = set()
         self._superseded = False
-        self._file = -1
+        self._lines: Lines
 
     def __enter__(self) -> "Table":
-        path = self.path
+        name = self._name
         try:
-            self.path.parent.mkdir(exist_ok=True)
             self._others = self._find_others()
-            for path in (*self._others, self.path):
-                self._check_header(path)
-            path = self.path
-            if self._folder.shard is None:
-                self._rewrite([path, *self._others])
-                self._remove_others()
+            for name in (*self._others, self._name):
+                self._check_header(name)
+            name = self._name
+            if self._shard is None:
+                self._rewrite([name, *self._others])
+                self._remove(self._others)
+                self._others = []
             else:
-                self._rewrite([path])
-            self._file = os.open(path, os.O_WRONLY | os.O_APPEND)
+                self._rewrite([name])
+            self._lines = self._place.lines(name, encoded(self.columns))
         except OSError as error:
-            raise self._cannot_write(path, error) from None
+            raise self._cannot_write(name, error) from None
         return self
 
     def __exit__(self, *exception: object) -> None:
         try:
-            os.close(self._file)  # a network file system may report only now that it is full
+            self._lines.close()
         except OSError as error:
-            raise self._cannot_write(self.path, error) from None
-        if self._superseded:
+            raise self._cannot_write(self._name, error) from None
+        if self._superseded or self._lines.parts:
             with contextlib.suppress(OSError):  # the older rows are then still there, before the newer ones
-                self._rewrite([self.path])
+                self._rewrite([self._name, *self._lines.parts])
+                self._remove(self._lines.parts)
 
     def append(self, cells: Sequence[str]) -> None:
-        """Append a row to the file, and flush it."""
-        rest = encoded(cells)
+        """Append a row to the file, and flush it; in a store, soon."""
         try:
-            while rest:
-                rest = rest[os.write(self._file, rest) :]
+            self._lines.append(encoded(cells))
         except OSError as error:
-            raise self._cannot_write(self.path, error) from None
+            raise self._cannot_write(self._name, error) from None
         self._superseded |= cells[0] in self._seen
         self._seen.add(cells[0])
 
     def rows(self) -> Iterator[dict[str, str]]:
         """Yield the cells of each image's row by column, those of images of other shards among them."""
-        for cells in self._last_rows([*self._others, self.path]):
+        for cells in self._last_rows([*self._others, self._name, *self._lines.parts]):
             yield dict(zip(self.columns, cells, strict=True))
 
-    def _find_others(self) -> list[Path]:
+    def _find_others(self) -> list[str]:
         """Return the other files to read, the one that was changed last at the end."""
-        shard, folder = self._folder.shard, self._folder.path / ROWS
-        others = [path for path in shard_reports(folder, self._whole.name) if path != self.path]
-        if shard is not None:
-            others = [path for path in others if shard.may_know_of_ours(path.name)]
-            others += [self._whole] if self._whole.exists() else []
-        return sorted(others, key=lambda path: path.stat().st_mtime_ns)
+        others = [name for name in reports_of(self._whole, self._place.names(ROWS)) if name != self._name]
+        if self._shard is not None:
+            others = [name for name in others if self._shard.may_know_of_ours(name.rpartition("/")[2])]
+            others.insert(0, self._whole)
+        return others
 
-    def _remove_others(self) -> None:
-        for path in self._others:
-            path.unlink()
-        if self._others:
-            with contextlib.suppress(OSError):  # there may be other files
-                self._others[0].parent.rmdir()
-        self._others = []
+    def _remove(self, names: Sequence[str]) -> None:
+        for name in names:
+            self._place.remove(name)
+        if names:
+            self._place.remove_folder(ROWS)
 
-    def _cannot_write(self, path: Path, error: OSError) -> OutputError:
-        return OutputError(f"cannot write {str(path)!r} ({error.strerror}); choose another --out")
+    def _cannot_write(self, name: str, error: OSError) -> OutputError:
+        return OutputError(
+            f"cannot write {str(self._place.at(name))!r} ({error.strerror}); choose another --out"
+        )
 
-    def _check_header(self, path: Path) -> None:
-        if not path.exists() or path.stat().st_size == 0:
+    def _check_header(self, name: str) -> None:
+        if not self._place.size(name):
             return
-        with path.open(encoding="utf-8", errors="surrogateescape", newline="") as file:
+        with self._place.opened(name) as file:
             header = file.readline(_LONGEST_HEADER)
         if header == encoded(self.columns).decode():
             return
         if not self._fresh:
             raise OutputError(
-                f"{str(path)!r} does not have the columns that this version of retina-run writes; "
-                "move it away, choose another --out, or start again with --overwrite"
+                f"{str(self._place.at(name))!r} does not have the columns that this version of retina-run "
+                "writes; move it away, choose another --out, or start again with --overwrite"
             )
-        self._folder.replace(path.relative_to(self._folder.path).as_posix(), [])
+        self._place.replace(name, [])
 
-    def _complete_rows(self, path: Path) -> Iterator[list[str]]:
-        if not path.exists():
-            return
-        with path.open(encoding="utf-8", errors="surrogateescape", newline="") as file:
-            reader = csv.reader(file)
-            try:
+    def _complete_rows(self, name: str) -> Iterator[list[str]]:
+        try:
+            with self._place.opened(name) as file:
+                reader = csv.reader(file)
                 next(reader, None)
                 for cells in reader:
                     if len(cells) == len(self.columns) and len(cells[-1]) == DIGEST_LENGTH:
                         yield cells
-            except csv.Error:
-                return  # what a power cut left at the end is no text
+        except FileNotFoundError:
+            return
+        except csv.Error:
+            return  # what a power cut left at the end is no text
 
-    def _last_rows(self, paths: Sequence[Path]) -> Iterator[list[str]]:
+    def _last_rows(self, names: Sequence[str]) -> Iterator[list[str]]:
         """Yield each image's row that counts, of those in the files."""
-        last: dict[str, tuple[str, Path, int]] = {}
-        for path in paths:
-            for number, cells in enumerate(self._complete_rows(path)):
+        last: dict[str, tuple[str, str, int]] = {}
+        for name in names:
+            for number, cells in enumerate(self._complete_rows(name)):
                 finished = "" if self._order is None else cells[self._order]
                 known = last.get(cells[0])
-                if known is None or known[1] is path or finished >= known[0]:
-                    last[cells[0]] = finished, path, number
-        for path in paths:
-            for number, cells in enumerate(self._complete_rows(path)):
-                if last[cells[0]][1:] == (path, number):
+                if known is None or known[1] == name or finished >= known[0]:
+                    last[cells[0]] = finished, name, number
+        for name in names:
+            for number, cells in enumerate(self._complete_rows(name)):
+                if last[cells[0]][1:] == (name, number):
                     yield cells
 
-    def _rewrite(self, paths: Sequence[Path]) -> None:
+    def _rewrite(self, names: Sequence[str]) -> None:
         """Rewrite the file with each image's last row."""
         seen = set()
 
         def lines() -> Iterator[bytes]:
             yield encoded(self.columns)
-            for cells in self._last_rows(paths):
+            for cells in self._last_rows(names):
                 seen.add(cells[0])
                 yield encoded(cells)
 
-        self._folder.replace(self._name, lines())
+        self._place.replace(self._name, lines())
         self._seen = seen
         self._superseded = False
 

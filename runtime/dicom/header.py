@@ -1,6 +1,7 @@
 """Read from a DICOM file what the objects derived from it repeat."""
 
 import os
+from typing import BinaryIO
 
 from pydicom import dcmread
 from pydicom.datadict import tag_for_keyword
@@ -43,13 +44,13 @@ WANTED = (
 _TAGS = [tag for tag in map(tag_for_keyword, WANTED) if tag is not None]
 
 
-def read_source(path: str | os.PathLike[str], frame: int = 1) -> Source:
+def read_source(file: str | os.PathLike[str] | BinaryIO, frame: int = 1) -> Source:
     """Read the header of a DICOM image.
 
     Parameters
     ----------
-    path : str or path
-        A DICOM file.
+    file : str, path or file
+        A DICOM file, or one that is open for reading in binary mode.
     frame : int
         Number of the frame that was segmented, from 1.
 
@@ -59,7 +60,7 @@ def read_source(path: str | os.PathLike[str], frame: int = 1) -> Source:
         If the header cannot be read, or nothing can refer to the image.
     """
     try:
-        header = dcmread(path, stop_before_pixels=True, force=True, specific_tags=list(_TAGS))
+        header = dcmread(file, stop_before_pixels=True, force=True, specific_tags=list(_TAGS))
     except Exception as error:  # pydicom meets damaged files with errors of any kind
         raise ImageError(
             f"the DICOM header cannot be repeated in a result ({error}); copy the file again from its source"

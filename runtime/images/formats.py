@@ -30,6 +30,9 @@ SUFFIXES = (
 )
 """File name extensions of the supported formats, in lower case."""
 
+LOOK_BYTES = HEAD_BYTES
+"""Bytes at a file's start by which `look_into` tells what it is."""
+
 EXPECTED = "expected PNG, JPEG, TIFF, BMP, PPM, WebP, GIF, JPEG 2000, HEIC or DICOM"
 
 # The plugins are called directly: Image.open would warn of sizes that are allowed here.
@@ -83,16 +86,29 @@ def look_at(path: str) -> Look:
     DICOM files are found whatever their extension; other formats if it is missing or only digits. A file that
     is called a DICOM file and is empty or none counts as an image, so that it is not lost in silence.
     """
-    suffix = Path(path).suffix.lower()
-    if suffix in SUFFIXES:
+    if Path(path).suffix.lower() in SUFFIXES:
         return Look(True)
     try:
         if not Path(path).is_file():  # opening a pipe or a device would wait or do harm
             return Look(False)
         with Path(path).open("rb") as file:
-            head = file.read(HEAD_BYTES)
+            head = file.read(LOOK_BYTES)
     except OSError:
-        return Look(suffix in _DICOM_SUFFIXES)
+        return Look(Path(path).suffix.lower() in _DICOM_SUFFIXES)
+    return look_into(path, head)
+
+
+def may_be_an_image(name: str) -> bool:
+    """Whether a look into a file is worth its cost: its name has no extension, digits for one, or DICOM's."""
+    suffix = Path(name).suffix.lower()
+    return _DIGITS.fullmatch(suffix) is not None or suffix in _DICOM_SUFFIXES
+
+
+def look_into(name: str, head: bytes) -> Look:
+    """Tell whether a file is an image by its name and its first `LOOK_BYTES`."""
+    suffix = Path(name).suffix.lower()
+    if suffix in SUFFIXES:
+        return Look(True)
     if is_dicom(head):
         if is_own_object(head):
             return Look(False, is_own=True)

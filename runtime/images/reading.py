@@ -83,12 +83,26 @@ def decode_image(data: bytes, *, frame: int | None = None, max_pixels: int = MAX
 def count_frames(path: str | Path) -> int:
     """Return how many full-size images a file holds; 1 if it cannot be read."""
     try:
-        data = _read_bytes(Path(path), MAX_PIXELS)
+        return frames_in(_read_bytes(Path(path), MAX_PIXELS))
+    except ImageError:
+        return 1
+
+
+def frames_in(data: bytes) -> int:
+    """Return how many full-size images a file's content holds; 1 if it cannot be read."""
+    try:
         if is_dicom(data[:HEAD_BYTES]):
             return dicom_frames(data, MAX_PIXELS, _most_bytes(MAX_PIXELS))
         return frames_of(data, plugin_for(data))
     except Exception:  # decoders meet damaged files with errors of any kind
         return 1
+
+
+def check_bytes(size: int, max_pixels: int = MAX_PIXELS) -> None:
+    """Raise ImageError if a file is larger than any image of that many pixels can be."""
+    limit = _most_bytes(max_pixels)
+    if size > limit:
+        raise ImageError(f"the file is larger than {limit >> 20} MiB; make the image smaller or crop it")
 
 
 def _most_bytes(max_pixels: int) -> int:
@@ -98,15 +112,13 @@ def _most_bytes(max_pixels: int) -> int:
 
 def _read_bytes(path: Path, max_pixels: int) -> bytes:
     """Return the file's content, unless it is larger than any image of that many pixels can be."""
-    limit = _most_bytes(max_pixels)
     try:
         status = path.stat()
         if stat.S_ISDIR(status.st_mode):
             raise ImageError("this is a folder; expected an image file")
         if not stat.S_ISREG(status.st_mode):
             raise ImageError("not a regular file (a device, pipe or socket); expected an image file")
-        if status.st_size > limit:
-            raise ImageError(f"the file is larger than {limit >> 20} MiB; make the image smaller or crop it")
+        check_bytes(status.st_size, max_pixels)
         with path.open("rb") as file:
             data = file.read(status.st_size)
     except ImageError:

@@ -24,6 +24,7 @@ from retinagan.runtime.console.wording import say
 from retinagan.runtime.errors import EngineError, OptionError
 from retinagan.runtime.node.durable import made_folder
 from retinagan.runtime.node.peers import Keys, Peer, ae_title, is_loopback
+from retinagan.runtime.storage.address import is_url, local_path
 
 _NAME = "retina-node"
 _MIB = 1 << 20
@@ -134,6 +135,9 @@ def _check(options: argparse.Namespace) -> None:
         value = getattr(options, name.replace("-", "_"))
         if not least <= value <= most:
             raise OptionError(f"--{name}: got {value}; expected {least} to {most}")
+    if is_url(options.out):
+        raise OptionError(f"argument --out: got {options.out!r}; expected a folder of this machine")
+    options.out = local_path(options.out)
     options.aet = ae_title(options.aet, "--aet")
     options.allow = [ae_title(title, "--allow") for title in options.allow]
     options.send = None if options.send is None else Peer.parse(options.send)
@@ -207,10 +211,10 @@ def _serve(options: argparse.Namespace, log: _Log, listens: threading.Event) -> 
     to_archive = keys.for_sending() if options.send_tls else None
     with (
         opened(options, _NAME) as place,
-        Ledger(place.folder.path / FILE_NAME) as ledger,
-        Inbox(place.folder.path, limits.objects, limits.free_bytes) as inbox,
+        Ledger(place.folder.directory / FILE_NAME) as ledger,
+        Inbox(place.folder.directory, limits.objects, limits.free_bytes) as inbox,
     ):
-        folder, peer = place.folder.path, options.send
+        folder, peer = place.folder.directory, options.send
         sender = None if peer is None else Sender(ledger, folder, peer, options.aet, to_archive, log)
         with sender or nullcontext():
             node = Node(inbox, ledger, place, how, log, sender.wake if sender else _nothing)

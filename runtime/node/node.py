@@ -193,20 +193,23 @@ class Node:
             self._inbox.failed(received)
             self._ledger.forget_starts([received.instance])
             return
-        written = [self._folder.picture(stem, kind) for stem in work.stems for kind in self._options.kinds]
-        sent = [self._folder.picture(stem, kind) for stem in work.stems for kind in self._options.sent]
+        written = self._paths(work, self._options.kinds)
+        sent = self._paths(work, self._options.sent)
         self._sync(written)
-        outgoing = [path.relative_to(self._folder.path).as_posix() for path in sent]
+        outgoing = [path.relative_to(self._folder.directory).as_posix() for path in sent]
         self._ledger.record_done(received.instance, received.digest or "", self._settings, outgoing)
         self._inbox.done(received)
         if outgoing:
             self._wake()
 
+    def _paths(self, work: _Work, kinds: Sequence[str]) -> list[Path]:
+        return [Path(self._folder.picture(stem, kind)) for stem in work.stems for kind in kinds]
+
     def _sync(self, written: Sequence[Path]) -> None:
         try:
-            for path in (*written, *{path.parent for path in written}, self._report.path):
+            for path in (*written, *{path.parent for path in written}, Path(self._report.path)):
                 synced(path)
         except OSError as error:
             raise OutputError(
-                f"cannot write to the output folder {str(self._folder.path)!r} ({error.strerror})"
+                f"cannot write to the output folder {str(self._folder.directory)!r} ({error.strerror})"
             ) from None

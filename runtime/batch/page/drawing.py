@@ -69,4 +69,4 @@ class Drawing:
 
 def is_drawn(folder: OutputFolder, name: str) -> bool:
     """Whether all pictures of an image are in the folder of this name."""
-    return (folder.path / name / THUMBNAIL_NAME).exists()
+    return (folder.directory / name / THUMBNAIL_NAME).exists()

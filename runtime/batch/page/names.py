@@ -45,7 +45,7 @@ class Names:
     def __init__(self, folder: OutputFolder, kind: str = "file") -> None:
         self.hidden = kind == "hash"
         self._folder = folder
-        self._path = folder.path / FILE_NAME
+        self._path = folder.directory / FILE_NAME
         self._digits = dict(self._read())
 
     def digits_of(self, name: str) -> str:

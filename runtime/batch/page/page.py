@@ -63,7 +63,7 @@ class Page:
                 "--report: this Pillow was built without WebP; install one with it: "
                 "pip install --force-reinstall Pillow"
             )
-        path = folder.path / FILE_NAME
+        path = folder.directory / FILE_NAME
         self.path = path if folder.shard is None else None
         self._folder = folder
         self._report = report
@@ -100,7 +100,7 @@ class Page:
             return
         self._tidy = True
         known = {self._names.digits_of(name) for name in names}
-        pictures = self._folder.path / PICTURES
+        pictures = self._folder.directory / PICTURES
         for path in pictures.iterdir() if pictures.is_dir() else ():
             if is_digits(path.name) and path.name not in known:
                 self._folder.clear(f"{PICTURES}/{path.name}")
@@ -150,7 +150,7 @@ class Page:
         """Write the page of the images in run.csv, unless this is a shard."""
         if self.path is None:
             return
-        rows = read_rows(self._report.rows(), self._folder.path, self._names, self._has_pictures)
+        rows = read_rows(self._report.rows(), self._folder.directory, self._names, self._has_pictures)
         try:
             self._folder.replace(FILE_NAME, html_of(rows, number=self._number, hidden=self._names.hidden))
         except OSError as error:
@@ -178,7 +178,7 @@ class OldPage:
 
     def __init__(self, folder: OutputFolder) -> None:
         self._folder = folder
-        self._names = Names(folder) if (folder.path / PICTURES).is_dir() else None
+        self._names = Names(folder) if (folder.directory / PICTURES).is_dir() else None
 
     def __enter__(self) -> "OldPage":
         return self
@@ -207,8 +207,8 @@ class OldPage:
 def _remove_page(folder: OutputFolder) -> None:
     """Remove report.html if it is ours: an image that it shows is being done again."""
     with contextlib.suppress(OSError, OutputError):
-        if MARK in (_head_of(folder.path / FILE_NAME) or b""):
-            (folder.path / FILE_NAME).unlink()
+        if MARK in (_head_of(folder.directory / FILE_NAME) or b""):
+            (folder.directory / FILE_NAME).unlink()
 
 
 def _head_of(path: Path) -> bytes | None:

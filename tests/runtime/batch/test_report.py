@@ -286,6 +286,6 @@ def test_a_place_for_reports_that_cannot_be_made(tmp_path):
     (tmp_path / "rows").write_text("mine")
     with (
         OutputFolder(tmp_path, shard=Shard(1, 2)) as folder,
-        pytest.raises(OutputError, match=r"cannot write '.*rows/run.1-of-2.csv' \(File exists\)"),
+        pytest.raises(OutputError, match=r"cannot write '.*rows/run.1-of-2.csv' \(Not a directory\)"),
     ):
         Report(folder, SETTINGS).__enter__()

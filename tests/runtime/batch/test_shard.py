@@ -2,7 +2,7 @@ import re
 
 import pytest
 
-from retinagan.runtime.batch.shard import Shard, shard_reports
+from retinagan.runtime.batch.shard import Shard, reports_of
 from retinagan.runtime.errors import OptionError
 
 NAMES = [f"visit{number // 10}/{number:04}.png" for number in range(2000)]
@@ -67,24 +67,16 @@ def test_an_array_that_counts_from_zero_is_told_how_to_count():
         Shard.parse("0/16")
 
 
-def test_reports_are_told_by_their_names(tmp_path):
-    names = [
-        "run.2-of-4.csv",
-        "run.1-of-4.csv",
-        "run.1-of-4.csv.old",
-        "run.a-of-b.csv",
-        "notes.txt",
-        "run.csv",
-    ]
-    for name in (*names, "other.1-of-4.csv"):
-        (tmp_path / name).touch()
-    assert shard_reports(tmp_path, "run.csv") == [tmp_path / "run.1-of-4.csv", tmp_path / "run.2-of-4.csv"]
-    assert shard_reports(tmp_path / "nothing", "run.csv") == []
+def test_reports_are_told_by_their_names():
+    own = ["run.1-of-4.csv", "rows/run.2-of-4.csv", "run.part-0123456789ab-00001.csv"]
+    own += ["run.1-of-4.part-0123456789ab-00001.csv"]
+    others = ["run.1-of-4.csv.old", "run.a-of-b.csv", "notes.txt", "other.1-of-4.csv", "run.part-1.csv"]
+    assert reports_of("run.csv", own + others) == own
 
 
 def test_reports_of_other_parts_of_as_many_are_not_read():
     shard = Shard(3, 16)
-    assert shard.may_know_of_ours("run.3-of-16.csv")
-    assert shard.may_know_of_ours("run.1-of-8.csv")
-    assert not shard.may_know_of_ours("run.4-of-16.csv")
-    assert not shard.may_know_of_ours("run.csv")
+    for name in ("3-of-16", "1-of-8", "1-of-8.part-0123456789ab-00001", "part-0123456789ab-00001"):
+        assert shard.may_know_of_ours(f"run.{name}.csv")
+    for name in ("4-of-16", "4-of-16.part-0123456789ab-00001"):
+        assert not shard.may_know_of_ours(f"run.{name}.csv")
