@@ -41,14 +41,16 @@ class Fetching(Generic[_Job]):
         self._bytes = 0
 
     def __iter__(self) -> Generator[tuple[_Job, Future[bytes] | None], None, None]:
+        ended = False
         try:
             while self._fill():
                 job, content, size = self._waiting.popleft()
                 self._bytes -= size
                 yield job, content
+            ended = True
         finally:
-            if self._pool is not None:
-                self._pool.shutdown(cancel_futures=True)
+            if self._pool is not None:  # what was yielded may still have to be read
+                self._pool.shutdown(wait=not ended, cancel_futures=not ended)
 
     def _fill(self) -> bool:
         """Draw jobs while there is room; return whether one is waiting."""

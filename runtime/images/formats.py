@@ -101,7 +101,7 @@ def look_at(path: str) -> Look:
 def may_be_an_image(name: str) -> bool:
     """Whether a look into a file is worth its cost: its name has no extension, digits for one, or DICOM's."""
     suffix = Path(name).suffix.lower()
-    return _DIGITS.fullmatch(suffix) is not None or suffix in _DICOM_SUFFIXES
+    return _DIGITS.fullmatch(suffix) is not None or suffix in (*_DICOM_SUFFIXES, ".ima")
 
 
 def look_into(name: str, head: bytes) -> Look:

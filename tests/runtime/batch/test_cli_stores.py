@@ -6,8 +6,10 @@ import json
 from pathlib import Path
 
 import pytest
+from dicom_files import dicom_file
 from drawn_retina import drawn_retina
 from memory_store import encoded
+from pydicom import dcmread
 from s3_server import new_bucket, s3_server
 from tiny_model import write_tiny_model
 
@@ -144,6 +146,23 @@ def test_a_url_may_follow_save(bucket, model):
     assert "a_overlay.jpg" in objects(f"{bucket}/maps")
 
 
+def test_dicom_results_of_objects(bucket, model):
+    eye = dicom_file(drawn_retina()[0])
+    store_of(bucket).write(f"{bucket}/scans/IM0001", eye)
+    arguments = [f"{bucket}/scans", "--out", f"{bucket}/maps", "--model", model, "--save", "dicom-seg"]
+    for kept in range(2):
+        assert main(arguments) == 1
+        found = objects(f"{bucket}/maps")
+        report = rows(found["run.csv"])
+        assert dcmread(io.BytesIO(found["IM0001_vessels.dcm"])).Modality == "SEG"
+        assert {name for name, row in report.items() if row["status"] == "failed"} == set(IMAGES)
+        assert "this is no DICOM file" in report["a.png"]["message"], kept
+    assert main([bucket, "--out", "all", "--model", model]) == 0
+    assert {*IMAGES, "IM0001"} == {
+        name.removeprefix("scans/") for name in rows(Path("all/run.csv").read_bytes())
+    }
+
+
 def test_what_cannot_start_says_why(bucket, model, capsys):
     for arguments, message in (
         (
@@ -153,7 +172,8 @@ def test_what_cannot_start_says_why(bucket, model, capsys):
         ([f"{bucket}/scans", "--out", "s3://no-such-bucket/maps"], "cannot write to the output folder"),
         ([f"{bucket}/scans", "scans"], "inputs in several stores"),
         (["scans", "--watch", "--out", f"{bucket}/maps"], "--watch needs a folder of this machine for --out"),
-        ([f"{bucket}/scans", "--watch"], "--watch expects folders that exist"),
+        (["scans", "--report", "--out", f"{bucket}/maps"], "--report needs a folder of this machine for --o"),
+        ([f"{bucket}/scans", "--watch"], "--watch needs folders of this machine; a store does not say when"),
     ):
         assert main([*arguments, "--model", model]) == 2
         said = capsys.readouterr()

@@ -36,6 +36,20 @@ def test_objects_come_in_order_with_their_content(read):
     assert sorted(read) == [item.path for item in OBJECTS]
 
 
+def test_what_waits_for_a_thread_at_the_end_is_still_read(read, monkeypatch):
+    go_on = threading.Event()
+    slow = Store.read
+
+    def wait_and_read(self, url, start=None, end=None):
+        go_on.wait()
+        return slow(self, url)
+
+    monkeypatch.setattr(Store, "read", wait_and_read)
+    found = [content for _, content in Fetching(OBJECTS, same)]
+    go_on.set()
+    assert [content.result() for content in found] == [item.path.encode() for item in OBJECTS]
+
+
 def test_files_of_this_machine_are_drawn_at_their_turn_and_not_read(read):
     drawn = []
 

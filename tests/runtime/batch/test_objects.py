@@ -12,6 +12,7 @@ from retinagan.runtime.batch.drawing import Scene
 from retinagan.runtime.batch.objects import (
     ObjectMaker,
     _measures,
+    check_dicom,
     check_objects,
     objects_among,
     require_dicom,
@@ -137,6 +138,8 @@ def test_a_file_of_another_format_is_refused(tmp_path):
         require_dicom(str(tmp_path / "scan.png"))
     with pytest.raises(ImageError, match="cannot be read: No such file"):
         require_dicom(str(tmp_path / "gone.dcm"))
+    with pytest.raises(ImageError, match="no DICOM file"):
+        check_dicom(b"")
 
 
 def test_a_header_of_another_image_is_refused(path):
