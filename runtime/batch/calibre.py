@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-_BORDER = 1  # Pixels of background around what is thinned, so that no neighbour lies outside
+_BORDER = 1  # pixels of background around what is thinned, so that no neighbour lies outside
 
 
 def calibre(vessels: NDArray[np.bool_]) -> NDArray[np.float32]:
@@ -33,9 +33,7 @@ def calibre(vessels: NDArray[np.bool_]) -> NDArray[np.float32]:
     if not width:
         return widths
     part = slice(rows, rows + height), slice(columns, columns + width)
-    inside = cv2.copyMakeBorder(
-        vessels[part].view(np.uint8), _BORDER, _BORDER, _BORDER, _BORDER, cv2.BORDER_CONSTANT, value=0
-    )
+    inside = np.pad(vessels[part].view(np.uint8), _BORDER)
     reach = cv2.distanceTransform(inside, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
     on_line = _thinned(inside)
     _, nearest = cv2.distanceTransformWithLabels(
@@ -65,9 +63,7 @@ def centre_line(vessels: NDArray[np.bool_]) -> NDArray[np.bool_]:
     Z. Guo and R. W. Hall, "Parallel thinning with two-subiteration algorithms", Communications of the ACM
     32(3), 1989, doi:10.1145/62065.62074: the first of its algorithms.
     """
-    inside = cv2.copyMakeBorder(
-        vessels.view(np.uint8), _BORDER, _BORDER, _BORDER, _BORDER, cv2.BORDER_CONSTANT, value=0
-    )
+    inside = np.pad(vessels.view(np.uint8), _BORDER)
     inner = slice(_BORDER, -_BORDER)
     line: NDArray[np.bool_] = _thinned(inside)[inner, inner] != 0
     return line
@@ -79,11 +75,10 @@ def _thinned(inside: NDArray[np.uint8]) -> NDArray[np.uint8]:
     Only pixels beside the background can go, so that the time follows the length of the walls.
     """
     around, beside = _offsets(inside.shape[1])
-    image = inside.copy()
+    image: NDArray[np.uint8] = inside.copy()
     line = image.reshape(-1)
-    known = image ^ cv2.erode(image, _CROSS)
+    known = line ^ np.asarray(cv2.erode(image, _CROSS), np.uint8).reshape(-1)
     wall = np.flatnonzero(known)
-    known = known.reshape(-1)
     kept = 0  # times in a row that no pixel went
     for stays in cycle(_STAYS):
         byte = np.zeros(len(wall), np.uint8)

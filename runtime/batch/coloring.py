@@ -41,7 +41,7 @@ class Coloring:
         """Return the colours, (H, W, 3) uint8 RGB."""
         scale = 255 / (self.high - self.low)
         levels = cv2.convertScaleAbs(np.maximum(self.values, self.low) - self.low, alpha=scale)
-        return viridis(levels)
+        return viridis(np.asarray(levels, np.uint8))
 
     @property
     def description(self) -> str:
@@ -74,4 +74,5 @@ def coloring_of(what: str, result: Segmentation, threshold: float, ruler: Ruler 
 
 def viridis(levels: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Return the colours of levels, (H, W) uint8, as (H, W, 3) uint8 RGB."""
-    return cv2.cvtColor(cv2.applyColorMap(levels, cv2.COLORMAP_VIRIDIS), cv2.COLOR_BGR2RGB)
+    colors = cv2.applyColorMap(levels, cv2.COLORMAP_VIRIDIS)
+    return np.asarray(cv2.cvtColor(colors, cv2.COLOR_BGR2RGB), np.uint8)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import cv2
 import numpy as np
@@ -19,6 +20,8 @@ _LONGEST, _SHORTEST = 1024, 384  # pixels of a picture's longer side: larger ima
 _TEXT_SHARE = 1 / 34  # of that side
 _COLUMN = 21  # heights of a letter that a column is wide at least, so that what is said fits
 _BACKGROUND, _INK, _FAINT, _ALARM = (255, 255, 255), (30, 30, 30), (95, 95, 95), (170, 0, 0)
+
+_Pixel = TypeVar("_Pixel", np.uint8, np.float32)
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,7 +92,8 @@ def draw_panel(parts: PanelParts) -> NDArray[np.uint8]:
     sheet.picture(1, titles.get(parts.equalization, "Not equalized"), _equalized(parts.prepared, size))
     probability = Coloring(_resized(parts.probability, size), 0.0, 1.0, "probability")
     inside = cv2.resize(parts.roi.view(np.uint8), size, interpolation=cv2.INTER_NEAREST)
-    sheet.picture(2, "Probability", probability.colors() * inside[..., None])
+    colors = np.where(inside[..., None] != 0, probability.colors(), np.uint8(0))
+    sheet.picture(2, "Probability", colors)
     sheet.picture(3, by, _resized(parts.overlay, size))
     if parts.ruler.unit != "pixels":
         sheet.scale_bar(0, parts.ruler)
@@ -99,9 +103,9 @@ def draw_panel(parts: PanelParts) -> NDArray[np.uint8]:
     return sheet.finished([(parts.facts, _FAINT), (parts.doubts and f"Warning: {parts.doubts}", _ALARM)])
 
 
-def _resized(picture: NDArray[np.uint8] | NDArray[np.float32], size: tuple[int, int]) -> NDArray[np.uint8]:
+def _resized(picture: NDArray[_Pixel], size: tuple[int, int]) -> NDArray[_Pixel]:
     method = cv2.INTER_AREA if size[0] < picture.shape[1] else cv2.INTER_NEAREST
-    return cv2.resize(picture, size, interpolation=method)
+    return np.asarray(cv2.resize(picture, size, interpolation=method), picture.dtype)
 
 
 def _equalized(prepared: Prepared, size: tuple[int, int]) -> NDArray[np.uint8]:

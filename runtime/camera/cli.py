@@ -23,6 +23,7 @@ from retinagan.runtime.model_arguments import add_model_arguments, open_segmente
 if TYPE_CHECKING:
     from retinagan.runtime.camera.sources import Source
     from retinagan.runtime.camera.watching import Screens
+    from retinagan.runtime.stream.stream import Policy
 
 _NAME = "retina-watch"
 _NONE_SEGMENTED = 1
@@ -108,10 +109,11 @@ def _run(options: argparse.Namespace) -> int:
     with ExitStack() as stack:
         frames = Frames(source, tell)
         stack.callback(frames.stop)
+        policy: Policy = options.policy or ("latest" if source.live else "every")
+        screens = _opened_screens(options, source, frames.rate, paced=policy == "latest")
+        stack.callback(screens.close)
         segmenter = stack.enter_context(open_segmenter(_NAME, options, quiet=options.quiet, color="bgr"))
         segmenter.warmup()
-        policy = options.policy or ("latest" if source.live else "every")
-        screens = _opened_screens(options, source, frames.rate, paced=policy == "latest")
         if screens.page is not None and not options.quiet:
             say(f"{_NAME}: {screens.page.url} (Ctrl-C stops)", sys.stdout)
         tally = Tally()

@@ -32,7 +32,7 @@ def draw_frame(result: FrameResult, statistics: StreamStatistics) -> NDArray[np.
         notes = [warning.message for warning in result.warnings]
         engine = result.seconds.get("infer", 0.0)
         figures = f"{result.number}: {1000 * result.latency:.0f} ms, engine {1000 * engine:.0f} ms"
-    picture = cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
+    picture = np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2BGR), np.uint8)
     height, width = picture.shape[:2]
     scale = max(_SMALLEST, max(height, width) / _PIXELS_PER_SCALE)
     figures = f"{figures}, {statistics.rate:.1f}/s, {statistics.dropped} dropped"

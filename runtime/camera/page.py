@@ -149,10 +149,10 @@ class _Server(ThreadingHTTPServer):
     block_on_close = False
 
     def __init__(self, host: str, port: int, pictures: _Pictures) -> None:
-        family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        family, _, _, _, (address, *_) = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         self.address_family = family
         self._places = threading.BoundedSemaphore(_VIEWERS)
-        super().__init__(address[:2], partial(_Viewer, pictures=pictures))
+        super().__init__((str(address), port), partial(_Viewer, pictures=pictures))
         self.hosts: frozenset[str] | None = None
         if is_loopback(host):
             port = self.server_address[1]

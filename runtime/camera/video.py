@@ -69,7 +69,8 @@ class VideoFile:
         """
         writer = self._writer or self._opened(picture, at)
         if self._size != (picture.shape[1], picture.shape[0]):
-            picture = cv2.resize(picture, self._size)  # the writer silently drops other sizes
+            # the writer silently drops other sizes
+            picture = np.asarray(cv2.resize(picture, self._size), np.uint8)
         self._due = max(self._due, at - _LONGEST_GAP) if self._paced else at
         while self._due <= at:
             writer.write(picture)

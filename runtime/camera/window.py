@@ -52,4 +52,5 @@ class Window:
     def close(self) -> None:
         """Close the window."""
         if self._open:
+            self._open = False
             cv2.destroyWindow(_TITLE)
