@@ -15,7 +15,7 @@ from retinagan.runtime.errors import OptionError, RetinaGanError
 CODECS = {".mp4": "mp4v", ".avi": "MJPG"}
 """The codec of each kind of file, by its extension."""
 
-_LONGEST_GAP = 1.0  # seconds that a picture may stand for the next
+_LONGEST_GAP = 10.0  # seconds that a picture may stand for the next
 
 
 class VideoError(RetinaGanError):
@@ -33,7 +33,7 @@ class VideoFile:
         Pictures a second.
     paced : bool
         Whether pictures come at any time: each is then repeated or left out, so that the video runs as fast
-        as they came. Gaps of more than a second are cut.
+        as they came. Gaps of more than 10 seconds are cut.
     overwrite : bool
         Whether a file of this name may be replaced.
 

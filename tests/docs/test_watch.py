@@ -25,7 +25,8 @@ def test_numbers_are_those_of_the_code(text):
     assert f"sends nothing for {sources._TIMEOUT // 1000} seconds, is tried again after 1 second" in text
     assert f"up to {sources._LONGEST_PAUSE:g} seconds, until it is back" in text
     assert f"**A video of a camera** has {cli._RATE:g} pictures a second" in text
-    assert sources._FIRST_PAUSE == video._LONGEST_GAP == 1.0
+    assert f"Gaps of more than {video._LONGEST_GAP:g} seconds are cut" in text
+    assert sources._FIRST_PAUSE == 1.0
 
 
 def test_every_extension_of_a_video_is_named(text):
