@@ -31,7 +31,7 @@ from retinagan.runtime.batch.objects import (
 from retinagan.runtime.batch.outputs import OutputError, OutputFolder
 from retinagan.runtime.batch.page.drawing import Drawing
 from retinagan.runtime.batch.page.page import OldPage, Page
-from retinagan.runtime.batch.pictures import COLOURED, KINDS, TABLES
+from retinagan.runtime.batch.pictures import KINDS, TABLES
 from retinagan.runtime.batch.report import DONE, FAILED, Report, Row, Settings, Stamp
 from retinagan.runtime.errors import ImageError, RetinaGanError
 from retinagan.runtime.faults import FaultPolicy
@@ -172,7 +172,7 @@ class Batch:
         self._settings = settings
         self._kinds = tuple(kinds)
         self._with_objects = bool(objects_among(kinds))
-        self._shows_seen = bool({*COLOURED} & {*kinds})
+        self._shows_seen = "panel" in kinds or settings.overlay_colour == "calibre"
         self._objects = ObjectMaker(settings, folder.overlay_format)
         self.page = page
         self.measures = measures

@@ -230,6 +230,9 @@ class _Viewer(BaseHTTPRequestHandler):
             self.end_headers()
             if with_body:
                 self._send_pictures()
+        elif path == "/favicon.ico":  # browsers ask for one unasked
+            self.send_response(HTTPStatus.NO_CONTENT)
+            self.end_headers()
         else:
             self.send_error(HTTPStatus.NOT_FOUND)
 

@@ -103,7 +103,8 @@ class VideoFile:
         if not writer.isOpened():
             raise VideoError(
                 f"OpenCV cannot write {str(self._path)!r} with the codec "
-                f"{CODECS[self._path.suffix.lower()]}; try another extension"
+                f"{CODECS[self._path.suffix.lower()]}; may its folder be written to? "
+                "If so, try another extension"
             )
         self._writer = writer
         return writer

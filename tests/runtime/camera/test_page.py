@@ -58,6 +58,7 @@ def test_the_page_shows_the_stream_and_nothing_else(page):
         ("/", "GET", 200),
         ("/", "HEAD", 200),
         ("/stream.mjpg", "HEAD", 200),
+        ("/favicon.ico", "GET", 204),
         ("/x", "GET", 404),
         ("/", "POST", 501),
     ],

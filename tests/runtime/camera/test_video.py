@@ -92,6 +92,6 @@ def test_a_file_that_cannot_be_read_back_is_not_left(tmp_path, monkeypatch):
 def test_a_codec_that_opencv_lacks(tmp_path, monkeypatch):
     monkeypatch.setitem(CODECS, ".avi", "\0\0\0\0")
     with pytest.raises(
-        VideoError, match=r"OpenCV cannot write .*eye.avi' with the codec .*; try another extension"
+        VideoError, match=r"OpenCV cannot write .*eye.avi' with the codec .*; may its folder be written to\?"
     ):
         VideoFile(tmp_path / "eye.avi", 0.0, paced=False).show(picture(80), 0.0)
