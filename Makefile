@@ -56,7 +56,7 @@ triton: .venv-triton/installed
 	.venv-test/bin/python $(PIP) install --quiet build
 	rm -rf .venv-test/dist && .venv-test/bin/python -m build --outdir .venv-test/dist .
 	.venv-test/bin/python $(PIP) install --quiet -c tests/constraints.txt \
-		"$$(echo .venv-test/dist/retinagan-*.whl)[cpu,openvino,train,export,dicom,heic,measure,cloud,node,serve,dev]"
+		"$$(echo .venv-test/dist/retinagan-*.whl)[cpu,openvino,train,export,dicom,heic,measure,cloud,ray,node,serve,dev]"
 	.venv-test/bin/python $(PIP) install --quiet --force-reinstall --no-deps .venv-test/dist/retinagan-*.whl
 	touch $@
 

@@ -13,12 +13,15 @@ ELSEWHERE = {
     "benchmarks/camera.py": "benchmarks/test_help.py",
     "benchmarks/engines.py": "benchmarks/test_help.py",
     "benchmarks/overhead.py": "benchmarks/test_help.py",
+    "benchmarks/scale_out.py": "benchmarks/test_help.py",
+    "runtime/batch/cluster/opening.py": "runtime/batch/cluster/test_cluster_batch.py",
     "train/loop/learning.py": "train/loop/test_command.py",
     "train/loop/release.py": "train/loop/test_command.py",
 }
 """Modules that are tested in a file of another name, and why.
 
 benchmarks: they measure for minutes, so that the tests only start them.
+opening: what it opens is a cluster.
 learning, release: seen in what the command trains on, and in the checkpoint that it leaves.
 """
 

@@ -89,17 +89,18 @@ def jobs_to_do(
         or (page is not None and not page.has(job.input.name))
         or (
             isinstance(measures, MeasuresTable)
-            and not measures.has(job.input.name, _stamp(job.input, report.settings))
+            and not measures.has(job.input.name, stamp_of(job.input, report.settings))
         )
     ]
 
 
 def _is_done(job: Job, report: Report, folder: OutputFolder, kinds: Sequence[str]) -> bool:
-    stamp = _stamp(job.input, report.settings)
+    stamp = stamp_of(job.input, report.settings)
     return report.is_done(job.input.name, job.output, stamp) and folder.has(job.output, kinds)
 
 
-def _stamp(item: Input, settings: Settings) -> Stamp:
+def stamp_of(item: Input, settings: Settings) -> Stamp:
+    """Return what an image's result depends on: its file as it is now, or as its store listed it."""
     if item.listed is not None:
         return Stamp(*item.listed, settings.model_sha256, settings.digest)
     try:
@@ -209,7 +210,7 @@ class Batch:
                 frame=_UNREAD,
                 arrived=0.0,
                 job=job,
-                stamp=_stamp(job.input, self._settings),
+                stamp=stamp_of(job.input, self._settings),
                 content=content,
             )
             for job, content in fetching
@@ -311,6 +312,16 @@ class Batch:
             self._folder.write_encoded(output, kind, made)
 
 
+def failed_row(job: Job, settings: Settings, message: str) -> Row:
+    """Return the row of an image that was not tried, or whose worker did not survive it."""
+    stamp = stamp_of(job.input, settings)
+    return Row(job.input.name, FAILED, message, job.output, stamp, finished=_now())
+
+
+def _now() -> str:
+    return datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
 def _row(image: _Image, settings: Settings) -> Row:
     row = Row(
         path=image.job.input.name,
@@ -319,7 +330,7 @@ def _row(image: _Image, settings: Settings) -> Row:
         output=image.job.output,
         stamp=image.stamp,
         seconds=dict(image.clock.seconds),
-        finished=datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
+        finished=_now(),
     )
     photograph = image.frame
     if photograph.pixels.size:

@@ -7,14 +7,15 @@ answer at once.
 from __future__ import annotations
 
 import argparse
+import math
 import os
 import sys
 from collections.abc import Sequence
-from contextlib import closing
+from contextlib import AbstractContextManager, closing
 from dataclasses import replace
 
 from retinagan.runtime import __version__
-from retinagan.runtime.batch.opening import add_shared_options, kinds_to_save, opened
+from retinagan.runtime.batch.opening import Workplace, add_shared_options, kinds_to_save, opened
 from retinagan.runtime.batch.shard import Shard
 from retinagan.runtime.console.command import DONE, CommandParser, complain, run_command
 from retinagan.runtime.console.wording import say
@@ -34,6 +35,7 @@ examples:
   retina-run 'scans/**/left*.png' --threads 4   a glob, in quotes
   retina-run shared/ --watch                    what arrives, until Ctrl-C
   retina-run scans/ --out maps --shard 3/16     one of 16 parts, for job arrays
+  retina-run s3://clinic/scans --out s3://clinic/maps --cluster auto
 
 The output folder mirrors the folders of the images, from the folder that they
 have in common. run.csv there has a row for each image. The same command resumes
@@ -94,6 +96,24 @@ def _parsed(arguments: Sequence[str]) -> argparse.Namespace:
         help="do only part I of N, from 1; all parts have one --out, with a report each in its folder rows",
     )
     add(
+        "--cluster",
+        metavar="ADDRESS",
+        help="segment on a Ray cluster: auto for the one that this machine belongs to, or HOST:PORT",
+    )
+    add(
+        "--workers",
+        type=int,
+        metavar="N",
+        help="with --cluster, how many images to segment at once, each by --threads CPUs (default 1) "
+        "(default: as many as there is room for)",
+    )
+    add(
+        "--worker-gpus",
+        type=float,
+        metavar="SHARE",
+        help="with --cluster, the share of a GPU that each worker has, such as 0.25, or GPUs (default: none)",
+    )
+    add(
         "--overwrite",
         action="store_true",
         help="segment all images again, and replace files of other programs",
@@ -136,10 +156,26 @@ def _parsed(arguments: Sequence[str]) -> argparse.Namespace:
         parser.error("--watch needs folders of this machine; a store does not say when an object is whole")
     if not options.watch and options.settle is not None:
         parser.error("--settle needs --watch")
+    _check_cluster(options, parser)
     for option in ("overwrite", "strict", "shard"):
         if options.watch and getattr(options, option):
             parser.error(f"--{option} cannot be combined with --watch")
     return options
+
+
+def _check_cluster(options: argparse.Namespace, parser: CommandParser) -> None:
+    if options.cluster is None:
+        for option in ("workers", "worker_gpus"):
+            if getattr(options, option) is not None:
+                parser.error(f"--{option.replace('_', '-')} needs --cluster")
+        return
+    for option in ("watch", "report", "shard", "measure"):
+        if getattr(options, option):
+            parser.error(f"--{option} cannot be combined with --cluster")
+    for option, least in (("workers", 1), ("worker_gpus", 0.0), ("threads", 1)):
+        value = getattr(options, option)
+        if value is not None and not (least <= value < math.inf):
+            parser.error(f"argument --{option.replace('_', '-')}: got {value}; expected {least:g} or more")
 
 
 def _print_version(model: str | None) -> int:
@@ -168,7 +204,7 @@ def _segment_once(options: argparse.Namespace) -> int:
     found = find_inputs(options.inputs)
     if options.frames == "all":
         found = replace(found, inputs=every_frame(found.inputs, options.shard))
-    with opened(options, _NAME) as (batch, folder, report):
+    with _opening(options) as (batch, folder, report):
         jobs = jobs_to_do(
             found.inputs,
             report,
@@ -202,6 +238,19 @@ def _segment_once(options: argparse.Namespace) -> int:
                 say(line, sys.stderr if options.json else sys.stdout)
         doubted = options.strict and any(report.is_doubted(item.name) for item in found.inputs)
     return SOME_FAILED if tally.failed or doubted else DONE
+
+
+def _opening(options: argparse.Namespace) -> AbstractContextManager[Workplace]:
+    """Return what opens the model here, or on the nodes of a cluster."""
+    if options.cluster is None:
+        return opened(options, _NAME)
+    try:
+        from retinagan.runtime.batch.cluster.opening import opened_on_cluster
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] not in ("ray", "pyarrow", "pandas"):
+            raise
+        raise OptionError(f'--cluster needs {error.name}: pip install "retinagan[ray]"') from None
+    return opened_on_cluster(options, _NAME)
 
 
 def _watch(options: argparse.Namespace) -> int:

@@ -16,6 +16,7 @@ from retinagan.runtime.storage.address import is_url, scheme_of
 
 if TYPE_CHECKING:
     from retinagan.runtime.batch.batch import Batch
+    from retinagan.runtime.batch.cluster.cluster_batch import ClusterBatch
     from retinagan.runtime.batch.measuring import MeasuresTable, OldMeasures
     from retinagan.runtime.batch.outputs import OutputFolder
     from retinagan.runtime.batch.page.page import OldPage, Page
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 class Workplace(NamedTuple):
     """What segments, where the results go, and what records them; all opened."""
 
-    batch: Batch
+    batch: Batch | ClusterBatch
     folder: OutputFolder
     report: Report
 
@@ -84,7 +85,8 @@ def kinds_to_save(
     return tuple(kind for kind in KINDS if kind in kinds), inputs
 
 
-def _measures_of(folder: OutputFolder, options: argparse.Namespace) -> MeasuresTable | OldMeasures:
+def measures_of(folder: OutputFolder, options: argparse.Namespace) -> MeasuresTable | OldMeasures:
+    """Return the table of measures that is asked for, or what keeps an older one true."""
     from retinagan.runtime.batch.measuring import MeasuresTable, OldMeasures
 
     if not options.measure:
@@ -92,15 +94,22 @@ def _measures_of(folder: OutputFolder, options: argparse.Namespace) -> MeasuresT
     return MeasuresTable(folder, every_measure=options.every_measure, fresh=options.overwrite)
 
 
-@contextmanager
-def opened(options: argparse.Namespace, name: str) -> Iterator[Workplace]:
-    """Open the model, the output folder and its report; `name` is the command's, for warnings."""
-    from retinagan.runtime.batch.batch import Batch
+def measures_wanted(options: argparse.Namespace) -> bool:
+    """Whether anything is to be measured."""
+    return bool(options.measure or "segments" in options.kinds)
+
+
+def check_options(options: argparse.Namespace) -> None:
+    """Refuse what cannot be written, before the work.
+
+    Raises
+    ------
+    OptionError
+        If options contradict each other, or a kind of result cannot be written on this machine.
+    """
     from retinagan.runtime.batch.measuring import require_measuring
     from retinagan.runtime.batch.objects import check_objects
-    from retinagan.runtime.batch.outputs import OutputFolder
     from retinagan.runtime.batch.panel import require_letters
-    from retinagan.runtime.batch.report import Report, Settings
 
     check_objects(options.kinds, options.overlay_format)
     if "panel" in options.kinds:
@@ -109,13 +118,22 @@ def opened(options: argparse.Namespace, name: str) -> Iterator[Workplace]:
         raise OptionError(
             f"--overlay-colour {options.overlay_colour}: no overlay is written; add --save overlay or panel"
         )
-    measures = options.measure or "segments" in options.kinds
-    if measures:
+    if measures_wanted(options):
         require_measuring("--measure" if options.measure else "--save segments")
     if options.report_names is not None and not options.report:
         raise OptionError("--report-names needs --report")
     if options.report_names == "hash" and options.shard is not None:
         raise OptionError("--report-names hash cannot be combined with --shard")
+
+
+@contextmanager
+def opened(options: argparse.Namespace, name: str) -> Iterator[Workplace]:
+    """Open the model, the output folder and its report; `name` is the command's, for warnings."""
+    from retinagan.runtime.batch.batch import Batch
+    from retinagan.runtime.batch.outputs import OutputFolder
+    from retinagan.runtime.batch.report import Report, Settings
+
+    check_options(options)
     with (
         open_segmenter(name, options, quiet=options.quiet) as segmenter,
         OutputFolder(
@@ -131,12 +149,12 @@ def opened(options: argparse.Namespace, name: str) -> Iterator[Workplace]:
                 segmenter.engine,
                 options.field_of_view,
                 options.overlay_colour,
-                measures=measures,
+                measures=measures_wanted(options),
             ),
             fresh=options.overwrite,
         ) as report,
-        _measures_of(folder, options) as table,
-        _page(folder, report, options) as page,
+        measures_of(folder, options) as table,
+        page_of(folder, report, options) as page,
         warnings.catch_warnings(),
     ):
         warnings.simplefilter("ignore")  # decoders warn about files that they can read
@@ -145,7 +163,7 @@ def opened(options: argparse.Namespace, name: str) -> Iterator[Workplace]:
         yield Workplace(batch, folder, report)
 
 
-def _page(
+def page_of(
     folder: OutputFolder, report: Report, options: argparse.Namespace
 ) -> AbstractContextManager[Page | OldPage | None]:
     """Return the page that is asked for, or what keeps an older one true; None in a store, which has none."""

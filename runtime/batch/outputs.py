@@ -31,6 +31,8 @@ class OutputFolder:
         The format of overlays and panels; maps are PNG.
     shard : Shard, optional
         The part of a run that writes here. Other parts may write at the same time.
+    guest : bool
+        Whether another process has entered the folder for this one, and keeps other runs away.
 
     Attributes
     ----------
@@ -56,12 +58,13 @@ class OutputFolder:
         overwrite: bool = False,
         overlay_format: str = "jpeg",
         shard: Shard | None = None,
+        guest: bool = False,
     ) -> None:
         if overlay_format not in OVERLAY_FORMATS:
             raise OptionError(
                 f"overlay format: got {overlay_format!r}; expected one of {', '.join(OVERLAY_FORMATS)}"
             )
-        self.place = _place(path, shard)
+        self.place = _place(path, shard, guest)
         self.path = self.place.path
         self.shard = shard
         self.overwrite = overwrite
@@ -180,9 +183,9 @@ class OutputFolder:
                     self.place.remove(name)
 
 
-def _place(path: str | os.PathLike[str], shard: Shard | None) -> Place:
+def _place(path: str | os.PathLike[str], shard: Shard | None, guest: bool) -> Place:
     if isinstance(path, str) and is_url(path):
         from retinagan.runtime.batch.store_folder import StoreFolder  # others need no store
 
-        return StoreFolder(path, shard)
-    return LocalFolder(Path(local_path(path) if isinstance(path, str) else path), shard)
+        return StoreFolder(path, shard, guest=guest)
+    return LocalFolder(Path(local_path(path) if isinstance(path, str) else path), shard, guest=guest)

@@ -7,11 +7,12 @@ import errno
 import fcntl
 import os
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
 from typing import Protocol, TextIO
+from uuid import uuid4
 
 from retinagan.runtime.batch.pictures import is_own_picture
 from retinagan.runtime.batch.shard import Shard
@@ -80,8 +81,14 @@ class Place(Protocol):
     def opened(self, name: str) -> contextlib.AbstractContextManager[TextIO]:
         """Open a file as UTF-8 text, with line ends as they are and bytes that are no text escaped."""
 
+    def content(self, name: str) -> bytes:
+        """Return a file's content."""
+
     def lines(self, name: str, header: bytes) -> Lines:
         """Open a file to append lines to it; it is there already, with its header."""
+
+    def know(self, present: Mapping[str, int]) -> None:
+        """Take over what another process has listed for this one, a guest: sizes in bytes by name."""
 
     def is_lost(self, error: OSError) -> bool:
         """Whether after this error of `replace` no other file can be written either."""
@@ -99,18 +106,25 @@ class LocalFolder:
         Created on entering, with its parents.
     shard : Shard, optional
         The part of a run that writes here. Other parts may write at the same time.
+    guest : bool
+        Whether another process has entered the folder for this one, and keeps other runs away.
     """
 
-    def __init__(self, path: Path, shard: Shard | None = None) -> None:
+    def __init__(self, path: Path, shard: Shard | None = None, *, guest: bool = False) -> None:
         self.path = path
         self._shard = shard
+        self._guest = guest
         self._numbers = count()
-        self._staging = path / (f"{_STAGING}-{shard.number}-of-{shard.count}" if shard else _STAGING)
+        part = f"-{shard.number}-of-{shard.count}" if shard else f"-{uuid4().hex}" if guest else ""
+        self._staging = path / f"{_STAGING}{part}"
         self._locks: list[int] = []
 
     def enter(self) -> None:
         """Make the folder, and take it for this run or shard alone."""
         try:
+            if self._guest:
+                self._staging.mkdir()
+                return
             self.path.mkdir(parents=True, exist_ok=True)
             if self._shard is None:
                 self._take_lock(self.path, fcntl.LOCK_EX)
@@ -124,8 +138,11 @@ class LocalFolder:
             raise
 
     def leave(self) -> None:
-        """Remove the hidden folder, and release the locks."""
-        shutil.rmtree(self._staging, ignore_errors=True)
+        """Remove the hidden folder, and those of guests, and release the locks."""
+        if self._guest or self._shard is not None:
+            shutil.rmtree(self._staging, ignore_errors=True)
+        else:
+            self._remove_left_over()
         self._release()
 
     def at(self, name: str) -> Path:
@@ -185,16 +202,23 @@ class LocalFolder:
         with (self.path / name).open(encoding="utf-8", errors="surrogateescape", newline="") as file:
             yield file
 
+    def content(self, name: str) -> bytes:
+        """Return a file's content."""
+        return (self.path / name).read_bytes()
+
     def lines(self, name: str, header: bytes) -> LocalLines:
         """Open a file to append lines to it."""
         return LocalLines(self.path / name)
+
+    def know(self, present: Mapping[str, int]) -> None:
+        """Do nothing: a disk is asked each time."""
 
     def is_lost(self, error: OSError) -> bool:
         """Whether after this error no other file can be written either: the disk is full, the folder gone."""
         return error.errno in _LOST_FOLDER
 
     def _remove_left_over(self) -> None:
-        """Remove what runs that were killed left, shards among them: none is running now."""
+        """Remove what runs that were killed left, shards and guests among them: none is running now."""
         for path in (self._staging, *self.path.glob(f"{_STAGING}-*")):
             shutil.rmtree(path, ignore_errors=True)
 

@@ -3,15 +3,17 @@
 import hashlib
 import os
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from retinagan.runtime import __version__
 from retinagan.runtime.batch.outputs import OutputFolder
 from retinagan.runtime.batch.table import DIGEST_LENGTH, Table, path_from_cell, path_to_cell
 from retinagan.runtime.model.spec import ModelSpec
 from retinagan.runtime.warnings import ImageWarning
+
+_Number = TypeVar("_Number", int, float)
 
 FILE_NAME = "run.csv"
 DONE = "done"
@@ -260,7 +262,7 @@ class Report:
 
     def append(self, row: Row) -> dict[str, str]:
         """Append a row to the file, flush it, and return its cells by column."""
-        cells = dict(zip(COLUMNS, _cells(row, self.settings), strict=True))
+        cells = dict(zip(COLUMNS, cells_of(row, self.settings), strict=True))
         self._table.append(list(cells.values()))
         self._remember(cells)
         return cells
@@ -288,7 +290,35 @@ class Report:
         self.recorded[path_from_cell(row["path"])] = recorded
 
 
-def _cells(row: Row, settings: Settings) -> list[str]:
+def row_of(cells: Sequence[str]) -> Row:
+    """Return the row that cells by `cells_of` hold."""
+    of = dict(zip(COLUMNS, cells, strict=True))
+    spacing = of["row_spacing"], of["column_spacing"]
+    seconds = {stage: of[f"seconds_{stage}"] for stage in STAGES}
+    return Row(
+        path=path_from_cell(of["path"]),
+        status=of["status"],
+        message=of["message"],
+        output=path_from_cell(of["output"]),
+        stamp=Stamp(of["input_bytes"], of["input_modified"], of["model_sha256"], of["settings"]),
+        width=_of(int, of["width"]),
+        height=_of(int, of["height"]),
+        field_of_view=_of(float, of["field_of_view"]),
+        field_of_view_from=of["field_of_view_from"],
+        working_size=_of(int, of["working_size"]),
+        roi_share=_of(float, of["roi_share"]),
+        vessel_density=_of(float, of["vessel_density"]),
+        seconds={stage: float(cell) for stage, cell in seconds.items() if cell},
+        warnings=of["warnings"],
+        confidence=_of(float, of["confidence"]),
+        pixel_spacing=(float(spacing[0]), float(spacing[1])) if all(spacing) else None,
+        laterality=of["laterality"],
+        sop_instance_uid=of["sop_instance_uid"],
+        finished=of["finished"],
+    )
+
+
+def cells_of(row: Row, settings: Settings) -> list[str]:
     """Return a row's cells in the order of `COLUMNS`."""
     stages = [row.seconds.get(stage) for stage in STAGES]
     total = sum(row.seconds.values()) if row.seconds else None
@@ -317,6 +347,10 @@ def _cells(row: Row, settings: Settings) -> list[str]:
         row.stamp.modified,
         row.stamp.settings,
     ]
+
+
+def _of(kind: Callable[[str], _Number], cell: str) -> _Number | None:
+    return kind(cell) if cell else None
 
 
 def _number(value: float | None) -> str:

@@ -16,7 +16,7 @@ from retinagan.runtime.errors import OptionError
 ROWS = "rows"
 """The folder, in the output folder, with the reports of runs that share it."""
 
-_FILE = re.compile(r"(.+?)(?:\.(\d+)-of-(\d+))?(?:\.part-[0-9a-f]{12}-\d+)?(\.csv)")
+_FILE = re.compile(r"(.+?)(?:\.(\d+)-of-(\d+))?(?:\.part-[0-9a-f]{12}-\d+)?(\.csv|\.parquet)")
 
 
 @dataclass(frozen=True)
@@ -78,12 +78,12 @@ def reports_of(table: str, names: Iterable[str]) -> list[str]:
     """Return those of the files in the folder `ROWS` that are reports of a table such as ``run.csv``.
 
     They are those of shards, ``run.3-of-16.csv``, and where files cannot grow what a run has written of one
-    so far, ``run.part-0123456789ab-00001.csv``.
+    so far, ``run.part-0123456789ab-00001.csv``. Those of workers of a cluster end with ``.parquet``.
     """
     found = []
     for name in names:
         file = name.rpartition("/")[2]
         match = _FILE.fullmatch(file)
-        if match and file != table and match[1] + match[4] == table:
+        if match and file != table and f"{match[1]}.csv" == table:
             found.append(name)
     return found

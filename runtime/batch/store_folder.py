@@ -33,27 +33,25 @@ class StoreFolder:
         Need not exist.
     shard : Shard, optional
         The part of a run that writes here.
-    known : mapping of str to int, optional
-        What stands there and matters, with sizes in bytes by name, for a run that has listed it elsewhere.
+    guest : bool
+        Whether another process has listed the folder, and tells by `know` what stands there.
     """
 
-    def __init__(self, url: str, shard: Shard | None = None, known: Mapping[str, int] | None = None) -> None:
+    def __init__(self, url: str, shard: Shard | None = None, *, guest: bool = False) -> None:
         self.path = url.rstrip("/")
         self._store = store_of(url)
         self._shard = shard
-        self._known = known
+        self._guest = guest
         self._sizes: dict[str, int] = {}
         self._read: dict[str, Path] = {}
         self._temporary: tempfile.TemporaryDirectory[str] | None = None
 
     def enter(self) -> None:
         """List what is there."""
-        if self._known is None:
+        if not self._guest:
             start = len(self.path) + 1
             found = self._store.below(self.path)
             self._sizes = {one.url[start:]: int(one.size or 0) for one in found}
-        else:
-            self._sizes = dict(self._known)
         self._temporary = tempfile.TemporaryDirectory(prefix="retina-run-")
 
     def leave(self) -> None:
@@ -117,6 +115,16 @@ class StoreFolder:
             self._read[name] = self._copied(name)
         with self._read[name].open(encoding="utf-8", errors="surrogateescape", newline="") as file:
             yield file
+
+    def content(self, name: str) -> bytes:
+        """Return a file's content."""
+        if name in self._read:
+            return self._read[name].read_bytes()
+        return self._store.read(self.at(name))
+
+    def know(self, present: Mapping[str, int]) -> None:
+        """Take over what another process has found in the folder: sizes in bytes by name."""
+        self._sizes.update(present)
 
     def lines(self, name: str, header: bytes) -> StoreLines:
         """Open a file to append lines to it, in parts that each begin with the header."""

@@ -15,6 +15,7 @@ DIGEST_LENGTH = 16
 _READ_AS_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 _LONGEST_HEADER = 10_000
 _FINISHED = "finished"
+_PARQUET = ".parquet"
 
 
 class Table:
@@ -25,7 +26,7 @@ class Table:
 
     A shard writes to a file of its own, such as ``rows/run.3-of-16.csv``, and reads those of others that may
     have rows of its images. A run without shards takes the rows of all shards into its file on entering, and
-    removes theirs.
+    removes theirs, and those of the workers of a cluster.
 
     Parameters
     ----------
@@ -124,7 +125,7 @@ class Table:
         )
 
     def _check_header(self, name: str) -> None:
-        if not self._place.size(name):
+        if not self._place.size(name) or name.endswith(_PARQUET):
             return
         with self._place.opened(name) as file:
             header = file.readline(_LONGEST_HEADER)
@@ -137,7 +138,10 @@ class Table:
             )
         self._place.replace(name, [])
 
-    def _complete_rows(self, name: str) -> Iterator[list[str]]:
+    def _complete_rows(self, name: str) -> Iterator[Sequence[str]]:
+        if name.endswith(_PARQUET):
+            yield from self._rows_of_a_worker(name)
+            return
         try:
             with self._place.opened(name) as file:
                 reader = csv.reader(file)
@@ -150,7 +154,20 @@ class Table:
         except csv.Error:
             return  # what a power cut left at the end is no text
 
-    def _last_rows(self, names: Sequence[str]) -> Iterator[list[str]]:
+    def _rows_of_a_worker(self, name: str) -> Iterator[Sequence[str]]:
+        try:
+            from retinagan.runtime.batch.cluster.rows import rows_of
+        except ModuleNotFoundError:
+            raise OutputError(
+                f"{str(self._place.at(name))!r} has rows of a run with --cluster; pyarrow reads them: "
+                'pip install "retinagan[ray]"'
+            ) from None
+        try:
+            yield from rows_of(self._place.content(name), self.columns)
+        except ValueError:
+            return  # of another version: its images are done again
+
+    def _last_rows(self, names: Sequence[str]) -> Iterator[Sequence[str]]:
         """Yield each image's row that counts, of those in the files."""
         last: dict[str, tuple[str, str, int]] = {}
         for name in names:

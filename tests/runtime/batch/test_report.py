@@ -6,7 +6,18 @@ from pathlib import Path
 import pytest
 
 from retinagan.runtime.batch.outputs import OutputError, OutputFolder
-from retinagan.runtime.batch.report import COLUMNS, DONE, FAILED, STAGES, Report, Row, Settings, Stamp
+from retinagan.runtime.batch.report import (
+    COLUMNS,
+    DONE,
+    FAILED,
+    STAGES,
+    Report,
+    Row,
+    Settings,
+    Stamp,
+    cells_of,
+    row_of,
+)
 from retinagan.runtime.batch.shard import Shard
 from retinagan.runtime.model.spec import ModelSpec, Preprocessing, Tiling
 from retinagan.runtime.warnings import ImageWarning
@@ -87,6 +98,22 @@ def test_a_row_tells_all(folder):
         "input_modified": "1700000000.000000001",
         "settings": "0123456789abcdef",
     }
+
+
+def test_a_row_comes_back_from_its_cells():
+    for one in (
+        row("=a.png", FAILED, message="é", output="-a", stamp=Stamp("", "", "", "0123456789abcdef")),
+        row(
+            "sub/a.png",
+            width=565,
+            field_of_view=45.0,
+            roi_share=0.69123,
+            pixel_spacing=(0.00512346, 0.005),
+            seconds=dict.fromkeys(STAGES, 0.5),
+            warnings="truncated",
+        ),
+    ):
+        assert row_of(cells_of(one, SETTINGS)) == one
 
 
 def test_what_a_failed_image_has_not_is_empty(folder):

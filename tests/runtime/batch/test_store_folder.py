@@ -76,7 +76,8 @@ def test_a_store_that_cannot_be_listed(url, monkeypatch):
 def test_what_is_known_is_not_listed(url, monkeypatch):
     store_of(url).write(f"{url}/a_vessels.png", encode_png(GREY))
     monkeypatch.delattr(Store, "below")
-    folder = StoreFolder(url, known={"a_vessels.png": 100})
+    folder = StoreFolder(url, guest=True)
+    folder.know({"a_vessels.png": 100})
     folder.enter()
     assert folder.is_own("a_vessels.png")
     assert folder.size("b_vessels.png") is None

@@ -1,5 +1,7 @@
 import csv
+import io
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -158,3 +160,37 @@ def test_tables_of_other_names_stay_where_they_are(tmp_path):
         assert list(written.rows()) == []
     assert other == tmp_path / "rows" / "table.1-of-2.csv"
     assert read(other) == [("a.png", "1")]
+
+
+PART = "rows/table.part-0123456789ab-000000.parquet"
+
+
+def parquet(*rows: tuple[str, str]) -> bytes:
+    from pyarrow import Table as ArrowTable
+    from pyarrow.parquet import write_table
+
+    cells = zip(*[(*row, DIGEST) for row in rows], strict=True)
+    content = io.BytesIO()
+    write_table(ArrowTable.from_arrays([list(column) for column in cells], names=list(COLUMNS)), content)
+    return content.getvalue()
+
+
+def test_rows_of_workers_are_taken_over(tmp_path):
+    with OutputFolder(tmp_path) as folder:
+        write(folder, ("a.png", "1"), ("b.png", "1"))
+        folder.replace(PART, [parquet(("b.png", "2"), ("c.png", "2"))])
+        folder.replace(PART.replace("000000", "000001"), [b"half written, or of another version"])
+        assert read(write(folder)) == [("a.png", "1"), ("b.png", "2"), ("c.png", "2")]
+    assert not (tmp_path / "rows").exists()
+
+
+def test_rows_of_workers_need_pyarrow(tmp_path, monkeypatch):
+    with OutputFolder(tmp_path) as folder:
+        folder.replace(PART, [parquet(("b.png", "2"))])
+        monkeypatch.setitem(sys.modules, "retinagan.runtime.batch.cluster.rows", None)
+        with pytest.raises(
+            OutputError,
+            match=r"000000.parquet' has rows of a run with --cluster; pyarrow reads them",
+        ):
+            write(folder)
+    assert (tmp_path / PART).exists()
