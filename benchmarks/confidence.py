@@ -26,7 +26,13 @@ from retinagan.runtime.errors import ImageError, RetinaGanError
 from retinagan.runtime.model.bundled import find_model
 from retinagan.runtime.model.spec import Confidence, ModelSpec, spec_path
 from retinagan.runtime.retina.find import find_retina
-from retinagan.runtime.steps.doubt import expected_dice, level_counts
+from retinagan.runtime.steps.confidence import (
+    Evidence,
+    confidence_of,
+    expected_dice,
+    level_counts,
+    shape_of,
+)
 from retinagan.train.data.files import find_samples
 from retinagan.train.data.images import LabelledImage, load_labelled
 from retinagan.train.scores.prediction import Predictor, open_predictor
@@ -36,19 +42,19 @@ PLAIN = "none"
 FOLDS = 5
 MARGIN = 0.01
 """The bound lies this far below the lowest confidence of an image without a shift."""
-SLOPES = (0.5, 0.7, 0.85, 1.0, 1.2, 1.5, 2.0)
-OFFSETS = (-2.0, -1.0, -0.5, 0.0, 0.5, 1.0, 2.0)
+SLOPES = (0.5, 0.7, 0.85, 1.0, 1.2, 1.5, 2.0, 2.5, 3.0)
+OFFSETS = (-2.0, -1.0, -0.5, 0.0, 0.5, 1.0, 1.5, 2.0, 3.0)
 
 
 @dataclass(frozen=True)
 class Measured:
-    """One map: where it comes from, its true Dice, and its probabilities by `level_counts`."""
+    """One map: where it comes from, its true Dice, and what is measured of it."""
 
     dataset: str
     image: str
     shift: str
     dice: float
-    counts: NDArray[np.float64]
+    evidence: Evidence
 
 
 def measure(predictor: Predictor, folders: list[str], every: int = 1) -> list[Measured]:
@@ -64,14 +70,23 @@ def measure(predictor: Predictor, folders: list[str], every: int = 1) -> list[Me
         changed = SHIFTS[shift].apply(labelled)
         try:
             probability = predictor.predict(changed)
-            mask = find_retina(changed.image).mask
+            evidence = _evidence(predictor, changed, probability, threshold)
         except ImageError as error:
             print(f"{dataset} {labelled.name}, {shift}: left out ({error})", file=sys.stderr)
             continue
         vessels, truth = (probability >= threshold)[changed.fov], changed.truth[changed.fov]
         dice = 2 * float((vessels & truth).sum()) / max(float(vessels.sum() + truth.sum()), 1.0)
-        found.append(Measured(dataset, labelled.name, shift, dice, level_counts(probability, mask)))
+        found.append(Measured(dataset, labelled.name, shift, dice, evidence))
     return found
+
+
+def _evidence(
+    predictor: Predictor, image: LabelledImage, probability: NDArray[np.float32], threshold: float
+) -> Evidence:
+    retina = find_retina(image.image)
+    angle = image.field_of_view or predictor.assumed_angle if predictor.takes_angle else None
+    shape = shape_of(probability, retina.mask, threshold, retina.disc, angle)
+    return Evidence(level_counts(probability, retina.mask), shape)
 
 
 def _images(predictor: Predictor, folder: str, every: int) -> Iterator[tuple[LabelledImage, str]]:
@@ -93,15 +108,20 @@ def _images(predictor: Predictor, folder: str, every: int) -> Iterator[tuple[Lab
 def fit(maps: list[Measured], threshold: float) -> Confidence:
     """Find the calibration by which the confidence is nearest to the true Dice, in least squares."""
     dice = np.array([one.dice for one in maps])
+    border = np.array([one.evidence.shape.border for one in maps])
+    thin = np.array([one.evidence.shape.thin for one in maps])
     best, least = Confidence(), np.inf
     for slope in SLOPES:
         for offset in OFFSETS:
             plain = Confidence(slope=slope, offset=offset)
-            expected = np.array([expected_dice(one.counts, threshold, plain) for one in maps])
-            gain, bias = np.polyfit(expected, dice, 1)
-            error = float(np.square(gain * expected + bias - dice).sum())
-            if gain >= 0 and error < least:
-                best, least = replace(plain, gain=float(gain), bias=float(bias)), error
+            expected = [expected_dice(one.evidence.counts, threshold, plain) for one in maps]
+            terms = np.column_stack([expected, np.ones(len(maps)), border, thin, thin**2])
+            found = np.linalg.lstsq(terms, dice)[0]
+            error = float(np.square(terms @ found - dice).sum())
+            if found[0] >= 0 and error < least:
+                names = ("gain", "bias", "border", "thin", "thin_squared")
+                best = replace(plain, **dict(zip(names, (float(one) for one in found), strict=True)))
+                least = error
     return best
 
 
@@ -114,13 +134,13 @@ def held_out(maps: list[Measured], threshold: float) -> NDArray[np.float64]:
         others = [one for one, its in zip(maps, fold, strict=True) if its != number]
         calibration = fit(others, threshold)
         for index in np.flatnonzero(fold == number):
-            confidence[index] = expected_dice(maps[index].counts, threshold, calibration)
+            confidence[index] = confidence_of(maps[index].evidence, threshold, calibration)
     return confidence
 
 
 def bound_of(maps: list[Measured], threshold: float, calibration: Confidence) -> Confidence:
     """Give the calibration with its bound: below the confidence of every image without a shift."""
-    plain = [expected_dice(one.counts, threshold, calibration) for one in maps if one.shift == PLAIN]
+    plain = [confidence_of(one.evidence, threshold, calibration) for one in maps if one.shift == PLAIN]
     return replace(calibration, bound=round(max(min(plain) - MARGIN, 0.0), 3))
 
 
@@ -165,7 +185,7 @@ def curve(maps: list[Measured], confidence: NDArray[np.float64], bins: int = 8) 
 
 def alarms(maps: list[Measured], threshold: float, calibration: Confidence) -> str:
     """Give how often `low-confidence` is said, by true Dice and on images without a shift, as Markdown."""
-    said = np.array([expected_dice(one.counts, threshold, calibration) < calibration.bound for one in maps])
+    said = np.array([confidence_of(one.evidence, threshold, calibration) < calibration.bound for one in maps])
     dice, plain = np.array([one.dice for one in maps]), np.array([one.shift == PLAIN for one in maps])
     rows = ["| maps | number | low-confidence |", "| --- | ---: | ---: |"]
     for name, which in {

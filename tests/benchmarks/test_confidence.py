@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from retinagan.runtime.model.spec import Confidence
-from retinagan.runtime.steps.doubt import LEVELS, expected_dice
+from retinagan.runtime.steps.confidence import LEVELS, Evidence, Shape, confidence_of, expected_dice
 
 THRESHOLD = 0.5
 BENCHMARKS = Path(__file__).parent.parent.parent / "benchmarks"
@@ -19,21 +19,25 @@ def confidence(monkeypatch):
 
 
 def maps(confidence, number=40, gain=1.2, bias=-0.2):
-    """Maps of which the true Dice follows exactly from the expected one, better from image to image."""
+    """Maps of which the true Dice follows exactly from the expected one and from the shape.
+
+    It is better from image to image.
+    """
     found = []
     for index in range(number):
         counts = np.zeros(LEVELS)
         counts[50], counts[300], counts[600 + 9 * index] = 1000, 100, 300
-        dice = gain * expected_dice(counts, THRESHOLD) + bias
+        shape = Shape(0.05 + 0.01 * (index % 3), -1.0 - 0.2 * (index % 5))
+        dice = gain * expected_dice(counts, THRESHOLD) + bias + shape.border - 0.01 * shape.thin**2
         dataset = "A" if index % 2 else "B"
         shift = confidence.PLAIN if index % 4 else "gamma 0.6"
-        found.append(confidence.Measured(dataset, f"{index // 2}", shift, dice, counts))
+        found.append(confidence.Measured(dataset, f"{index // 2}", shift, dice, Evidence(counts, shape)))
     return found
 
 
 def test_the_fit_finds_what_the_dice_follows_from(confidence):
     calibration = confidence.fit(maps(confidence), THRESHOLD)
-    got = [expected_dice(one.counts, THRESHOLD, calibration) for one in maps(confidence)]
+    got = [confidence_of(one.evidence, THRESHOLD, calibration) for one in maps(confidence)]
     assert got == pytest.approx([one.dice for one in maps(confidence)], abs=0.01)
 
 
@@ -46,7 +50,7 @@ def test_held_out_confidences_follow_the_dice_of_images_that_the_fit_has_not_see
 def test_the_bound_lies_below_every_image_without_a_shift(confidence):
     plain = [one for one in maps(confidence) if one.shift == confidence.PLAIN]
     calibration = confidence.bound_of(maps(confidence), THRESHOLD, Confidence())
-    lowest = min(expected_dice(one.counts, THRESHOLD) for one in plain)
+    lowest = min(confidence_of(one.evidence, THRESHOLD) for one in plain)
     assert calibration.bound == pytest.approx(lowest - confidence.MARGIN, abs=0.001)
     table = confidence.alarms(maps(confidence), THRESHOLD, calibration)
     assert f"| without a shift | {len(plain)} | 0 |" in table

@@ -296,14 +296,16 @@ def test_squares_must_fit_the_net():
 
 
 def test_the_confidence_survives_the_way_through_a_file(tmp_path):
-    confidence = Confidence(slope=1.5, offset=2.0, gain=1.6, bias=-0.5, bound=0.68)
+    confidence = Confidence(
+        1.5, 2.0, gain=1.6, bias=-0.5, border=2.7, thin=-0.1, thin_squared=-0.05, bound=0.68
+    )
     spec = replace(full_spec(), confidence=confidence)
     spec.save(tmp_path / "model.onnx.json")
     assert ModelSpec.load(tmp_path / "model.onnx.json").confidence == confidence
     assert '"confidence"' not in replace(spec, confidence=None).to_json()
 
 
-@pytest.mark.parametrize(("name", "value"), [("bound", 1.5), ("slope", 0.0), ("gain", -1.0)])
+@pytest.mark.parametrize(("name", "value"), [("bound", 1.5), ("slope", 0.0), ("gain", -1.0), ("thin", 101.0)])
 def test_a_confidence_out_of_range_is_refused(name, value):
     with pytest.raises(ModelError, match=f"{name}: got .*; expected a number from"):
         Confidence(**{name: value})

@@ -6,55 +6,11 @@ from synthetic_fundus import FundusOptions, render
 
 from retinagan.runtime.model.spec import Confidence, Preprocessing
 from retinagan.runtime.retina.find import find_retina
-from retinagan.runtime.steps.doubt import LEVELS, doubt, expected_dice, level_counts
+from retinagan.runtime.steps.confidence import shape_of
+from retinagan.runtime.steps.doubt import doubt
 from retinagan.runtime.steps.prepare import prepare
 
 PREPROCESSING = Preprocessing("none", 5.0, 64)
-
-
-def counts_of(**pixels):
-    counts = np.zeros(LEVELS)
-    for name, number in pixels.items():
-        counts[int(name[1:])] = number
-    return counts
-
-
-def test_pixels_are_counted_by_their_probability_inside_the_roi():
-    probability = np.array([[0.0, 0.2505, 0.9999, 1.0]], np.float32)
-    counts = level_counts(probability, np.array([[True, True, True, True]]))
-    assert counts[0] == 1
-    assert counts[250] == 1
-    assert counts[999] == 2
-    assert level_counts(probability, np.array([[True, False, False, False]])).sum() == 1
-
-
-def test_expected_dice_is_twice_the_expected_overlap_over_both_sizes():
-    counts = counts_of(p899=100, p299=50)
-    expected = 2 * 100 * 0.8995 / (100 + 100 * 0.8995 + 50 * 0.2995)
-    assert expected_dice(counts, 0.5) == pytest.approx(expected)
-
-
-def test_expected_dice_is_the_mean_dice_where_probabilities_are_true():
-    random = np.random.default_rng(0)
-    probability = random.beta(0.3, 1.2, (300, 300)).astype(np.float32)
-    truth = random.random(probability.shape) < probability
-    vessels = probability >= 0.4
-    dice = 2 * (truth & vessels).sum() / (truth.sum() + vessels.sum())
-    counts = level_counts(probability, np.ones(probability.shape, np.bool_))
-    assert expected_dice(counts, 0.4) == pytest.approx(dice, abs=0.01)
-
-
-def test_a_map_without_vessels_has_no_confidence():
-    assert expected_dice(counts_of(p100=1000), 0.5) == 0.0
-
-
-def test_the_calibration_moves_probabilities_and_the_result():
-    counts = counts_of(p899=100, p299=50)
-    plain = expected_dice(counts, 0.5)
-    assert expected_dice(counts, 0.5, Confidence()) == plain
-    assert expected_dice(counts, 0.5, Confidence(slope=2.0)) > plain
-    assert expected_dice(counts, 0.5, Confidence(gain=0.5, bias=0.1)) == pytest.approx(0.5 * plain + 0.1)
-    assert expected_dice(counts, 0.5, Confidence(bias=1.0)) == 1.0
 
 
 @pytest.fixture(scope="module")
@@ -62,13 +18,17 @@ def prepared():
     return prepare(drawn_retina()[0], PREPROCESSING)
 
 
-def judged(prepared, share, probability=0.9, calibration=None):
-    """Judge a map in which this share of the retina has this probability, and the rest 0."""
-    roi = prepared.retina.mask
-    values = np.zeros(roi.shape, np.float32)
-    inside = np.flatnonzero(roi)
+def map_of(prepared, share, probability=0.9):
+    """A map in which this share of the retina has this probability, and the rest 0."""
+    values = np.zeros(prepared.retina.mask.shape, np.float32)
+    inside = np.flatnonzero(prepared.retina.mask)
     values.ravel()[inside[: round(share * len(inside))]] = probability
-    return doubt(values, roi, prepared, 0.5, calibration)
+    return values
+
+
+def judged(prepared, share, probability=0.9, calibration=None):
+    """Judge the map of `map_of`."""
+    return doubt(map_of(prepared, share, probability), prepared.retina.mask, prepared, 0.5, calibration)
 
 
 @pytest.mark.parametrize("share", [0.03, 0.12, 0.28])
@@ -90,6 +50,15 @@ def test_low_confidence_is_said_below_the_bound_alone(prepared):
     (warning,) = judged(prepared, 0.1, calibration=Confidence(bound=confidence + 0.001)).warnings
     assert warning.code == "low-confidence"
     assert warning.message.startswith(f"the expected Dice is {confidence:.2f}; ")
+
+
+def test_the_shape_of_the_vessels_counts_where_the_calibration_says_so(prepared):
+    plain = judged(prepared, 0.1).confidence
+    shape = shape_of(map_of(prepared, 0.1), prepared.retina.mask, 0.5, prepared.retina.disc)
+    calibration = Confidence(border=0.5, thin=0.01)
+    expected = plain + 0.5 * shape.border + 0.01 * shape.thin
+    assert judged(prepared, 0.1, calibration=calibration).confidence == pytest.approx(expected)
+    assert expected != pytest.approx(plain, abs=0.001)
 
 
 def codes(doubt):

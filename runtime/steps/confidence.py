@@ -1,0 +1,201 @@
+"""The Dice to be expected of a map, from its probabilities and the shape of its vessels."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from retinagan.runtime.model.spec import Confidence
+from retinagan.runtime.retina.disc import Disc
+
+LEVELS = 1000
+"""Probabilities are counted in steps of 1 / LEVELS."""
+
+_LARGEST_SIDE = 1000
+"""Pixels: of larger maps, every second or third pixel is counted, and so on."""
+
+_PIXELS_PER_DEGREE = 13.0
+"""Scale at which the shape is measured: vessels are then 1 to 9 pixels wide, whatever the camera."""
+_USUAL_ANGLE = 45.0
+"""Degrees across the disc where the camera's angle is unknown."""
+_LARGEST_SCALE = 2.0
+"""Maps are magnified no further: of small images, the scale is smaller."""
+_THIN = 5
+"""Pixels at that scale: vessels narrower than this are thin; 0.4 degrees."""
+_RIM = 11
+"""Side in pixels of the square by which the retina is eroded: maps end at its rim."""
+_LEAST_THIN = 1e-4
+"""Added to the thin share, so that its logarithm is finite."""
+
+_NO_CALIBRATION = Confidence()
+
+
+@dataclass(frozen=True)
+class Shape:
+    """The shape of a map's vessels.
+
+    Attributes
+    ----------
+    border : float
+        Pixels on the border of vessels, as a share of the retina at 13 pixels per degree.
+    thin : float
+        Natural logarithm of the share of vessel pixels in thin vessels.
+    """
+
+    border: float
+    thin: float
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What is measured of a map to tell its expected Dice.
+
+    Attributes
+    ----------
+    counts : (LEVELS,) float64
+        Pixels by their probability, from `level_counts`.
+    shape : Shape
+    """
+
+    counts: NDArray[np.float64]
+    shape: Shape
+
+
+def level_counts(probability: NDArray[np.float32], roi: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Count the pixels inside `roi` by their probability; of large maps, a regular sample.
+
+    Parameters
+    ----------
+    probability : (H, W) float32
+        0 to 1.
+    roi : (H, W) bool
+
+    Returns
+    -------
+    (LEVELS,) float64
+    """
+    step = max(1, round(max(roi.shape) / _LARGEST_SIDE))
+    probability = np.ascontiguousarray(probability[::step, ::step])
+    roi = np.ascontiguousarray(roi[::step, ::step])
+    end = float(np.nextafter(np.float32(1), np.float32(2)))
+    counts = cv2.calcHist([probability], [0], roi.view(np.uint8), [LEVELS], [0, end])
+    return np.asarray(counts, np.float64).ravel()
+
+
+def shape_of(
+    probability: NDArray[np.float32],
+    roi: NDArray[np.bool_],
+    threshold: float,
+    disc: Disc,
+    field_of_view: float | None = None,
+) -> Shape:
+    """Measure the shape of a map's vessels at one scale for all cameras.
+
+    Blurred images give few and broad vessels, noisy and compressed ones give fragments.
+
+    Parameters
+    ----------
+    probability : (H, W) float32
+        0 to 1.
+    roi : (H, W) bool
+        Where the map is defined.
+    threshold : float
+        Pixels at or above this probability count as vessel.
+    disc : Disc
+        The camera's field of view, in pixels of the map.
+    field_of_view : float, optional
+        Angle of the disc's diameter in degrees; 45 if left out.
+    """
+    scale = min(_PIXELS_PER_DEGREE * (field_of_view or _USUAL_ANGLE) / (2 * disc.radius), _LARGEST_SCALE)
+    step = max(1, int(0.5 / scale))  # maps are smooth: this sample has twice the pixels that are needed
+    rows, columns = (
+        slice(max(0, int(center - disc.radius)), max(1, min(side, int(center + disc.radius) + 2)), step)
+        for center, side in zip((disc.center_y, disc.center_x), roi.shape, strict=True)
+    )
+    sample, inside = (np.ascontiguousarray(part[rows, columns]) for part in (probability, roi.view(np.uint8)))
+    height, width = (max(1, round(side * step * scale)) for side in sample.shape)
+    how = cv2.INTER_AREA if scale * step < 1 else cv2.INTER_LINEAR
+    small = cv2.resize(sample, (width, height), interpolation=how)
+    inside = cv2.resize(inside, (width, height), interpolation=cv2.INTER_NEAREST)
+    erosion = np.ones((_RIM, _RIM), np.uint8)
+    inside = cv2.erode(inside, erosion, borderType=cv2.BORDER_CONSTANT, borderValue=0)
+    vessels = (small >= threshold).view(np.uint8) & inside
+    inner = cv2.erode(vessels, np.ones((3, 3), np.uint8))
+    broad = cv2.morphologyEx(vessels, cv2.MORPH_OPEN, np.ones((_THIN, _THIN), np.uint8))
+    area = cv2.countNonZero(vessels)
+    border = (area - cv2.countNonZero(inner)) / max(1, cv2.countNonZero(inside))
+    return Shape(border, math.log((area - cv2.countNonZero(broad)) / max(1, area) + _LEAST_THIN))
+
+
+def confidence_of(evidence: Evidence, threshold: float, calibration: Confidence | None = None) -> float:
+    """Return the Dice to be expected of a map, without a reference.
+
+    This is the expected Dice by calibrated probabilities, corrected by the shape of the vessels and to the
+    measured Dice by the coefficients of the calibration.
+
+    Parameters
+    ----------
+    evidence : Evidence
+    threshold : float
+        Pixels at or above this probability count as vessel.
+    calibration : Confidence, optional
+        From the model's spec.
+
+    Returns
+    -------
+    float
+        0 to 1; 0 for a map without vessels.
+    """
+    calibration = calibration or _NO_CALIBRATION
+    expected = expected_dice(evidence.counts, threshold, calibration)
+    if expected == 0:
+        return 0.0
+    thin = evidence.shape.thin
+    shape = calibration.border * evidence.shape.border
+    shape += calibration.thin * thin + calibration.thin_squared * thin**2
+    return min(max(calibration.gain * expected + shape + calibration.bias, 0.0), 1.0)
+
+
+def expected_dice(
+    counts: NDArray[np.float64], threshold: float, calibration: Confidence | None = None
+) -> float:
+    """Return the expected Dice of a map, from its probabilities alone.
+
+    Let p be the calibrated probability that a pixel is vessel, and m the map at the threshold. The expected
+    overlap is the sum of p m, and the expected size of the reference is the sum of p, so Dice is about
+    2 sum(p m) / (sum(m) + sum(p)).
+
+    Parameters
+    ----------
+    counts : (LEVELS,) float64
+        By `level_counts`.
+    threshold : float
+        Pixels at or above this probability count as vessel.
+    calibration : Confidence, optional
+        Its `slope` and `offset` calibrate the probabilities.
+
+    Returns
+    -------
+    float
+        0 to 1; 0 for a map without vessels.
+    """
+    vessel, probability = vessel_levels(threshold), calibrated_levels(calibration or _NO_CALIBRATION)
+    size = float(counts[vessel].sum() + counts @ probability)
+    overlap = float(counts[vessel] @ probability[vessel])
+    return 2 * overlap / size if overlap else 0.0
+
+
+def calibrated_levels(calibration: Confidence) -> NDArray[np.float64]:
+    """Return the calibrated probability of each level, (LEVELS,) float64, by Platt scaling of the logit."""
+    levels = (np.arange(LEVELS) + 0.5) / LEVELS
+    logits = np.log(levels / (1 - levels))
+    return np.asarray(1 / (1 + np.exp(-(calibration.slope * logits + calibration.offset))), np.float64)
+
+
+def vessel_levels(threshold: float) -> slice:
+    """Return which levels count as vessel at a threshold."""
+    return slice(math.ceil(threshold * LEVELS - 0.5), None)

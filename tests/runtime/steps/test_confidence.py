@@ -1,0 +1,143 @@
+import math
+
+import cv2
+import numpy as np
+import pytest
+
+from retinagan.runtime.model.spec import Confidence
+from retinagan.runtime.retina.disc import Disc
+from retinagan.runtime.steps.confidence import (
+    LEVELS,
+    Evidence,
+    Shape,
+    confidence_of,
+    expected_dice,
+    level_counts,
+    shape_of,
+)
+
+
+def counts_of(**pixels):
+    counts = np.zeros(LEVELS)
+    for name, number in pixels.items():
+        counts[int(name[1:])] = number
+    return counts
+
+
+def test_pixels_are_counted_by_their_probability_inside_the_roi():
+    probability = np.array([[0.0, 0.2505, 0.9999, 1.0]], np.float32)
+    counts = level_counts(probability, np.array([[True, True, True, True]]))
+    assert counts[0] == 1
+    assert counts[250] == 1
+    assert counts[999] == 2
+    assert level_counts(probability, np.array([[True, False, False, False]])).sum() == 1
+
+
+def test_expected_dice_is_twice_the_expected_overlap_over_both_sizes():
+    counts = counts_of(p899=100, p299=50)
+    expected = 2 * 100 * 0.8995 / (100 + 100 * 0.8995 + 50 * 0.2995)
+    assert expected_dice(counts, 0.5) == pytest.approx(expected)
+
+
+def test_expected_dice_is_the_mean_dice_where_probabilities_are_true():
+    random = np.random.default_rng(0)
+    probability = random.beta(0.3, 1.2, (300, 300)).astype(np.float32)
+    truth = random.random(probability.shape) < probability
+    vessels = probability >= 0.4
+    dice = 2 * (truth & vessels).sum() / (truth.sum() + vessels.sum())
+    counts = level_counts(probability, np.ones(probability.shape, np.bool_))
+    assert expected_dice(counts, 0.4) == pytest.approx(dice, abs=0.01)
+
+
+def test_a_map_without_vessels_has_no_confidence():
+    evidence = Evidence(counts_of(p100=1000), Shape(0.0, 0.0))
+    assert confidence_of(evidence, 0.5, Confidence(bias=1.0)) == 0.0
+
+
+def test_the_calibration_moves_probabilities():
+    counts = counts_of(p899=100, p299=50)
+    plain = expected_dice(counts, 0.5)
+    assert expected_dice(counts, 0.5, Confidence()) == plain
+    assert expected_dice(counts, 0.5, Confidence(slope=2.0)) > plain
+
+
+def test_the_confidence_is_the_expected_dice_corrected_by_the_shape():
+    counts = counts_of(p899=100, p299=50)
+    evidence = Evidence(counts, Shape(0.05, -1.5))
+    plain = expected_dice(counts, 0.5)
+    assert confidence_of(evidence, 0.5) == confidence_of(evidence, 0.5, Confidence()) == plain
+    calibration = Confidence(gain=0.5, bias=0.1, border=2.0, thin=0.02, thin_squared=-0.01)
+    expected = 0.5 * plain + 0.1 + 2.0 * 0.05 + 0.02 * -1.5 - 0.01 * 1.5**2
+    assert confidence_of(evidence, 0.5, calibration) == pytest.approx(expected)
+
+
+def test_the_confidence_is_a_dice():
+    evidence = Evidence(counts_of(p899=100), Shape(0.05, -1.5))
+    assert confidence_of(evidence, 0.5, Confidence(bias=1.0)) == 1.0
+    assert confidence_of(evidence, 0.5, Confidence(bias=-2.0)) == 0.0
+
+
+DISC = Disc(292.0, 292.0, 290.0)
+"""The disc of a map of 585 x 585 pixels, at 45 degrees nearly at the scale at which shapes are measured."""
+
+
+def drawn(width, disc=DISC, side=585):
+    """A map of parallel vessels of a width in pixels, 40 pixels apart, and its ROI."""
+    columns = np.arange(side)
+    lines = np.broadcast_to((columns % 40 < width)[None], (side, side))
+    roi = disc.drawn((side, side))
+    return np.where(lines & roi, np.float32(0.9), np.float32(0.0)), roi
+
+
+def shape(probability, roi, disc=DISC, **options):
+    return shape_of(probability, roi, 0.5, disc, **options)
+
+
+@pytest.mark.parametrize(("width", "border"), [(2, 2), (6, 2), (12, 2)])
+def test_the_border_is_a_pixel_wide_on_each_side(width, border):
+    assert shape(*drawn(width)).border == pytest.approx(border / 40, rel=0.1)
+
+
+def test_the_thin_share_tells_narrow_vessels_from_broad_ones():
+    assert shape(*drawn(3)).thin == pytest.approx(0.0, abs=0.001)
+    assert shape(*drawn(8)).thin < math.log(0.1)
+    fragments = drawn(8)[0] * (np.arange(585) % 12 < 4)[:, None]
+    assert shape(fragments.astype(np.float32), drawn(8)[1]).thin == pytest.approx(0.0, abs=0.001)
+
+
+@pytest.mark.parametrize("factor", [2, 5])
+def test_the_shape_does_not_depend_on_the_size_of_the_frame(factor):
+    probability, roi = drawn(8)
+    small = np.maximum(probability, np.roll(drawn(3)[0], 20, axis=1)) * roi, roi
+    large = [np.repeat(np.repeat(part, factor, 0), factor, 1) for part in small]
+    disc = DISC.scaled(factor, factor)
+    other = shape(*large, disc)
+    assert other.border == pytest.approx(shape(*small).border, rel=0.08)
+    assert other.thin == pytest.approx(shape(*small).thin, abs=0.1)
+
+
+def test_the_margin_of_a_frame_does_not_count():
+    probability, roi = drawn(5)
+    padded = [np.pad(part, ((100, 30), (250, 0))) for part in (probability, roi)]
+    disc = Disc(DISC.center_x + 250, DISC.center_y + 100, DISC.radius)
+    assert shape(*padded, disc).border == pytest.approx(shape(probability, roi).border, rel=0.05)
+
+
+def test_a_wider_angle_makes_the_same_vessels_wider():
+    probability, roi = drawn(4)
+    assert shape(probability, roi, field_of_view=90.0).thin < shape(probability, roi, field_of_view=45.0).thin
+
+
+def test_an_empty_map_and_a_tiny_one_have_a_shape():
+    roi = DISC.drawn((585, 585))
+    assert shape(np.zeros(roi.shape, np.float32), roi) == Shape(0.0, math.log(1e-4))
+    tiny = np.full((4, 4), 0.9, np.float32)
+    assert math.isfinite(shape(tiny, tiny > 0, Disc(1.5, 1.5, 2.0), field_of_view=220.0).thin)
+
+
+def test_a_disc_that_the_frame_cuts_is_measured_in_the_frame():
+    probability, roi = drawn(5)
+    part = slice(150, 430)
+    cut = shape(probability[part], roi[part], Disc(DISC.center_x, DISC.center_y - 150, DISC.radius))
+    assert cut.border == pytest.approx(shape(probability, roi).border, rel=0.1)
+    assert cv2.countNonZero(roi[part].view(np.uint8)) > 0
