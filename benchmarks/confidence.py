@@ -105,8 +105,11 @@ def _images(predictor: Predictor, folder: str, every: int) -> Iterator[tuple[Lab
                 yield labelled, shift
 
 
-def fit(maps: list[Measured], threshold: float) -> Confidence:
-    """Find the calibration by which the confidence is nearest to the true Dice, in least squares."""
+def fit(maps: list[Measured], threshold: float, *, shape: bool = True) -> Confidence:
+    """Find the calibration by which the confidence is nearest to the true Dice, in least squares.
+
+    Without `shape`, by the probabilities of single pixels alone.
+    """
     dice = np.array([one.dice for one in maps])
     border = np.array([one.evidence.shape.border for one in maps])
     thin = np.array([one.evidence.shape.thin for one in maps])
@@ -115,24 +118,26 @@ def fit(maps: list[Measured], threshold: float) -> Confidence:
         for offset in OFFSETS:
             plain = Confidence(slope=slope, offset=offset)
             expected = [expected_dice(one.evidence.counts, threshold, plain) for one in maps]
-            terms = np.column_stack([expected, np.ones(len(maps)), border, thin, thin**2])
+            terms = np.column_stack(
+                [expected, np.ones(len(maps)), *([border, thin, thin**2] if shape else [])]
+            )
             found = np.linalg.lstsq(terms, dice)[0]
             error = float(np.square(terms @ found - dice).sum())
             if found[0] >= 0 and error < least:
-                names = ("gain", "bias", "border", "thin", "thin_squared")
+                names = ("gain", "bias", "border", "thin", "thin_squared")[: len(found)]
                 best = replace(plain, **dict(zip(names, (float(one) for one in found), strict=True)))
                 least = error
     return best
 
 
-def held_out(maps: list[Measured], threshold: float) -> NDArray[np.float64]:
+def held_out(maps: list[Measured], threshold: float, *, shape: bool = True) -> NDArray[np.float64]:
     """Give each map's confidence by a calibration that was fitted without its image."""
     images = list(dict.fromkeys((one.dataset, one.image) for one in maps))
     fold = np.array([images.index((one.dataset, one.image)) % FOLDS for one in maps])
     confidence = np.zeros(len(maps))
     for number in range(FOLDS):
         others = [one for one, its in zip(maps, fold, strict=True) if its != number]
-        calibration = fit(others, threshold)
+        calibration = fit(others, threshold, shape=shape)
         for index in np.flatnonzero(fold == number):
             confidence[index] = confidence_of(maps[index].evidence, threshold, calibration)
     return confidence
@@ -223,6 +228,8 @@ def main() -> None:
             print(f"{predictor.description}; {len(maps)} maps; {calibration}\n")
             print(ranks(maps, confidence), curve(maps, confidence), sep="\n\n", end="\n\n")
             print(alarms(maps, threshold, calibration), end="\n\n", flush=True)
+            without = held_out(maps, threshold, shape=False)
+            print("without the shape of the vessels:", ranks(maps, without), sep="\n\n", flush=True)
             if options.write:
                 path = spec_path(find_model(model))
                 replace(ModelSpec.load(path), confidence=calibration).save(path)

@@ -23,7 +23,11 @@ from retinagan.runtime.retina.pieces import Gray, Mask, main_piece, opened, resi
 from retinagan.runtime.retina.plausibility import refuse_empty, refuse_implausible
 from retinagan.runtime.retina.search import find_disc
 from retinagan.runtime.retina.several import fields_of_view, main_first, other_fields, several_warning
-from retinagan.runtime.retina.surround import grounds_without_surround, without_white_margin
+from retinagan.runtime.retina.surround import (
+    grounds_without_surround,
+    is_bright_beyond,
+    without_white_margin,
+)
 from retinagan.runtime.warnings import ImageWarning
 
 __all__ = ["SMALLEST_SIDE", "Disc", "Retina", "find_retina"]
@@ -110,7 +114,7 @@ def find_retina(image: NDArray[np.uint8]) -> Retina:
 
 
 class _Found(NamedTuple):
-    """The fields of view, and the signal in which they were found."""
+    """The fields of view, and the signal that shows which of their parts are hidden."""
 
     discs: list[Disc]
     signal: Gray
@@ -120,7 +124,9 @@ def _find_fields(small: NDArray[np.uint8], signal: Gray) -> _Found:
     """Find the discs in the image as it is; else without its surround; else several that touch."""
     plain = without_white_margin(small, signal)
     if (disc := find_disc(plain)) is not None:
-        return _Found([disc, *other_fields(plain, disc)], plain)
+        discs = [disc, *other_fields(plain, disc)]
+        bared = grounds_without_surround(small, signal) if is_bright_beyond(plain, disc) else []
+        return _Found(discs, bared[0] if bared else plain)
     bared = grounds_without_surround(small, signal)
     found = [(disc, ground) for ground in bared if (disc := find_disc(ground)) is not None]
     found = [(disc, ground) for disc, ground in found if _shows(signal, disc)]

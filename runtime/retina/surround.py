@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from retinagan.runtime.retina.disc import Disc, look_at_rim
 from retinagan.runtime.retina.pieces import Gray, Mask, frame_edge
 
 _WHITE = 235
@@ -16,6 +17,8 @@ _STEP = 2
 """Grey levels between neighbouring pixels of one surround, which may be graded."""
 _LEAST_SHARE = 0.03
 """Share of the frame: a smaller surround is ignored."""
+_BRIGHTER = 12
+"""Grey levels by which a window is brighter than the margin of the frame in it."""
 _HALO = 20
 """Largest width of a halo, in pixels of the working copy."""
 _FLATTEST = 0.3
@@ -77,6 +80,18 @@ def grounds_without_surround(small: NDArray[np.uint8], signal: Gray) -> list[Gra
     _, labels = cv2.connectedComponents(darker.view(np.uint8))
     halo = np.isin(labels, np.unique(labels[surround]))
     return [_darkened(signal, surround), _darkened(signal, halo)]
+
+
+def is_bright_beyond(signal: Gray, disc: Disc) -> bool:
+    """Whether the frame's edge is brighter than a disc's margin somewhere beyond the disc, as in a window.
+
+    The window may lie beyond a straight cut through the disc, whose margin is dark elsewhere.
+    """
+    edge = frame_edge(signal)
+    if float(edge.max()) <= _BRIGHTER:
+        return False  # nearly all photographs
+    beyond = ~Disc(disc.center_x, disc.center_y, 1.03 * disc.radius).drawn(signal.shape)
+    return bool((edge[frame_edge(beyond)] > look_at_rim(signal, disc).outside + _BRIGHTER).any())
 
 
 def _grown_from_edge(smooth: NDArray[np.uint8]) -> Mask:

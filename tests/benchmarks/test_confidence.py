@@ -41,6 +41,13 @@ def test_the_fit_finds_what_the_dice_follows_from(confidence):
     assert got == pytest.approx([one.dice for one in maps(confidence)], abs=0.01)
 
 
+def test_without_the_shape_a_fit_is_worse(confidence):
+    calibration = confidence.fit(maps(confidence), THRESHOLD, shape=False)
+    assert (calibration.border, calibration.thin, calibration.thin_squared) == (0, 0, 0)
+    got = [confidence_of(one.evidence, THRESHOLD, calibration) for one in maps(confidence)]
+    assert got != pytest.approx([one.dice for one in maps(confidence)], abs=0.005)
+
+
 def test_held_out_confidences_follow_the_dice_of_images_that_the_fit_has_not_seen(confidence):
     got = confidence.held_out(maps(confidence), THRESHOLD)
     assert got == pytest.approx([one.dice for one in maps(confidence)], abs=0.02)

@@ -41,6 +41,18 @@ def test_a_frame_in_a_window_is_found(kind, level, place):
     assert found.warnings == ()
 
 
+@pytest.mark.parametrize("level", [30, 70, 150])
+def test_a_frame_that_cuts_the_disc_ends_where_the_window_begins(level):
+    frame, mask = draw_fundus(240, 400, (200.0, 120.0, 150.0))
+    image = np.full((440, 700, 3), level, np.uint8)
+    whole = np.zeros(image.shape[:2], np.bool_)
+    image[100:340, 150:550], whole[100:340, 150:550] = frame, mask
+    found = find_retina(image)
+    assert overlap(found.mask, whole) > 0.96
+    assert not found.mask[:98].any()
+    assert not found.mask[342:].any()
+
+
 def test_a_window_with_text_and_jpeg_noise():
     image, mask = in_window("flat", (212, 212, 212), (60, 250))
     for line in range(8):
