@@ -9,6 +9,7 @@
 #include <opencv2/core.hpp>
 #include <opencv2/imgcodecs.hpp>
 #include <stdexcept>
+#include <string>
 
 // Scratch memory of ACE, kept from frame to frame. One for each thread that equalizes.
 class Equalizer {
