@@ -9,9 +9,9 @@ from retinagan.runtime.images.photograph import Photograph
 from retinagan.runtime.retina.disc import Disc
 from retinagan.runtime.segmenter import Segmentation
 
-_WIDEST_MILLIMETRES = 0.15  # beyond the optic disc few vessels of an eye are wider
-_WIDEST_DEGREES = 0.5  # about the same: a degree is 0.29 mm in an eye of usual length
-_WIDEST_SHARE = 1 / 90  # of the disc's diameter: the same with a camera of 45 degrees
+_WIDEST_MILLIMETRES = 0.18  # beyond the optic disc few vessels of an eye are wider
+_WIDEST_DEGREES = 0.6  # about the same: a degree is 0.29 mm in an eye of usual length
+_WIDEST_SHARE = 1 / 60  # of the disc's diameter: not less than that with cameras of 36 degrees and more
 
 
 @dataclass(frozen=True)

@@ -476,7 +476,7 @@ def test_the_panel_of_a_dicom_photograph_has_its_spacing(here, scaled_model, mon
     assert (parts.ruler.unit, parts.ruler.per_pixel) == ("mm", 0.05)
     (path,) = Path("out").glob("*_overlay.dcm")
     description = pydicom.dcmread(path).DerivationDescription
-    assert "coloured by calibre in mm, viridis from 0 to 0.15+" in description
+    assert "coloured by calibre in mm, viridis from 0 to 0.18+" in description
 
 
 def test_threads_bound_opencv_too(here, model):

@@ -17,7 +17,7 @@ def ruler(angle_from="assumed", angle=45.0, **declared) -> Ruler:
 
 
 def test_millimetres_where_the_file_declares_spacing():
-    assert ruler(pixel_spacing=(0.02, 0.01)) == Ruler("mm", 0.01, 0.15, "pixel spacing of the file")
+    assert ruler(pixel_spacing=(0.02, 0.01)) == Ruler("mm", 0.01, 0.18, "pixel spacing of the file")
 
 
 @pytest.mark.parametrize(
@@ -25,12 +25,12 @@ def test_millimetres_where_the_file_declares_spacing():
     [("given", "as given"), ("file", "as the file says"), ("assumed", "which is assumed")],
 )
 def test_degrees_where_there_is_an_angle_and_what_they_rest_on(origin, words):
-    assert ruler(origin) == Ruler("degrees", 0.5, 0.5, f"camera of 45 degrees, {words}")
+    assert ruler(origin) == Ruler("degrees", 0.5, 0.6, f"camera of 45 degrees, {words}")
 
 
 def test_a_model_of_fixed_size_knows_the_angle_of_the_file_alone():
     assert ruler("fixed", None, field_of_view=30.0) == Ruler(
-        "degrees", 30 / 90, 0.5, "camera of 30 degrees, as the file says"
+        "degrees", 30 / 90, 0.6, "camera of 30 degrees, as the file says"
     )
     assert ruler("fixed", None) == Ruler("pixels", 1.0, 2.0)
 
