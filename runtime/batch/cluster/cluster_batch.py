@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from dataclasses import replace
 from uuid import uuid4
 
@@ -68,7 +68,7 @@ class ClusterBatch:
         self.measures = measures
         self._parts: set[str] = set()
 
-    def run(self, jobs: Sequence[Job]) -> Generator[Row, None, None]:
+    def run(self, jobs: Iterable[Job]) -> Generator[Row, None, None]:
         """Yield a row for each job, in any order, when its pictures are written.
 
         Raises
@@ -76,7 +76,7 @@ class ClusterBatch:
         ClusterError
             If a worker cannot go on, and so no other: the engine fails, or nothing can be written.
         """
-        for row in self._rows(jobs):
+        for row in self._rows(list(jobs)):
             if self.page is not None:
                 self.page.advance(row)
             if self.measures is not None:

@@ -66,7 +66,7 @@ def settings_on_nodes(options: WorkerOptions, gpus: float) -> Settings:
     """
     probe = ray.remote(_settings).options(num_cpus=options.threads, num_gpus=gpus, max_retries=1)
     try:
-        found = ray.get(probe.remote(options))
+        found: Settings | str = ray.get(probe.remote(options))
     except RayError as error:
         if isinstance(error, RayTaskError) and not isinstance(error.cause, ImportError):
             raise

@@ -4,6 +4,7 @@ import csv
 import logging
 import os
 import signal
+import subprocess
 import sys
 from pathlib import Path
 
@@ -153,3 +154,13 @@ def test_a_name_that_is_no_text_fails_alone(tmp_path):
         batch.remove_parts()
     assert row.status == "failed"
     assert row.message.startswith("its name is no valid text (UTF-8), which --cluster needs; rename it")
+
+
+def test_the_plain_path_is_free_of_ray():
+    code = (
+        "import sys; import retinagan.runtime.batch.cli, retinagan.runtime.batch.batch; "
+        "import retinagan.runtime.batch.summary, retinagan.runtime.batch.page.page; "
+        "print({'ray', 'pyarrow', 'fsspec'} & set(sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "set()\n"
