@@ -1,6 +1,7 @@
 # make run    segment the example images into out/
 # make test   build the package, install it, run all tests but those that start real servers
 # make zig    install Zig's compiler (0.4 GB), with which make test builds the ACE kernel for WebAssembly, too
+# make peers  install other packages that measure vessels, which make test then compares with
 # make test-servers   run those, with Triton's server if make triton has installed it (Linux on x86-64)
 # make check  ruff and mypy, as versions pinned in tests/constraints.txt
 # make docs   build the documentation site into build/site; any warning is an error
@@ -12,7 +13,7 @@ SOURCES := setup.py pyproject.toml MANIFEST.in README.md CHANGELOG.md CONTRIBUTI
 	-not -name '*.so' -not -name '_ace.c' -not -name '*.pyc')
 PIP := -m pip --disable-pip-version-check
 
-.PHONY: run test zig test-servers triton check docs types clean
+.PHONY: run test zig peers test-servers triton check docs types clean
 
 run: .venv/installed
 	.venv/bin/retina-run examples/images --out out --save vessels overlay
@@ -26,6 +27,7 @@ run: .venv/installed
 # The files of tests are shared out among the cores; those of one file stay together, with what they have built.
 test: .venv-test/installed
 	RETINAGAN_ZIG="$$(test ! -f .venv-zig/installed || echo "$(CURDIR)/.venv-zig/bin/python -m ziglang")" \
+		RETINAGAN_PEERS="$$(test ! -f .venv-peers/installed || echo "$(CURDIR)/.venv-peers/bin/python")" \
 		RETINAGAN_DIST=.venv-test/dist OMP_NUM_THREADS=1 .venv-test/bin/pytest --numprocesses auto --maxprocesses 8 \
 		--dist loadfile --no-loadscope-reorder -m "not server"
 	tests/other_pythons.sh .venv-test/bin/python .venv-test/dist/retinagan-*.tar.gz
@@ -39,6 +41,15 @@ zig: .venv-zig/installed
 .venv-zig/installed: Makefile
 	$(PYTHON) -m venv .venv-zig
 	.venv-zig/bin/python $(PIP) install --quiet ziglang==0.17.1
+	touch $@
+
+# PVBM requires PyTorch and more, but not for what the tests use.
+peers: .venv-peers/installed
+
+.venv-peers/installed: Makefile
+	$(PYTHON) -m venv .venv-peers
+	.venv-peers/bin/python $(PIP) install --quiet skan==0.13.1 scikit-image==0.26.0 scipy==1.17.1
+	.venv-peers/bin/python $(PIP) install --quiet --no-deps PVBM==3.0.1.8
 	touch $@
 
 # Triton's server is in an environment of its own: its Python backend needs NumPy 1, and so an earlier OpenCV.
@@ -80,4 +91,4 @@ types:
 	for room in ace_ext runtime train export; do ln -sfn "$(CURDIR)/$$room" build/types/retinagan/$$room; done
 
 clean:
-	rm -rf .venv .venv-test .venv-zig .venv-triton .venv-docs build dist out *.egg-info
+	rm -rf .venv .venv-test .venv-zig .venv-peers .venv-triton .venv-docs build dist out *.egg-info
