@@ -96,7 +96,7 @@ def open_segmenter(
     if options.field_of_view is not None and fixed is not None:
         complain(
             name,
-            f"warning: --field-of-view has no effect: model {segmenter.spec.name} has a fixed working size "
-            f"of {fixed} pixels",
+            f"warning: --field-of-view has no effect on maps: model {segmenter.spec.name} has a fixed "
+            f"working size of {fixed} pixels",
         )
     return segmenter

@@ -12,6 +12,7 @@ ELSEWHERE = {
     "benchmarks/ace.py": "benchmarks/test_help.py",
     "benchmarks/camera.py": "benchmarks/test_help.py",
     "benchmarks/engines.py": "benchmarks/test_help.py",
+    "benchmarks/measuring.py": "benchmarks/test_help.py",
     "benchmarks/overhead.py": "benchmarks/test_help.py",
     "benchmarks/scale_out.py": "benchmarks/test_help.py",
     "runtime/batch/cluster/opening.py": "runtime/batch/cluster/test_cluster_batch.py",

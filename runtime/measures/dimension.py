@@ -110,4 +110,4 @@ def _numbers(length: int, side: float, corner: float) -> NDArray[np.intp]:
     """Return the number of the box that each pixel's centre is in, from 0 or a little more."""
     numbers = np.floor((np.arange(length) - corner) / side).astype(np.intp)
     multiple = 2 ** (OCTAVES + 1)
-    return numbers - numbers[0] // multiple * multiple
+    return np.asarray(numbers - numbers[0] // multiple * multiple, np.intp)

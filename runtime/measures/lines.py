@@ -82,7 +82,8 @@ class Lines:
     def steps(self, points: Floats) -> Floats:
         """Return the distance of each of (N, 2) points to the one before, (N,); 0 for the first of a line."""
         steps = np.zeros(len(points))
-        np.hypot(*np.diff(points, axis=0).T, out=steps[1:])
+        along = np.diff(points, axis=0)
+        np.hypot(along[:, 0], along[:, 1], out=steps[1:])
         steps[self.offsets[:-1]] = 0
         return steps
 

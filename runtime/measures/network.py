@@ -108,7 +108,8 @@ class Network:
         along = np.cumsum(self.steps)
         along -= along[self.lines.offsets[:-1]][line]
         reach = np.where(self.degrees > 2, self.radii, -1.0)
-        return (along > reach[line, 0]) & (self.lengths()[line] - along > reach[line, 1])
+        free = (along > reach[line, 0]) & (self.lengths()[line] - along > reach[line, 1])
+        return np.asarray(free, np.bool_)
 
     def junctions(self) -> Floats:
         """Return the points (x, y) where three segments or more meet, (J, 2).
@@ -134,7 +135,7 @@ class Network:
         spurs = (is_twig & (beyond <= width))[self.lines.of_points()]
         for end, degree in zip(self.lines.ends(), self.degrees.T, strict=True):
             spurs[end[degree > 2]] = False
-        return spurs
+        return np.asarray(spurs, np.bool_)
 
 
 def _joined(pairs: Ints, count: int) -> Ints:

@@ -101,8 +101,10 @@ def segments_of(
     positions = network.positions.tolist()
     for number, length in enumerate(network.lengths().tolist()):
         width, straight, ratio, bend = (column[number] for column in known)
+        (start_x, start_y), (end_x, end_y) = positions[number]
         yield Segment(
-            *((x, y) for x, y in positions[number]),
+            (start_x, start_y),
+            (end_x, end_y),
             str(at[number, 0]),
             str(at[number, 1]),
             RINGS[ring[number]],

@@ -42,12 +42,12 @@ def skeletonize(vessels: Mask) -> Mask:
 
 def _skeletonize(vessels: Mask) -> Mask:
     try:
-        from skimage import morphology
+        from skimage.morphology import skeletonize as thinned
     except ImportError as error:
         raise OptionError(
             f'measuring needs scikit-image ({error}): pip install "retinagan[measure]"'
         ) from error
-    return np.asarray(morphology.skeletonize(vessels), bool)
+    return np.asarray(thinned(vessels), bool)
 
 
 @dataclass(frozen=True)

@@ -91,7 +91,7 @@ def _curvature(network: Network, free: NDArray[np.bool_], calibre: float) -> tup
     way = (np.hypot(ahead[:, 0], ahead[:, 1]) + np.hypot(behind[:, 0], behind[:, 1])) / 2
     line = lines.of_points()[number]
     total = np.bincount(line, np.abs(turn) / _STEP, minlength=len(network))
-    curved = np.bincount(line, way / _STEP, minlength=len(network))
+    curved = np.bincount(line, way / _STEP, minlength=len(network)).astype(np.float64)
     curvature = np.full(len(network), np.nan)
     np.divide(total, curved, out=curvature, where=curved > 0)
     return curvature, curved

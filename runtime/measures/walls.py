@@ -54,9 +54,10 @@ class WallDistance:
             return np.zeros(0)
         place = ((points + 0.5) * self.fine - 0.5).astype(np.float32)
         rows = -(-len(place) // _ROW)
-        padded = np.zeros((rows * _ROW, 2), np.float32)
-        padded[: len(place)] = place
-        found = cv2.remap(self.distance, padded.reshape(rows, _ROW, 2), None, cv2.INTER_LINEAR)
+        padded = np.zeros((2, rows * _ROW), np.float32)
+        padded[:, : len(place)] = place.T
+        x, y = padded.reshape(2, rows, _ROW)
+        found = cv2.remap(self.distance, x, y, cv2.INTER_LINEAR)
         return np.asarray(found.ravel()[: len(place)] / self.fine, np.float64)
 
     def across(self, points: Floats, normals: Floats) -> tuple[Floats, Floats]:

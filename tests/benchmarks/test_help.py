@@ -9,7 +9,9 @@ import pytest
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 
 
-@pytest.mark.parametrize("name", ["ace", "camera", "confidence", "engines", "overhead", "scale_out"])
+@pytest.mark.parametrize(
+    "name", ["ace", "camera", "confidence", "engines", "measuring", "overhead", "scale_out"]
+)
 def test_it_prints_its_usage(name):
     path = BENCHMARKS / f"{name}.py"
     done = subprocess.run(

@@ -46,7 +46,8 @@ def test_warnings_are_lines_of_the_command(model, capsys):
     first, second = capsys.readouterr().err.splitlines()
     assert first.startswith("retina-x: warning: ")
     assert second == (
-        "retina-x: warning: --field-of-view has no effect: model tiny has a fixed working size of 128 pixels"
+        "retina-x: warning: --field-of-view has no effect on maps: model tiny has a fixed working size of "
+        "128 pixels"
     )
     open_segmenter("retina-x", options, quiet=True).close()
     assert capsys.readouterr().err == ""

@@ -417,8 +417,8 @@ def test_a_model_of_one_size_says_that_it_takes_no_angle(here, model, capsys):
     assert main(["in", "--model", model, "--field-of-view", "60"]) == 0
     assert angles() == {("", "fixed", "128")}
     assert capsys.readouterr().err == (
-        "retina-run: warning: --field-of-view has no effect: model tiny has a fixed working size of 128 "
-        "pixels\n"
+        "retina-run: warning: --field-of-view has no effect on maps: model tiny has a fixed working size of "
+        "128 pixels\n"
     )
     main(["in", "--model", model])
     assert capsys.readouterr().out.startswith("3 images: 0 done, 3 kept from before\n")

@@ -98,7 +98,7 @@ def test_the_report_page_has_the_measures(here, model):
 
 
 def test_without_scikit_image_nothing_begins(here, model, capsys, monkeypatch):
-    monkeypatch.setitem(sys.modules, "skimage", None)
+    monkeypatch.setitem(sys.modules, "skimage.morphology", None)
     assert main(["in", "--model", model, "--measure"]) == 2
     said = capsys.readouterr().err
     assert said.startswith("retina-run: --measure: measuring needs scikit-image")

@@ -122,7 +122,7 @@ def test_shards_come_together(tmp_path):
 
 
 def test_without_scikit_image_the_option_and_the_command_are_named(monkeypatch):
-    monkeypatch.setitem(sys.modules, "skimage", None)
+    monkeypatch.setitem(sys.modules, "skimage.morphology", None)
     with pytest.raises(OptionError, match=r'--measure: .*pip install "retinagan\[measure\]"'):
         require_measuring("--measure")
 

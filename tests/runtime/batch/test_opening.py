@@ -43,7 +43,9 @@ def test_what_is_opened_is_closed_at_the_end(here):
 def test_warnings_name_the_command(here, capsys):
     spec = tiny_spec(preprocessing=Preprocessing("none", 5.0, 96))
     model = str(write_tiny_model(here, spec))
-    message = "warning: --field-of-view has no effect: model tiny has a fixed working size of 96 pixels"
+    message = (
+        "warning: --field-of-view has no effect on maps: model tiny has a fixed working size of 96 pixels"
+    )
     with opened(parsed("--model", model, "--field-of-view", "30"), "retina-test"):
         assert capsys.readouterr().err == f"retina-test: {message}\n"
     with opened(parsed("--model", model, "--field-of-view", "30", quiet=True), "retina-test"):

@@ -8,7 +8,7 @@ from retinagan.runtime.measures.skeleton import PixelGraph, require_skeletonize,
 
 
 def test_without_scikit_image_the_error_names_what_to_install(monkeypatch):
-    monkeypatch.setitem(sys.modules, "skimage", None)
+    monkeypatch.setitem(sys.modules, "skimage.morphology", None)
     with pytest.raises(OptionError, match=r'pip install "retinagan\[measure\]"'):
         require_skeletonize()
 

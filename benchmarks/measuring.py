@@ -1,0 +1,61 @@
+"""Measure how long the measures of a map take, on one core.
+
+    python benchmarks/measuring.py
+    python benchmarks/measuring.py --sizes 600 1000 3000
+
+The maps are those of drawn eyes (examples/synthetic_fundus.py). Times are CPU times of the process, the
+median over the rounds: on an idle core they equal wall time, and on a busy computer they still show the cost.
+"""
+
+import argparse
+import statistics
+import sys
+import time
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from retinagan.runtime.measures.measure import measure
+from retinagan.runtime.retina.disc import Disc
+from retinagan.runtime.steps.segment import Segmentation
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "examples"))
+
+
+def drawn_map(size: int, seed: int) -> Segmentation:
+    """Return the map of a drawn eye in a square picture of `size` pixels."""
+    from synthetic_camera import Camera
+    from synthetic_fundus import FundusOptions, render
+
+    middle, radius = (size - 1) / 2, 0.48 * size
+    drawn = render(FundusOptions(seed, Camera(size, size, middle, middle, radius)))
+    vessels = drawn.vessels.astype(np.float32)
+    return Segmentation(vessels, drawn.vessels, drawn.roi, {}, disc=Disc(middle, middle, radius))
+
+
+def milliseconds(segmentation: Segmentation, rounds: int) -> float:
+    """Return the median CPU time of measuring a map."""
+    times = []
+    for _ in range(rounds + 1):
+        start = time.process_time()
+        measure(segmentation, every_measure=True)
+        times.append(1000 * (time.process_time() - start))
+    return statistics.median(times[1:])  # the first imports scikit-image
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Measure how long the measures of a map take, on one core.")
+    parser.add_argument("--sizes", type=int, nargs="+", default=[600, 1000, 2000, 3000], metavar="PIXELS")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--seeds", type=int, default=3, help="drawn eyes of each size")
+    options = parser.parse_args()
+    cv2.setNumThreads(1)
+    print("pixels  CPU time")
+    for size in options.sizes:
+        found = [milliseconds(drawn_map(size, seed), options.rounds) for seed in range(1, options.seeds + 1)]
+        print(f"{size:6d}  {statistics.median(found):.0f} ms")
+
+
+if __name__ == "__main__":
+    main()
