@@ -29,19 +29,22 @@ def test_the_command_gives_the_same_options_again():
     assert options_of(build_parser().parse_args(words)) == options_of(first)
 
 
-@pytest.mark.parametrize(
-    ("name", "widths"), [("retina-gan-drive", (16, 32, 64, 128)), ("retina-gan-small", (8, 16, 32, 60))]
-)
-def test_a_bundled_model_decides_what_is_trained_on_from_it(name, widths):
-    options = options_of(parsed("--init", name))
-    assert options.widths == widths
+def test_a_bundled_model_decides_what_is_trained_on_from_it():
+    options = options_of(parsed("--init", "retina-gan-drive"))
+    assert options.widths == (16, 32, 64, 128)
     assert (options.preprocessing.working_size, options.patch) == (608, 152)
-    assert command_of(parsed("--init", name), options) == f"retina-train --data mine --init {name}"
+    assert (
+        command_of(parsed("--init", "retina-gan-drive"), options)
+        == "retina-train --data mine --init retina-gan-drive"
+    )
 
 
-def test_the_default_model_decides_scale_and_stem_too():
-    options = options_of(parsed("--init", "retina-gan"))
-    assert (options.widths, options.stem) == ((24, 48, 96), 2)
+@pytest.mark.parametrize(
+    ("name", "widths", "steps"), [("retina-gan", (24, 48, 96), 2), ("retina-gan-small", (16, 32, 64), 1)]
+)
+def test_it_decides_scale_steps_and_stem_too(name, widths, steps):
+    options = options_of(parsed("--init", name))
+    assert (options.widths, options.steps, options.stem) == (widths, steps, 2)
     assert (options.preprocessing.working_size, options.preprocessing.pixels_per_degree) == (None, 26.0)
 
 

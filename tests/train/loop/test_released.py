@@ -27,7 +27,7 @@ def test_the_default_knows_scale_and_blocks_of_pixels():
     assert "DRIVE" not in released.record["data"]
 
 
-def test_the_small_one_has_a_quarter_of_its_weights():
+def test_the_small_one_learned_from_the_default():
     released = load_checkpoint(find_checkpoint("retina-gan-small"))
     assert parameter_count(released.generator) < 0.15e6
     assert released.record["options"]["teacher"] == "retina-gan"
