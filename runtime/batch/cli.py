@@ -201,6 +201,7 @@ def _segment_once(options: argparse.Namespace) -> int:
     from retinagan.runtime.batch.progress import open_progress
     from retinagan.runtime.batch.summary import Tally, summary
 
+    stdout = sys.stdout  # on a cluster it is kept from what Ray prints
     found = find_inputs(options.inputs)
     if options.frames == "all":
         found = replace(found, inputs=every_frame(found.inputs, options.shard))
@@ -219,7 +220,7 @@ def _segment_once(options: argparse.Namespace) -> int:
             found = replace(found, inputs=own)
         tally = Tally(len(found.inputs), kept=len(found.inputs) - len(jobs), shard=options.shard)
         progress = open_progress(len(jobs), sys.stderr, quiet=options.quiet)
-        lines = JsonLines(sys.stdout, folder, options.kinds, found.inputs) if options.json else None
+        lines = JsonLines(stdout, folder, options.kinds, found.inputs) if options.json else None
         page = None if batch.page is None else batch.page.path
         try:
             if lines is not None:
@@ -235,7 +236,7 @@ def _segment_once(options: argparse.Namespace) -> int:
         finally:
             progress.close()
             for line in () if options.quiet else summary(tally, found, report, page):
-                say(line, sys.stderr if options.json else sys.stdout)
+                say(line, sys.stderr if options.json else stdout)
         doubted = options.strict and any(report.is_doubted(item.name) for item in found.inputs)
     return SOME_FAILED if tally.failed or doubted else DONE
 

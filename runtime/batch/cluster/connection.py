@@ -5,10 +5,11 @@ from __future__ import annotations
 import logging
 import os
 import signal
+import sys
 import threading
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, redirect_stdout, suppress
 from typing import Any
 
 import ray
@@ -61,7 +62,8 @@ def connected(address: str) -> Iterator[None]:
     context.print_on_execution_start = False
     logging.getLogger("ray.data").setLevel(logging.ERROR)
     try:
-        yield
+        with redirect_stdout(sys.stderr):  # Ray prints what happens to its nodes, and stdout is for rows
+            yield
     finally:
         handlers = _handlers()
         with suppress(Exception), warnings.catch_warnings():
