@@ -13,7 +13,7 @@ SOURCES := setup.py pyproject.toml MANIFEST.in README.md CHANGELOG.md CONTRIBUTI
 	-not -name '*.so' -not -name '_ace.c' -not -name '*.pyc')
 PIP := -m pip --disable-pip-version-check
 
-.PHONY: run test zig peers test-servers triton check docs types clean
+.PHONY: run test package-tests other-pythons zig peers test-servers triton check docs types clean
 
 run: .venv/installed
 	.venv/bin/retina-run examples/images --out out --save vessels overlay
@@ -24,13 +24,19 @@ run: .venv/installed
 	.venv/bin/python $(PIP) install --quiet ".[cpu]"
 	touch $@
 
+# Two at a time, since a core would wait while packages are installed.
+test:
+	$(MAKE) --jobs=2 package-tests other-pythons
+
 # The files of tests are shared out among the cores; those of one file stay together, with what they have built.
-test: .venv-test/installed
+package-tests: .venv-test/installed
 	RETINAGAN_ZIG="$$(test ! -f .venv-zig/installed || echo "$(CURDIR)/.venv-zig/bin/python -m ziglang")" \
 		RETINAGAN_PEERS="$$(test ! -f .venv-peers/installed || echo "$(CURDIR)/.venv-peers/bin/python")" \
 		RETINAGAN_DIST=.venv-test/dist OMP_NUM_THREADS=1 .venv-test/bin/pytest --numprocesses auto --maxprocesses 8 \
 		--dist loadfile --no-loadscope-reorder -m "not server"
-	tests/other_pythons.sh .venv-test/bin/python .venv-test/dist/retinagan-*.tar.gz
+
+other-pythons: .venv-test/built
+	tests/other_pythons.sh .venv-test/bin/python .venv-test/dist
 
 test-servers: .venv-test/installed
 	RETINAGAN_TRITON="$$(test ! -f .venv-triton/installed || echo .venv-triton)" OMP_NUM_THREADS=1 \
@@ -62,11 +68,14 @@ triton: .venv-triton/installed
 	.venv-triton/bin/python $(PIP) install --quiet --no-deps -c tests/triton-constraints.txt nvidia-pytriton
 	touch $@
 
-.venv-test/installed: $(SOURCES) tests/constraints.txt
+.venv-test/built: $(SOURCES)
 	$(PYTHON) -m venv .venv-test
-	.venv-test/bin/python $(PIP) install --quiet build
+	.venv-test/bin/python $(PIP) install --quiet build auditwheel
 	rm -rf .venv-test/dist && .venv-test/bin/python -m build --outdir .venv-test/dist .
-	.venv-test/bin/python $(PIP) install --quiet -c tests/constraints.txt \
+	touch $@
+
+.venv-test/installed: .venv-test/built tests/constraints.txt
+	.venv-test/bin/python $(PIP) install --quiet --no-compile -c tests/constraints.txt \
 		"$$(echo .venv-test/dist/retinagan-*.whl)[cpu,openvino,train,export,dicom,heic,measure,cloud,ray,node,serve,dev]"
 	.venv-test/bin/python $(PIP) install --quiet --force-reinstall --no-deps .venv-test/dist/retinagan-*.whl
 	touch $@

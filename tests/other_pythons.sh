@@ -1,12 +1,13 @@
 #!/bin/sh
-# Builds a wheel for each other Python from 3.10 on that is found, on PATH or under pyenv, and runs on it the tests of
-# the rooms that ship to devices (tests/on_each_python.txt), all at once. Usage: other_pythons.sh PYTHON SDIST
-# (PYTHON: the one that has run them already, with what does not depend on Python: the C kernel, the maps of the
-# bundled models, random damage, and DRIVE's images).
+# Runs the tests of the rooms that ship to devices (tests/on_each_python.txt) on the oldest Python from 3.10 on and on the
+# newest that are found, on PATH or under pyenv, and on a free-threaded one. Usage: other_pythons.sh PYTHON DIST
+# (PYTHON: the one that runs all tests, with what does not depend on Python: the C kernel, the maps of the bundled models,
+# random damage, and DRIVE's images; DIST: the folder with its wheel and the sdist). A Python that the wheel's stable ABI
+# is for takes that wheel, as users do; a wheel is built for the others.
 set -eu
 done_version=$("$1" -c 'import sys; print("%d.%d" % sys.version_info[:2])')
 done_python=$1
-sdist=$2
+dist=$2
 unset RETINAGAN_DRIVE
 
 find_python() {
@@ -23,8 +24,11 @@ run_tests() {
     "$1" -m venv --clear "$2"
     pip="$2/bin/python -m pip --disable-pip-version-check"
     rm -rf "$2/dist"
-    $pip wheel --quiet --no-deps --wheel-dir "$2/dist" "$sdist"
-    wheel=$(echo "$2"/dist/*.whl)
+    wheel=$(echo "$dist"/*-abi3-*.whl)
+    if ! $pip install --quiet --no-deps "$wheel" 2>/dev/null; then
+        $pip wheel --quiet --no-deps --wheel-dir "$2/dist" "$dist"/*.tar.gz
+        wheel=$(echo "$2"/dist/*.whl)
+    fi
     if "$done_python" -c 'import auditwheel' 2>/dev/null; then
         "$done_python" -m auditwheel show "$wheel" | tr -s ' \n' '  ' | grep 'platform tag: "manylinux'
     fi
@@ -42,9 +46,18 @@ has_opencv() {
 }
 
 mkdir -p build
-running=
-for version in 3.10 3.11 3.12 3.13 3.14 3.14t; do
+oldest=
+newest=
+for version in 3.10 3.11 3.12 3.13 3.14; do
     [ "$version" = "$done_version" ] && continue
+    [ -z "$(find_python "$version")" ] && continue
+    oldest=${oldest:-$version}
+    newest=$version
+done
+running=
+for version in $oldest $newest 3.14t; do
+    [ "${started:-}" = "$version" ] && continue
+    started=$version
     python=$(find_python "$version")
     if [ -z "$python" ]; then
         echo "Python $version: not found, its tests are skipped"
