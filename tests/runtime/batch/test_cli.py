@@ -707,6 +707,7 @@ def test_the_examples_in_the_help_are_commands(capsys):
         ["scans/**/left*.png"],
         ["shared/"],
         ["scans/"],
+        ["s3://clinic/scans"],
     ]
 
 
