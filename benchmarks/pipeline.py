@@ -39,8 +39,10 @@ def measure(images: str, model: str, options: argparse.Namespace) -> dict[str, o
     from retinagan.runtime.batch.outputs import OutputFolder
     from retinagan.runtime.batch.page.page import OldPage, Page
     from retinagan.runtime.batch.report import STAGES, Report, Settings
+    from retinagan.runtime.memory import return_large_arrays
     from retinagan.runtime.segmenter import Segmenter
 
+    return_large_arrays()
     threads = options.threads
     cv2.setNumThreads(threads)
     kinds = list(dict.fromkeys(["vessels", *options.save]))
