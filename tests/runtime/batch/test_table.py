@@ -166,6 +166,7 @@ PART = "rows/table.part-0123456789ab-000000.parquet"
 
 
 def parquet(*rows: tuple[str, str]) -> bytes:
+    pytest.importorskip("pyarrow")
     from pyarrow import Table as ArrowTable
     from pyarrow.parquet import write_table
 
