@@ -2,13 +2,13 @@
 # Runs the tests of the rooms that ship to devices (tests/on_each_python.txt) on the oldest Python from 3.10 on and on the
 # newest that are found, on PATH or under pyenv, and on a free-threaded one. Usage: other_pythons.sh PYTHON DIST
 # (PYTHON: the one that runs all tests, with what does not depend on Python: the C kernel, the maps of the bundled models,
-# random damage, and DRIVE's images; DIST: the folder with its wheel and the sdist). A Python that the wheel's stable ABI
+# random damage, the page in a browser, and real images; DIST: the folder with its wheel and the sdist). A Python that the wheel's stable ABI
 # is for takes that wheel, as users do; a wheel is built for the others.
 set -eu
 done_version=$("$1" -c 'import sys; print("%d.%d" % sys.version_info[:2])')
 done_python=$1
 dist=$2
-unset RETINAGAN_DRIVE
+unset RETINAGAN_DRIVE RETINAGAN_CHASE_DB1 RETINAGAN_HRF RETINAGAN_FIVES RETINAGAN_CHROMIUM
 
 find_python() {
     for candidate in "python$1" "${PYENV_ROOT:-$HOME/.pyenv}"/versions/"$1"/bin/python \
