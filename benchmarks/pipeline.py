@@ -34,11 +34,14 @@ def measure(images: str, model: str, options: argparse.Namespace) -> dict[str, o
     """Do all images once; give what the table needs."""
     import cv2
 
-    from retinagan.runtime.batch.batch import Batch, jobs_to_do
+    from retinagan.runtime.batch.batch import Batch
     from retinagan.runtime.batch.inputs import find_inputs
+    from retinagan.runtime.batch.jobs import jobs_to_do
     from retinagan.runtime.batch.outputs import OutputFolder
     from retinagan.runtime.batch.page.page import OldPage, Page
-    from retinagan.runtime.batch.report import STAGES, Report, Settings
+    from retinagan.runtime.batch.report import Report
+    from retinagan.runtime.batch.row import STAGES
+    from retinagan.runtime.batch.settings import Settings
     from retinagan.runtime.memory import return_large_arrays
     from retinagan.runtime.segmenter import Segmenter
 

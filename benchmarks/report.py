@@ -27,7 +27,9 @@ import numpy as np
 from retinagan.runtime.batch.outputs import OutputFolder
 from retinagan.runtime.batch.page.names import plain_digits
 from retinagan.runtime.batch.page.page import Page
-from retinagan.runtime.batch.report import DONE, Report, Row, Settings, Stamp
+from retinagan.runtime.batch.report import Report
+from retinagan.runtime.batch.row import DONE, Row
+from retinagan.runtime.batch.settings import Settings, Stamp
 from retinagan.runtime.segmenter import Segmentation
 
 HEIGHT, WIDTH = 1000, 1500

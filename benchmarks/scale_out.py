@@ -139,10 +139,12 @@ def report_driver(images: int) -> None:
 
 def drive(images: int) -> None:
     """Be a driver that finds a run of so many images done; print what that took as JSON."""
-    from retinagan.runtime.batch.batch import jobs_to_do
     from retinagan.runtime.batch.inputs import Input
+    from retinagan.runtime.batch.jobs import jobs_to_do
     from retinagan.runtime.batch.outputs import OutputFolder
-    from retinagan.runtime.batch.report import DONE, Report, Row, Settings, Stamp
+    from retinagan.runtime.batch.report import Report
+    from retinagan.runtime.batch.row import DONE, Row
+    from retinagan.runtime.batch.settings import Settings, Stamp
 
     settings = Settings("engine", "model", "ab" * 32, 0.5, 0.25, "0", "0123456789abcdef")
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

@@ -7,7 +7,6 @@ from collections.abc import Generator, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import closing
 from dataclasses import dataclass, replace
-from datetime import datetime, timezone
 from functools import partial
 from io import BytesIO
 from pathlib import Path
@@ -17,9 +16,8 @@ import numpy as np
 
 from retinagan.runtime.batch.drawing import PICTURES, Scene
 from retinagan.runtime.batch.fetching import Fetching
-from retinagan.runtime.batch.inputs import Input
+from retinagan.runtime.batch.jobs import Job, stamp_of
 from retinagan.runtime.batch.measuring import MeasuresTable, OldMeasures, measured, segments_table
-from retinagan.runtime.batch.naming import assign_stems
 from retinagan.runtime.batch.objects import (
     ObjectMaker,
     check_dicom,
@@ -32,7 +30,8 @@ from retinagan.runtime.batch.outputs import OutputError, OutputFolder
 from retinagan.runtime.batch.page.drawing import Drawing
 from retinagan.runtime.batch.page.page import OldPage, Page
 from retinagan.runtime.batch.pictures import KINDS, TABLES
-from retinagan.runtime.batch.report import DONE, FAILED, Report, Row, Settings, Stamp
+from retinagan.runtime.batch.row import DONE, FAILED, Row, now
+from retinagan.runtime.batch.settings import Settings, Stamp
 from retinagan.runtime.errors import ImageError, RetinaGanError
 from retinagan.runtime.faults import FaultPolicy
 from retinagan.runtime.images.photograph import Photograph
@@ -48,65 +47,6 @@ if TYPE_CHECKING:
 
 _IN_FLIGHT = 5  # an image in each of reading, the three steps and writing; each takes 75 MB at 8 megapixels
 _WRITERS = 2  # images whose pictures are compressed at once, each kind in a thread of its own
-
-
-@dataclass(frozen=True, slots=True)
-class Job:
-    """An image to segment; `output` is its results' path in the output folder without ``_vessels.png``."""
-
-    input: Input
-    output: str
-
-
-def jobs_to_do(
-    inputs: Sequence[Input],
-    report: Report,
-    folder: OutputFolder,
-    kinds: Sequence[str],
-    page: Page | OldPage | None = None,
-    measures: MeasuresTable | OldMeasures | None = None,
-    *,
-    again: bool = False,
-) -> list[Job]:
-    """Name the results of all images, and return the images that are still to do.
-
-    An image is left out if the report says that it is done, from the same file and by the same model and
-    options, and its pictures are there, those for the page too, and its measures. With `again` none is left
-    out for this reason. In a shard's folder the images of other shards are left out; they are named with the
-    rest, so that all shards name them alike.
-    """
-    stems = assign_stems(inputs, folder.path, {name: row.output for name, row in report.recorded.items()})
-    jobs = (Job(item, stem) for item, stem in zip(inputs, stems, strict=True))
-    if folder.shard is not None:
-        jobs = (job for job in jobs if folder.shard.holds(job.input.name))
-    if page is not None:
-        page.expect({*report.recorded, *(item.name for item in inputs)})
-    return [
-        job
-        for job in jobs
-        if again
-        or not _is_done(job, report, folder, kinds)
-        or (page is not None and not page.has(job.input.name))
-        or (
-            isinstance(measures, MeasuresTable)
-            and not measures.has(job.input.name, stamp_of(job.input, report.settings))
-        )
-    ]
-
-
-def _is_done(job: Job, report: Report, folder: OutputFolder, kinds: Sequence[str]) -> bool:
-    stamp = stamp_of(job.input, report.settings)
-    return report.is_done(job.input.name, job.output, stamp) and folder.has(job.output, kinds)
-
-
-def stamp_of(item: Input, settings: Settings) -> Stamp:
-    """Return what an image's result depends on: its file as it is now, or as its store listed it."""
-    if item.listed is not None:
-        return Stamp(*item.listed, settings.model_sha256, settings.digest)
-    try:
-        return settings.stamp(Path(item.path).stat())
-    except OSError:
-        return settings.stamp(None)
 
 
 @dataclass(kw_only=True)
@@ -312,16 +252,6 @@ class Batch:
             self._folder.write_encoded(output, kind, made)
 
 
-def failed_row(job: Job, settings: Settings, message: str) -> Row:
-    """Return the row of an image that was not tried, or whose worker did not survive it."""
-    stamp = stamp_of(job.input, settings)
-    return Row(job.input.name, FAILED, message, job.output, stamp, finished=_now())
-
-
-def _now() -> str:
-    return datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-
-
 def _row(image: _Image, settings: Settings) -> Row:
     row = Row(
         path=image.job.input.name,
@@ -330,7 +260,7 @@ def _row(image: _Image, settings: Settings) -> Row:
         output=image.job.output,
         stamp=image.stamp,
         seconds=dict(image.clock.seconds),
-        finished=_now(),
+        finished=now(),
     )
     photograph = image.frame
     if photograph.pixels.size:

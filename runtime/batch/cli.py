@@ -195,8 +195,8 @@ def _run(options: argparse.Namespace) -> int:
 
 
 def _segment_once(options: argparse.Namespace) -> int:
-    from retinagan.runtime.batch.batch import jobs_to_do
     from retinagan.runtime.batch.inputs import every_frame, find_inputs
+    from retinagan.runtime.batch.jobs import jobs_to_do
     from retinagan.runtime.batch.json_lines import JsonLines
     from retinagan.runtime.batch.progress import open_progress
     from retinagan.runtime.batch.summary import Tally, summary

@@ -19,7 +19,7 @@ from retinagan.runtime.segmenter import Segmentation
 from retinagan.runtime.steps.prepare import Prepared
 
 if TYPE_CHECKING:
-    from retinagan.runtime.batch.report import Settings
+    from retinagan.runtime.batch.settings import Settings
 
 
 class Scene:

@@ -8,7 +8,8 @@ from retinagan.runtime.batch.inputs import Input
 from retinagan.runtime.batch.measuring import FILE_NAME as MEASURES
 from retinagan.runtime.batch.measuring import MeasuresTable, OldMeasures, Value
 from retinagan.runtime.batch.outputs import OutputError, OutputFolder
-from retinagan.runtime.batch.report import COLUMNS, FAILED, FILE_NAME, SEPARATOR, STAGES
+from retinagan.runtime.batch.report import FILE_NAME
+from retinagan.runtime.batch.row import COLUMNS, FAILED, SEPARATOR, STAGES
 from retinagan.runtime.batch.table import path_from_cell
 from retinagan.runtime.storage.address import absolute
 from retinagan.runtime.warnings import SENTENCES

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from retinagan.runtime.batch.outputs import OutputError, OutputFolder
 from retinagan.runtime.batch.pictures import SEGMENTS_HEAD
 from retinagan.runtime.batch.place import Place
-from retinagan.runtime.batch.report import Row, Settings, Stamp
+from retinagan.runtime.batch.row import Row
+from retinagan.runtime.batch.settings import Settings, Stamp
 from retinagan.runtime.batch.shard import ROWS, reports_of
 from retinagan.runtime.batch.table import Table, encoded, path_from_cell, path_to_cell
 from retinagan.runtime.errors import OptionError

@@ -21,7 +21,7 @@ from retinagan.runtime.warnings import ImageWarning
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
 
-    from retinagan.runtime.batch.report import Settings
+    from retinagan.runtime.batch.settings import Settings
     from retinagan.runtime.dicom.source import Source
     from retinagan.runtime.dicom.structured_report import Measure
     from retinagan.runtime.segmenter import Segmentation

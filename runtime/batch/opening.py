@@ -131,7 +131,8 @@ def opened(options: argparse.Namespace, name: str) -> Iterator[Workplace]:
     """Open the model, the output folder and its report; `name` is the command's, for warnings."""
     from retinagan.runtime.batch.batch import Batch
     from retinagan.runtime.batch.outputs import OutputFolder
-    from retinagan.runtime.batch.report import Report, Settings
+    from retinagan.runtime.batch.report import Report
+    from retinagan.runtime.batch.settings import Settings
 
     check_options(options)
     with (

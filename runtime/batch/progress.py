@@ -5,7 +5,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, Protocol, TextIO
 
-from retinagan.runtime.batch.report import FAILED, FILE_NAME, Row
+from retinagan.runtime.batch.report import FILE_NAME
+from retinagan.runtime.batch.row import FAILED, Row
 from retinagan.runtime.console.wording import counted, say, spoken
 
 _FAILURES_SHOWN = 20

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from retinagan.runtime.batch.inputs import Found
-from retinagan.runtime.batch.report import FAILED, WARNING, Report, Row
+from retinagan.runtime.batch.report import Report
+from retinagan.runtime.batch.row import FAILED, WARNING, Row
 from retinagan.runtime.batch.shard import Shard
 from retinagan.runtime.console.wording import counted, spoken
 

@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import TextIO
 
 from retinagan.runtime.batch.arrivals import Arrivals
-from retinagan.runtime.batch.batch import Job, jobs_to_do
 from retinagan.runtime.batch.inputs import Input
+from retinagan.runtime.batch.jobs import Job, jobs_to_do
 from retinagan.runtime.batch.json_lines import JsonLines
 from retinagan.runtime.batch.opening import Workplace
-from retinagan.runtime.batch.report import FAILED, Row
+from retinagan.runtime.batch.row import FAILED, Row
 from retinagan.runtime.batch.summary import Tally, counts
 from retinagan.runtime.console.signals import Stopped, StopSignal, signals_noted
 from retinagan.runtime.console.wording import say

@@ -7,11 +7,11 @@ from contextlib import closing, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from retinagan.runtime.batch.batch import Job, jobs_to_do
 from retinagan.runtime.batch.inputs import Input
+from retinagan.runtime.batch.jobs import Job, jobs_to_do
 from retinagan.runtime.batch.opening import Workplace
 from retinagan.runtime.batch.outputs import OutputError
-from retinagan.runtime.batch.report import FAILED, Row
+from retinagan.runtime.batch.row import FAILED, Row
 from retinagan.runtime.console.signals import Stopped, StopSignal, signals_noted
 from retinagan.runtime.node.durable import synced
 from retinagan.runtime.node.inbox import Inbox, Received, content_digest

@@ -14,7 +14,7 @@ from tiny_model import tiny_spec, write_tiny_model
 from retinagan.runtime.batch.drawing import Scene
 from retinagan.runtime.batch.objects import ObjectMaker, source_of
 from retinagan.runtime.batch.pictures import OBJECTS, picture_name
-from retinagan.runtime.batch.report import Settings
+from retinagan.runtime.batch.settings import Settings
 from retinagan.runtime.images.reading import read_image
 from retinagan.runtime.model import bundled
 from retinagan.runtime.node.cli import NUMBERS

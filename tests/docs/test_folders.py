@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from retinagan.runtime.batch import cli
-from retinagan.runtime.batch.report import COLUMNS, STAGES
+from retinagan.runtime.batch.row import COLUMNS, STAGES
 from retinagan.runtime.images.reading import MAX_PIXELS, SUFFIXES
 from retinagan.runtime.warnings import SENTENCES
 

@@ -10,16 +10,17 @@ import ray
 from ray.data import ActorPoolStrategy
 from ray.exceptions import RayError, RayTaskError
 
-from retinagan.runtime.batch.batch import Job, failed_row
 from retinagan.runtime.batch.cluster.connection import ClusterError, attempts_actor
 from retinagan.runtime.batch.cluster.keys import can_travel, images_in_a_block, tables_of
 from retinagan.runtime.batch.cluster.rows import FAULT, part_name
 from retinagan.runtime.batch.cluster.worker import Worker, WorkerOptions
+from retinagan.runtime.batch.jobs import Job, failed_row
 from retinagan.runtime.batch.measuring import MeasuresTable, OldMeasures
 from retinagan.runtime.batch.outputs import OutputFolder
 from retinagan.runtime.batch.page.page import OldPage, Page
 from retinagan.runtime.batch.pictures import KINDS, picture_names
-from retinagan.runtime.batch.report import COLUMNS, Row, Settings, row_of
+from retinagan.runtime.batch.row import COLUMNS, Row, row_of
+from retinagan.runtime.batch.settings import Settings
 from retinagan.runtime.batch.shard import ROWS
 from retinagan.runtime.storage.address import absolute, is_url
 from retinagan.runtime.storage.store import at_once

@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 import pyarrow as pa
 
-from retinagan.runtime.batch.batch import Job
 from retinagan.runtime.batch.inputs import Input
+from retinagan.runtime.batch.jobs import Job
 
 _SCHEMA = pa.schema(
     [

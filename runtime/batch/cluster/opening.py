@@ -15,7 +15,8 @@ from retinagan.runtime.batch.cluster.connection import ClusterError, connected, 
 from retinagan.runtime.batch.cluster.worker import WorkerOptions
 from retinagan.runtime.batch.opening import Workplace, check_options, measures_of, measures_wanted, page_of
 from retinagan.runtime.batch.outputs import OutputFolder
-from retinagan.runtime.batch.report import Report, Settings
+from retinagan.runtime.batch.report import Report
+from retinagan.runtime.batch.settings import Settings
 from retinagan.runtime.console.command import complain
 from retinagan.runtime.console.wording import counted
 from retinagan.runtime.errors import RetinaGanError

@@ -8,7 +8,7 @@ from io import BytesIO
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from retinagan.runtime.batch.report import COLUMNS
+from retinagan.runtime.batch.row import COLUMNS
 from retinagan.runtime.batch.shard import ROWS
 
 FAULT = "fault"

@@ -12,13 +12,15 @@ from typing import Any
 import pyarrow as pa
 import ray
 
-from retinagan.runtime.batch.batch import Batch, Job, failed_row
+from retinagan.runtime.batch.batch import Batch
 from retinagan.runtime.batch.cluster import attempts
 from retinagan.runtime.batch.cluster.keys import Block, block_of
 from retinagan.runtime.batch.cluster.rows import encoded_rows, rows_of, travelling
+from retinagan.runtime.batch.jobs import Job, failed_row
 from retinagan.runtime.batch.outputs import OutputFolder
 from retinagan.runtime.batch.pictures import KINDS
-from retinagan.runtime.batch.report import Row, Settings, cells_of
+from retinagan.runtime.batch.row import Row, cells_of
+from retinagan.runtime.batch.settings import Settings
 from retinagan.runtime.errors import RetinaGanError
 from retinagan.runtime.model_arguments import open_segmenter
 from retinagan.runtime.segmenter import Segmenter

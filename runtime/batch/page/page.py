@@ -16,7 +16,8 @@ from retinagan.runtime.batch.page.drawing import Drawing, is_drawn
 from retinagan.runtime.batch.page.html import FILE_NAME, HEAD, MARK, PICTURES, html_of, number_of
 from retinagan.runtime.batch.page.names import Names, is_digits
 from retinagan.runtime.batch.page.rows import read_rows
-from retinagan.runtime.batch.report import Report, Row
+from retinagan.runtime.batch.report import Report
+from retinagan.runtime.batch.row import Row
 from retinagan.runtime.errors import OptionError
 from retinagan.runtime.segmenter import Segmentation
 

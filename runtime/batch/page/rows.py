@@ -11,7 +11,7 @@ from typing import NamedTuple
 from retinagan.runtime.batch.outputs import OutputError
 from retinagan.runtime.batch.page.names import Names
 from retinagan.runtime.batch.page.pictures import threshold_level
-from retinagan.runtime.batch.report import COLUMNS, DONE, FAILED, WARNING
+from retinagan.runtime.batch.row import COLUMNS, DONE, FAILED, WARNING
 from retinagan.runtime.batch.table import path_from_cell
 
 MEASURES = "measures.csv"

@@ -11,12 +11,15 @@ from called_steps import CalledSteps
 from PIL import Image
 
 from retinagan.runtime.batch import batch
-from retinagan.runtime.batch.batch import Batch, jobs_to_do
+from retinagan.runtime.batch.batch import Batch
 from retinagan.runtime.batch.inputs import find_inputs
+from retinagan.runtime.batch.jobs import jobs_to_do
 from retinagan.runtime.batch.outputs import OutputError, OutputFolder
 from retinagan.runtime.batch.overlay import draw_overlay
 from retinagan.runtime.batch.pictures import OVERLAY_FORMATS
-from retinagan.runtime.batch.report import DONE, FAILED, STAGES, Report, Settings
+from retinagan.runtime.batch.report import Report
+from retinagan.runtime.batch.row import DONE, FAILED, STAGES
+from retinagan.runtime.batch.settings import Settings
 from retinagan.runtime.errors import EngineError, NoRetinaError
 from retinagan.runtime.segmenter import Segmentation
 

@@ -7,7 +7,7 @@ from drawn_retina import drawn_retina
 from retinagan.runtime.batch import drawing
 from retinagan.runtime.batch.drawing import PICTURES, Scene
 from retinagan.runtime.batch.overlay import draw_overlay
-from retinagan.runtime.batch.report import Settings
+from retinagan.runtime.batch.settings import Settings
 from retinagan.runtime.images.photograph import Photograph
 from retinagan.runtime.model.spec import Preprocessing
 from retinagan.runtime.retina.disc import Disc

@@ -10,7 +10,9 @@ from retinagan.runtime.batch.inputs import Input
 from retinagan.runtime.batch.json_lines import JsonLines, described
 from retinagan.runtime.batch.measuring import MeasuresTable
 from retinagan.runtime.batch.outputs import OutputError, OutputFolder
-from retinagan.runtime.batch.report import COLUMNS, DONE, FAILED, STAGES, Report, Row, Settings, Stamp
+from retinagan.runtime.batch.report import Report
+from retinagan.runtime.batch.row import COLUMNS, DONE, FAILED, STAGES, Row
+from retinagan.runtime.batch.settings import Settings, Stamp
 from retinagan.runtime.warnings import SENTENCES, ImageWarning
 
 SETTINGS = Settings("ONNX Runtime 1, CPU", "tiny", "ab" * 32, 0.4, 0.25, "0.1.0", "0123456789abcdef")

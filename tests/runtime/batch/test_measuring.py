@@ -16,7 +16,8 @@ from retinagan.runtime.batch.measuring import (
     segments_table,
 )
 from retinagan.runtime.batch.outputs import OutputError, OutputFolder
-from retinagan.runtime.batch.report import DONE, FAILED, Row, Settings, Stamp
+from retinagan.runtime.batch.row import DONE, FAILED, Row
+from retinagan.runtime.batch.settings import Settings, Stamp
 from retinagan.runtime.batch.shard import Shard
 from retinagan.runtime.images.photograph import Photograph
 

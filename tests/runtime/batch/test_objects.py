@@ -21,7 +21,7 @@ from retinagan.runtime.batch.objects import (
 )
 from retinagan.runtime.batch.overlay import draw_overlay
 from retinagan.runtime.batch.pictures import KINDS, OBJECTS
-from retinagan.runtime.batch.report import Settings
+from retinagan.runtime.batch.settings import Settings
 from retinagan.runtime.dicom.source import Source
 from retinagan.runtime.errors import ImageError, OptionError
 from retinagan.runtime.images.reading import read_image

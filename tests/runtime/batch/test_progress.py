@@ -3,7 +3,8 @@ import io
 import pytest
 
 from retinagan.runtime.batch.progress import Lines, open_progress
-from retinagan.runtime.batch.report import DONE, FAILED, Row, Stamp
+from retinagan.runtime.batch.row import DONE, FAILED, Row
+from retinagan.runtime.batch.settings import Stamp
 
 
 class Terminal(io.StringIO):

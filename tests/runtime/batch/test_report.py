@@ -1,25 +1,14 @@
 import csv
 import os
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from retinagan.runtime.batch.outputs import OutputError, OutputFolder
-from retinagan.runtime.batch.report import (
-    COLUMNS,
-    DONE,
-    FAILED,
-    STAGES,
-    Report,
-    Row,
-    Settings,
-    Stamp,
-    cells_of,
-    row_of,
-)
+from retinagan.runtime.batch.report import Report
+from retinagan.runtime.batch.row import DONE, FAILED, STAGES, Row
+from retinagan.runtime.batch.settings import Settings, Stamp
 from retinagan.runtime.batch.shard import Shard
-from retinagan.runtime.model.spec import ModelSpec, Preprocessing, Tiling
 from retinagan.runtime.warnings import ImageWarning
 
 SETTINGS = Settings("ONNX Runtime 1, CPU", "tiny", "ab" * 32, 0.4, 0.25, "0.1.0", "0123456789abcdef")
@@ -100,22 +89,6 @@ def test_a_row_tells_all(folder):
     }
 
 
-def test_a_row_comes_back_from_its_cells():
-    for one in (
-        row("=a.png", FAILED, message="é", output="-a", stamp=Stamp("", "", "", "0123456789abcdef")),
-        row(
-            "sub/a.png",
-            width=565,
-            field_of_view=45.0,
-            roi_share=0.69123,
-            pixel_spacing=(0.00512346, 0.005),
-            seconds=dict.fromkeys(STAGES, 0.5),
-            warnings="truncated",
-        ),
-    ):
-        assert row_of(cells_of(one, SETTINGS)) == one
-
-
 def test_what_a_failed_image_has_not_is_empty(folder):
     (found,) = read(write(folder, row("a.png", FAILED, message="the file is empty", seconds={"read": 0.25})))
     assert found["message"] == "the file is empty"
@@ -157,19 +130,6 @@ def test_warnings_are_codes_in_one_column_and_sentences_in_the_message(folder):
     assert found["message"] == "vessels are bright | half of it is vessel"
 
 
-def test_a_failed_image_stays_failed_with_its_warnings():
-    failed = row("a.png", FAILED, message="no retina").doubted([NEGATIVE])
-    assert (failed.status, failed.warnings, failed.message) == (
-        FAILED,
-        "negative",
-        "no retina | vessels are bright",
-    )
-
-
-def test_without_warnings_a_row_stays_as_it_is():
-    assert row("a.png").doubted([]) == row("a.png")
-
-
 def test_an_image_with_warnings_is_done_and_known_to_be_in_doubt(folder):
     write(folder, row("a.png").doubted([NEGATIVE]), row("b.png"), row("c.png", FAILED))
     with Report(folder, SETTINGS) as report:
@@ -194,54 +154,6 @@ def test_odd_names_come_back(folder, name):
     assert os.path.normpath(cells["path"]) == os.path.normpath(name)
     with Report(folder, SETTINGS) as report:
         assert report.is_done(os.path.normpath(name), os.path.normpath(name), STAMP)
-
-
-def test_the_settings_digest_follows_all_that_changes_a_result():
-    spec = ModelSpec("tiny", "tiny.onnx", "fp32", 0.5, sha256="cd" * 32)
-    settings = Settings.of(spec, "ONNX Runtime 1, CPU")
-    assert (settings.model, settings.model_sha256, settings.threshold) == ("tiny", "cd" * 32, 0.5)
-    assert settings == Settings.of(spec, "ONNX Runtime 1, CPU")
-    values = vars(spec)
-    digests = {
-        settings.digest,
-        Settings.of(spec, "ONNX Runtime 2, CPU").digest,
-        Settings.of(ModelSpec(**(values | {"threshold": 0.6})), settings.engine).digest,
-        Settings.of(ModelSpec(**(values | {"tiling": Tiling(512, 0.5)})), settings.engine).digest,
-        Settings.of(ModelSpec(**(values | {"precision": "int8"})), settings.engine).digest,
-        Settings.of(spec, settings.engine, overlay_colour="calibre").digest,
-    }
-    assert len(digests) == 6
-    assert {len(digest) for digest in digests} == {16}
-    told = ModelSpec(**(values | {"scores": {"dice": 0.8}, "training": {"data": "none"}}))
-    assert Settings.of(told, settings.engine).digest == settings.digest
-
-
-def test_a_stamp_follows_size_and_time(tmp_path):
-    path = tmp_path / "a.png"
-    path.write_bytes(b"1234")
-    os.utime(path, ns=(5_000_000_007, 5_000_000_007))
-    assert SETTINGS.stamp(path.stat()) == Stamp("4", "5.000000007", "ab" * 32, "0123456789abcdef")
-    assert SETTINGS.stamp(None) == Stamp("", "", "ab" * 32, "0123456789abcdef")
-
-
-def test_the_last_column_has_a_fixed_length():
-    assert COLUMNS[-1] == "settings"
-
-
-def test_where_an_angle_comes_from():
-    given = replace(SETTINGS, field_of_view=60.0)
-    assert [SETTINGS.angle_from(angle) for angle in (None, 45.0)] == ["fixed", "assumed"]
-    assert [given.angle_from(angle) for angle in (None, 60.0)] == ["fixed", "given"]
-
-
-def test_an_angle_changes_the_digest_where_it_matters():
-    fixed = ModelSpec("a", "a.onnx", "fp32", 0.5)
-    scaled = replace(fixed, preprocessing=Preprocessing(pixels_per_degree=18.0))
-    digests = [
-        Settings.of(spec, "CPU", angle).digest for spec in (fixed, scaled) for angle in (None, 45.0, 60.0)
-    ]
-    assert digests[0] == digests[1] == digests[2]
-    assert len(set(digests)) == 4
 
 
 def in_shard(path: Path, shard: Shard, *rows: Row) -> Path:

@@ -1,7 +1,8 @@
 from types import SimpleNamespace
 
 from retinagan.runtime.batch.inputs import Found
-from retinagan.runtime.batch.report import DONE, FAILED, WARNING, Row, Settings, Stamp
+from retinagan.runtime.batch.row import DONE, FAILED, WARNING, Row
+from retinagan.runtime.batch.settings import Settings, Stamp
 from retinagan.runtime.batch.summary import Tally, summary
 
 REPORT = SimpleNamespace(

@@ -17,7 +17,8 @@ from retinagan.runtime.batch.batch import Batch
 from retinagan.runtime.batch.inputs import every_frame
 from retinagan.runtime.batch.opening import Workplace
 from retinagan.runtime.batch.outputs import OutputFolder
-from retinagan.runtime.batch.report import Report, Settings
+from retinagan.runtime.batch.report import Report
+from retinagan.runtime.batch.settings import Settings
 from retinagan.runtime.batch.watch import Watch, WatchOptions
 from retinagan.runtime.console.signals import Stopped
 

@@ -23,7 +23,9 @@ from pydicom.encaps import encapsulate
 from tiny_model import tiny_spec, write_tiny_model
 
 from retinagan.runtime.batch.outputs import OutputFolder
-from retinagan.runtime.batch.report import COLUMNS, DONE, Report, Row, Settings
+from retinagan.runtime.batch.report import Report
+from retinagan.runtime.batch.row import COLUMNS, DONE, Row
+from retinagan.runtime.batch.settings import Settings
 from retinagan.runtime.errors import ImageError, ModelError, RetinaGanError
 from retinagan.runtime.images.reading import read_image
 from retinagan.runtime.model.bundled import bundled_model

@@ -18,7 +18,8 @@ from retinagan.runtime.batch.batch import Batch
 from retinagan.runtime.batch.inputs import every_frame
 from retinagan.runtime.batch.opening import Workplace
 from retinagan.runtime.batch.outputs import OutputError, OutputFolder
-from retinagan.runtime.batch.report import Report, Settings
+from retinagan.runtime.batch.report import Report
+from retinagan.runtime.batch.settings import Settings
 from retinagan.runtime.console.signals import Stopped
 from retinagan.runtime.errors import NoRetinaError
 from retinagan.runtime.node.inbox import Inbox, content_digest

@@ -15,13 +15,13 @@ from PIL import Image
 from tiny_model import write_tiny_model
 
 from retinagan.runtime.batch import cli, progress, summary
-from retinagan.runtime.batch.batch import Job
 from retinagan.runtime.batch.cluster import cluster_batch
 from retinagan.runtime.batch.cluster.cluster_batch import ClusterBatch
 from retinagan.runtime.batch.cluster.worker import KILLS, Worker, WorkerOptions
 from retinagan.runtime.batch.inputs import Input
+from retinagan.runtime.batch.jobs import Job
 from retinagan.runtime.batch.outputs import OutputFolder
-from retinagan.runtime.batch.report import Settings
+from retinagan.runtime.batch.settings import Settings
 
 SETTINGS = Settings("fake", "fake", "ab" * 32, 0.5, 0.0, "0.1.0", "0123456789abcdef")
 IMAGES = 16

@@ -1,6 +1,6 @@
-from retinagan.runtime.batch.batch import Job
 from retinagan.runtime.batch.cluster.keys import block_of, can_travel, images_in_a_block, tables_of
 from retinagan.runtime.batch.inputs import Input
+from retinagan.runtime.batch.jobs import Job
 
 
 def test_jobs_come_back_from_their_tables():

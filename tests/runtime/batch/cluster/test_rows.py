@@ -1,7 +1,7 @@
 import pytest
 
 from retinagan.runtime.batch.cluster.rows import FAULT, encoded_rows, part_name, rows_of, travelling
-from retinagan.runtime.batch.report import COLUMNS
+from retinagan.runtime.batch.row import COLUMNS
 from retinagan.runtime.batch.shard import reports_of
 
 ROW = tuple(f"{column} é" for column in COLUMNS)

@@ -7,14 +7,14 @@ from drawn_retina import drawn_retina
 from PIL import Image
 from tiny_model import write_tiny_model
 
-from retinagan.runtime.batch.batch import Job
 from retinagan.runtime.batch.cluster import worker
 from retinagan.runtime.batch.cluster.attempts import MOST, Attempts
 from retinagan.runtime.batch.cluster.keys import tables_of
 from retinagan.runtime.batch.cluster.rows import FAULT, rows_of
 from retinagan.runtime.batch.cluster.worker import Worker, WorkerOptions
 from retinagan.runtime.batch.inputs import Input
-from retinagan.runtime.batch.report import row_of
+from retinagan.runtime.batch.jobs import Job
+from retinagan.runtime.batch.row import row_of
 
 PART = "rows/run.part-0123456789ab-000000.parquet"
 NAMES = ("a", "b", "c")

@@ -10,7 +10,9 @@ from retinagan.runtime.batch.page import page as module
 from retinagan.runtime.batch.page.html import MARK
 from retinagan.runtime.batch.page.names import Names, plain_digits
 from retinagan.runtime.batch.page.page import OldPage, Page
-from retinagan.runtime.batch.report import DONE, FAILED, Report, Row, Settings, Stamp
+from retinagan.runtime.batch.report import Report
+from retinagan.runtime.batch.row import DONE, FAILED, Row
+from retinagan.runtime.batch.settings import Settings, Stamp
 from retinagan.runtime.batch.shard import Shard
 from retinagan.runtime.errors import OptionError
 from retinagan.runtime.segmenter import Segmentation

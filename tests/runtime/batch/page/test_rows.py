@@ -3,7 +3,7 @@ import pytest
 from retinagan.runtime.batch.outputs import OutputError, OutputFolder
 from retinagan.runtime.batch.page.names import Names, plain_digits
 from retinagan.runtime.batch.page.rows import STATUSES, Rows, read_rows
-from retinagan.runtime.batch.report import COLUMNS, DONE, FAILED, WARNING
+from retinagan.runtime.batch.row import COLUMNS, DONE, FAILED, WARNING
 
 FILLED = {
     "status": DONE,
