@@ -7,7 +7,9 @@ A model is a bundled name or an ONNX file. Its test images are segmented at seve
 square, whatever density or size its spec has, and scored at native size inside the FOV, all pixels pooled.
 The first table has the FOV AUC and the best Dice (at the threshold that is best there) by working size. The
 second has both as the model itself scales, with the camera's angle known and with wrong ones: a model of one
-working size does not use the angle, unless --density has it scale by pixels per degree.
+working size does not use the angle, unless --density has it scale by pixels per degree. With --densities, a
+third table has the FOV AUC and the Dice at the model's own threshold at other densities than its own, as by
+``--pixels-per-degree`` of the commands.
 
 With --json, each figure is kept in the file as it comes, and the same command goes on where it was stopped.
 The images take one process; OpenVINO or ONNX Runtime uses --threads.
@@ -118,8 +120,8 @@ class Scale:
         return result.probability, size, diameter / true_angle
 
 
-def cases(spec: ModelSpec, sizes: list[int], wrong: list[float]) -> Iterator[Case]:
-    """Give the columns of both tables; of the second none where the model has one working size."""
+def cases(spec: ModelSpec, sizes: list[int], wrong: list[float], densities: list[float]) -> Iterator[Case]:
+    """Give the columns of all tables; of the second one at most where the model has one working size."""
     own, divisor = spec.preprocessing, spec.network_input.divisor
     for size in sizes:
         fixed = dataclasses.replace(own, pixels_per_degree=None, working_size=round(size / divisor) * divisor)
@@ -129,6 +131,9 @@ def cases(spec: ModelSpec, sizes: list[int], wrong: list[float]) -> Iterator[Cas
         for share in wrong:
             yield Case(f"angle x {share:g}", own, lambda image, share=share: _times(image, share))
         yield Case("angle assumed", own, lambda image: None)
+        for density in densities:
+            at = dataclasses.replace(own, pixels_per_degree=density)
+            yield Case(f"density {density:g}", at, lambda image: image.field_of_view)
 
 
 def _times(image: LabelledImage, share: float) -> float | None:
@@ -157,8 +162,10 @@ class Kept:
                 temporary.write_text(text, encoding="utf-8")
 
 
-def table(figures: dict[str, dict[str, float]], names: list[str], keys: list[str]) -> str:
-    """Give the figures of the named columns as Markdown: AUC; best Dice, the best of a row in bold."""
+def table(
+    figures: dict[str, dict[str, float]], names: list[str], keys: list[str], shown: str = "dice"
+) -> str:
+    """Give the figures of the named columns as Markdown: AUC; Dice, the best of a row in bold."""
     lines = [f"| dataset | {' | '.join(keys)} |", f"| --- |{' --- |' * len(keys)}"]
     for name in names:
         row = {key: figures[f"{name}, {key}"] for key in keys if f"{name}, {key}" in figures}
@@ -169,7 +176,7 @@ def table(figures: dict[str, dict[str, float]], names: list[str], keys: list[str
                 cells.append("")
                 continue
             figure = row[key]
-            cell = f"{figure['auc']:.4f}; {figure['dice']:.3f}"
+            cell = f"{figure['auc']:.4f}; {figure[shown]:.3f}"
             cell = f"**{cell}**" if figure["auc"] == best else cell
             density = "" if np.isnan(figure["density"]) else f", {figure['density']:.1f}/degree"
             cells.append(f"{cell} ({figure['size']:.0f}{density})")
@@ -186,6 +193,9 @@ def main() -> None:
     parser.add_argument("--sizes", nargs="*", type=int, default=list(SIZES), metavar="PIXELS")
     parser.add_argument("--wrong", nargs="*", type=float, default=list(WRONG), metavar="SHARE")
     parser.add_argument("--density", type=float, metavar="D", help="pixels per degree instead of the model's")
+    parser.add_argument(
+        "--densities", nargs="*", type=float, default=[], metavar="D", help="columns of the third table"
+    )
     parser.add_argument("--images", type=int, metavar="N", help="test images of each, evenly spread")
     parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
     parser.add_argument("--json", type=Path, metavar="FILE", help="keep the figures there")
@@ -210,7 +220,7 @@ def measure(options: argparse.Namespace) -> None:
         "images": {name: [sample.name for sample in samples] for name, samples in datasets.items()},
     }
     kept = Kept(options.json, facts)
-    columns = list(cases(_scaled(spec, options.density), options.sizes, options.wrong))
+    columns = list(cases(_scaled(spec, options.density), options.sizes, options.wrong, options.densities))
     with open_adapter(path, spec, "cpu", options.threads) as adapter:
         scale = Scale(adapter)
         for name, samples in datasets.items():
@@ -219,10 +229,13 @@ def measure(options: argparse.Namespace) -> None:
                     kept.add(f"{name}, {case.key}", scale.figure(case, samples))
         told = adapter.description
     print(f"{spec.name}, {told}; FOV AUC; best Dice (working size in pixels, pixels per degree)\n")
-    keys = [case.key for case in columns]
-    print(table(kept.figures, list(datasets), [key for key in keys if key.startswith("size")]))
+    names, keys = list(datasets), [case.key for case in columns]
+    print(table(kept.figures, names, [key for key in keys if key.startswith("size")]))
     print("\nAs the model itself scales:\n")
-    print(table(kept.figures, list(datasets), [key for key in keys if not key.startswith("size")]))
+    print(table(kept.figures, names, [key for key in keys if not key.startswith(("size", "density"))]))
+    if options.densities:
+        print("\nAt other densities, FOV AUC; Dice at the model's own threshold:\n")
+        print(table(kept.figures, names, [key for key in keys if key.startswith("density")], "own_dice"))
 
 
 def _scaled(spec: ModelSpec, density: float | None) -> ModelSpec:

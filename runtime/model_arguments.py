@@ -42,6 +42,12 @@ def add_model_arguments(parser: argparse.ArgumentParser) -> None:
         help="the camera's angle, 10 to 220, which sets the scale at which the network sees the vessels "
         "(default: that of the image's file, otherwise what the model assumes)",
     )
+    add(
+        "--pixels-per-degree",
+        type=float,
+        metavar="D",
+        help="density at which the network sees the vessels, below the model's own: faster and less accurate",
+    )
     add("--threshold", type=float, metavar="P", help="pixels at or above this probability count as vessel")
     add("--overlap", type=float, metavar="SHARE", help="share of a patch that the next one overlaps")
     add("--threads", type=int, metavar="N", help="CPU threads (default: all cores)")
@@ -83,6 +89,7 @@ def open_segmenter(
             threshold=options.threshold,
             overlap=options.overlap,
             field_of_view=options.field_of_view,
+            pixels_per_degree=options.pixels_per_degree,
             color=color,
         )
     if options.threads is not None:

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from retinagan.runtime.engines import open_adapter
-from retinagan.runtime.errors import ModelError
+from retinagan.runtime.errors import ModelError, OptionError
 from retinagan.runtime.forked import spare_opencv_threads
 from retinagan.runtime.images.frames import ColorOrder, as_rgb8
 from retinagan.runtime.images.photograph import Frame
 from retinagan.runtime.model.bundled import find_model
+from retinagan.runtime.model.density import at_density, doubts_of_density
 from retinagan.runtime.model.spec import ModelSpec, spec_path
 from retinagan.runtime.retina.find import find_retina
 from retinagan.runtime.retina.still import StillRetina
@@ -56,11 +57,13 @@ class Segmenter:
         The camera's angle in degrees, 10 to 220, which sets the size of the working square; that of the
         photograph if left out, or else the spec's assumption. A call may pass another for its frame. Models
         with a fixed working size ignore it.
+    pixels_per_degree : float, optional
+        A lower density than the spec's, for less accuracy and more speed; see `at_density`.
 
     Attributes
     ----------
     spec : ModelSpec
-        The model's spec, with `threshold` and `overlap` as used.
+        The model's spec, with `threshold`, `overlap` and `pixels_per_degree` as used.
 
     Raises
     ------
@@ -71,7 +74,8 @@ class Segmenter:
     EngineError
         If the engine or device is not available.
     OptionError
-        If `engine`, `device` or `threads` is not one of the values above.
+        If `engine`, `device` or `threads` is not one of the values above, or the model does not take
+        `pixels_per_degree`.
     """
 
     def __init__(
@@ -85,6 +89,7 @@ class Segmenter:
         threshold: float | None = None,
         overlap: float | None = None,
         field_of_view: float | None = None,
+        pixels_per_degree: float | None = None,
     ) -> None:
         if field_of_view is not None:
             check_field_of_view(field_of_view)
@@ -95,8 +100,8 @@ class Segmenter:
         self._color = color
         self._adapter = open_adapter(path, spec, device, threads, engine)
         try:
-            self.spec = _with_options(self._adapter.spec, threshold, overlap)
-        except ModelError:
+            self.spec = _with_options(self._adapter.spec, threshold, overlap, pixels_per_degree)
+        except (ModelError, OptionError):
             self._adapter.close()
             raise
         self._field_of_view = field_of_view
@@ -145,7 +150,8 @@ class Segmenter:
             batch = cut_patches(prepared, self.spec.network_input, buffers, clock)
             with clock.stage("infer"):
                 self._adapter.infer(batch.image, batch.roi, batch.probability)
-            return regroup(batch, prepared, self.spec.threshold, clock, self.spec.confidence)
+            doubts = doubts_of_density(self._adapter.spec, self.spec)
+            return regroup(batch, prepared, self.spec.threshold, clock, self.spec.confidence, doubts)
 
     def stream(
         self,
@@ -280,10 +286,14 @@ class Segmenter:
         self.close()
 
 
-def _with_options(spec: ModelSpec, threshold: float | None, overlap: float | None) -> ModelSpec:
+def _with_options(
+    spec: ModelSpec, threshold: float | None, overlap: float | None, density: float | None
+) -> ModelSpec:
     """Return the spec with the user's options, checked against the spec's ranges."""
     if threshold is not None:
         spec = replace(spec, threshold=threshold)
     if overlap is not None:
         spec = replace(spec, tiling=replace(spec.tiling, overlap=overlap))
+    if density is not None:
+        spec = replace(spec, preprocessing=at_density(spec.preprocessing, density, spec.name))
     return spec

@@ -21,6 +21,7 @@ SENTENCES = {
     "preprocessed": "the picture was filtered before: its light is even, or its local contrast enhanced",
     "writing-on-retina": "letters or lines are drawn on the retina; their strokes may count as vessels",
     # The result
+    "coarse-scale": "the network sees the vessels at less than half the density that it was made for",
     "density-implausible": "the share of vessel pixels is outside what fundus images show",
     "low-confidence": "the vessel map is likely to be less accurate than this model usually is",
 }

@@ -176,11 +176,12 @@ def regroup(
     threshold: float,
     clock: StageClock,
     calibration: Confidence | None = None,
+    doubts: tuple[ImageWarning, ...] = (),
 ) -> Segmentation:
     """Regroup the patches' probability and put it in its place in the frame; all arrays are new.
 
-    The map is judged too, with the calibration of the model's spec if it has one; see `doubt`.
-    Counts the stage "regroup".
+    The map is judged too, with the calibration of the model's spec if it has one; see `doubt`. Its warnings
+    come after `doubts`. Counts the stage "regroup".
     """
     with clock.stage("regroup"):
         square = batch.grid.regroup(batch.probability[:, 0], batch.indices)
@@ -198,7 +199,7 @@ def regroup(
         prepared.field_of_view,
         len(prepared.roi),
         judged.confidence,
-        judged.warnings,
+        (*doubts, *judged.warnings),
         prepared.retina.others,
         prepared.retina.disc,
     )

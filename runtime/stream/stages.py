@@ -10,6 +10,7 @@ from retinagan.runtime.faults import FaultPolicy
 from retinagan.runtime.images.depth import SteadyDepth
 from retinagan.runtime.images.frames import ColorOrder
 from retinagan.runtime.images.photograph import Frame
+from retinagan.runtime.model.density import doubts_of_density
 from retinagan.runtime.model.spec import ModelSpec
 from retinagan.runtime.steps.patches import PatchGrid
 from retinagan.runtime.steps.prepare import FindRetina, Prepared, prepare
@@ -129,8 +130,9 @@ class FrameSteps:
         if batch is not None and prepared is not None and passing.error is None:
             with self._faults.noted(passing):
                 spec = self._spec
+                doubts = doubts_of_density(self._adapter.spec, spec)
                 passing.segmentation = regroup(
-                    batch, prepared, spec.threshold, passing.clock, spec.confidence
+                    batch, prepared, spec.threshold, passing.clock, spec.confidence, doubts
                 )
         if buffers is not None:
             self._pool.give_back(buffers)

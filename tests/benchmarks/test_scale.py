@@ -37,14 +37,18 @@ def run(scale, monkeypatch, *words) -> None:
     scale.main()
 
 
-def test_both_tables_and_what_is_kept(scale, model, data, tmp_path, monkeypatch, capsys):
+def test_the_tables_and_what_is_kept(scale, model, data, tmp_path, monkeypatch, capsys):
     kept = tmp_path / "scale.json"
     words = [model, "--data", data, "--sizes", "64", "96", "--wrong", "0.67", "1", "1.5", "--json", str(kept)]
+    words += ["--densities", "1", "2"]
     run(scale, monkeypatch, *words)
     printed = capsys.readouterr().out
     assert "| dataset | size 64 | size 96 |" in printed
     assert "| dataset | own scale | angle x 0.67 | angle x 1 | angle x 1.5 | angle assumed |" in printed
+    assert "| dataset | density 1 | density 2 |" in printed
     figures = json.loads(kept.read_text())["figures"]
+    assert figures["drawn, density 1"] == figures["drawn, own scale"]
+    assert (figures["drawn, density 2"]["size"], figures["drawn, density 2"]["images"]) == (96, 2)
     assert figures["drawn, own scale"] == figures["drawn, angle x 1"] == figures["drawn, angle assumed"]
     assert figures["drawn, own scale"]["size"] == 64
     assert figures["drawn, own scale"]["density"] == pytest.approx(1.0, rel=0.02)

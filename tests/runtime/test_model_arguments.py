@@ -3,10 +3,10 @@ import argparse
 import numpy as np
 import pytest
 from drawn_retina import drawn_retina
-from tiny_model import write_tiny_model
+from tiny_model import tiny_spec, write_tiny_model
 
-from retinagan.runtime import ModelError
-from retinagan.runtime.model.spec import spec_path
+from retinagan.runtime import ModelError, OptionError
+from retinagan.runtime.model.spec import Preprocessing, Tiling, spec_path
 from retinagan.runtime.model_arguments import add_model_arguments, open_segmenter
 
 
@@ -24,6 +24,7 @@ def parsed(*arguments: str) -> argparse.Namespace:
 def test_every_argument_arrives(model):
     options = parsed("--model", model, "--engine", "onnxruntime", "--device", "cpu", "--threads", "1")
     options.threshold, options.overlap = 0.25, 0.5
+    assert options.pixels_per_degree is None
     with open_segmenter("retina-x", options) as segmenter:
         assert (segmenter.spec.threshold, segmenter.spec.tiling.overlap) == (0.25, 0.5)
         assert segmenter.engine.startswith("ONNX Runtime")
@@ -51,6 +52,15 @@ def test_warnings_are_lines_of_the_command(model, capsys):
     )
     open_segmenter("retina-x", options, quiet=True).close()
     assert capsys.readouterr().err == ""
+
+
+def test_a_lower_density_arrives(tmp_path):
+    preprocessing = Preprocessing("none", 5.0, pixels_per_degree=3.0)
+    scaled = str(write_tiny_model(tmp_path, tiny_spec(preprocessing=preprocessing, tiling=Tiling(None))))
+    with open_segmenter("retina-x", parsed("--model", scaled, "--pixels-per-degree", "2.5")) as segmenter:
+        assert segmenter.spec.preprocessing.pixels_per_degree == 2.5
+    with pytest.raises(OptionError, match=r"got 4; expected 0\.9 to 3, the density of model tiny"):
+        open_segmenter("retina-x", parsed("--model", scaled, "--pixels-per-degree", "4"))
 
 
 def test_a_model_that_is_not_there():

@@ -1,6 +1,7 @@
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -108,9 +109,29 @@ def test_threshold_and_overlap_in_place_of_the_specs(model, segmenter):
     assert 0 < np.abs(result.probability - expected.probability).mean() < 0.02
 
 
+def test_a_lower_density_in_place_of_the_specs(tmp_path):
+    before = Preprocessing("none", 5.0, pixels_per_degree=3.0, size_multiple=8)
+    path = write_tiny_model(tmp_path, tiny_spec(preprocessing=before, tiling=Tiling(None)))
+    image, _ = drawn_retina()
+    with Segmenter(path, threads=1, pixels_per_degree=2) as segmenter:
+        result = segmenter(image)
+        assert segmenter.spec.preprocessing == replace(before, pixels_per_degree=2.0)
+        assert (result.working_size, result.field_of_view) == (96, 45.0)
+        assert segmenter(image, 60).working_size == 120
+        with segmenter.stream([image]) as stream:
+            (streamed,) = stream
+        assert same(streamed.segmentation, result)
+    assert "coarse-scale" not in [doubt.code for doubt in result.warnings]
+    with Segmenter(path, threads=1, pixels_per_degree=1.4) as segmenter:
+        assert segmenter(image).warnings[0].code == "coarse-scale"
+        with segmenter.stream([image]) as stream:
+            assert next(stream).segmentation.warnings[0].code == "coarse-scale"
+
+
 @pytest.mark.parametrize(
     ("options", "error", "message"),
     [
+        ({"pixels_per_degree": 2}, OptionError, "got 2, but model tiny has a fixed working size of 128 pix"),
         ({"threshold": 1.5}, ModelError, "threshold: got 1.5; expected a number from 0 to 1"),
         ({"overlap": 0.95}, ModelError, "overlap: got 0.95; expected a number from 0 to 0.9"),
         ({"color": "gbr"}, ImageError, 'got color=\'gbr\'; expected "rgb" or "bgr"'),

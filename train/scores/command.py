@@ -90,6 +90,10 @@ def build_parser() -> CommandParser:
         help="draw ROC curves, scores by image and panels into --out",
     )
     add("--each", action="store_true", help="print each image's scores too")
+    add("--device", help="where the model runs, as for retina-run; of --against, it is always the default")
+    add("--engine", help="the engine that runs it, as for retina-run; likewise")
+    add("--pixels-per-degree", type=float, metavar="D", help="density at which it sees the vessels, below "
+        "its own; likewise")  # fmt: skip
     add("--threads", type=int, metavar="N", help="CPU threads (default: all)")
     add("--quiet", action="store_true", help="no progress bar")
     add("--version", action="version", version=f"%(prog)s {__version__}")
@@ -111,7 +115,13 @@ def evaluate(arguments: argparse.Namespace) -> int:
     }
     for dataset in datasets.values():
         print_notes("retina-eval", dataset)
-    predictor = open_predictor(arguments.source, arguments.threads)
+    predictor = open_predictor(
+        arguments.source,
+        arguments.threads,
+        device=arguments.device,
+        engine=arguments.engine,
+        pixels_per_degree=arguments.pixels_per_degree,
+    )
     other = None if arguments.against is None else open_predictor(arguments.against, arguments.threads)
     done = []
     with predictor.resources, nullcontext() if other is None else other.resources:

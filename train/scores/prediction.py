@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from glob import escape
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from retinagan.runtime.errors import ImageError, ModelError, OptionError
 from retinagan.runtime.images.reading import SUFFIXES, read_image
 from retinagan.runtime.model.bundled import find_model
+from retinagan.runtime.model.density import at_density
 from retinagan.runtime.model.spec import Preprocessing
 from retinagan.runtime.segmenter import Segmenter
 from retinagan.runtime.steps.prepare import prepare
@@ -78,7 +79,14 @@ class Predictor:
         )
 
 
-def open_predictor(source: str | Path, threads: int | None = None) -> Predictor:
+def open_predictor(
+    source: str | Path,
+    threads: int | None = None,
+    *,
+    device: str | None = None,
+    engine: str | None = None,
+    pixels_per_degree: float | None = None,
+) -> Predictor:
     """Open a source of maps.
 
     Parameters
@@ -87,30 +95,57 @@ def open_predictor(source: str | Path, threads: int | None = None) -> Predictor:
         A folder of maps, a checkpoint (`.pt`), or what `Segmenter` takes: an ONNX file or a bundled name.
     threads : int, optional
         Number of CPU threads; all if left out.
+    device, engine : str, optional
+        As for `Segmenter`; checkpoints and folders of maps have none.
+    pixels_per_degree : float, optional
+        A lower density than the model's; see `at_density`.
 
     Raises
     ------
     ModelError, EngineError
         If the model cannot be loaded.
+    OptionError
+        If the source does not take an option, or its value.
     """
-    path = Path(source)
+    path, density = Path(source), pixels_per_degree
+    told = "" if density is None else f", {density:g} pixels per degree"
     if path.is_dir():
+        _refuse(f"maps in {path}", device=device, engine=engine, pixels_per_degree=density)
         return Predictor(lambda image: read_map(path, image), None, f"maps in {path}", nullcontext())
     if path.suffix == ".pt":
-        return checkpoint_predictor(load_checkpoint(path), str(path), threads)
+        _refuse(f"checkpoint {path}, which runs in torch on the CPU", device=device, engine=engine)
+        checkpoint = load_checkpoint(path)
+        if density is not None:
+            before = at_density(checkpoint.preprocessing, density, path.stem)
+            checkpoint = replace(checkpoint, preprocessing=before)
+        return checkpoint_predictor(checkpoint, f"{path}{told}", threads)
     try:
         find_model(source)
     except ModelError as error:
         raise ModelError(f"{error}; for maps, give their folder") from None
-    segmenter = Segmenter(str(source), threads=threads)
+    segmenter = Segmenter(
+        str(source),
+        device=device or "auto",
+        engine=engine or "auto",
+        threads=threads,
+        pixels_per_degree=density,
+    )
     return Predictor(
         lambda image: segmenter(image.image, image.field_of_view).probability,
         segmenter.spec.threshold,
-        f"{source}, {segmenter.engine}",
+        f"{source}, {segmenter.engine}{told}",
         segmenter,
         segmenter.spec.training,
         segmenter.spec.preprocessing,
     )
+
+
+def _refuse(source: str, **given: object) -> None:
+    """Raise OptionError if one of the options is given, which the source does not take."""
+    for name, value in given.items():
+        if value is not None:
+            option = f"--{name.replace('_', '-')} {value}"
+            raise OptionError(f"{option} has no effect on {source}: leave it out, or score an ONNX file")
 
 
 def use_threads(threads: int) -> None:

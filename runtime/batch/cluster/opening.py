@@ -100,6 +100,7 @@ def _worker_options(options: argparse.Namespace) -> WorkerOptions:
         device=options.device,
         engine=options.engine,
         field_of_view=options.field_of_view,
+        pixels_per_degree=options.pixels_per_degree,
         threshold=options.threshold,
         overlap=options.overlap,
         threads=options.threads or 1,

@@ -46,6 +46,7 @@ class WorkerOptions:
     device: str
     engine: str
     field_of_view: float | None
+    pixels_per_degree: float | None
     threshold: float | None
     overlap: float | None
     threads: int

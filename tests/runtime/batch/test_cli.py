@@ -248,6 +248,17 @@ def test_a_row_says_the_angle_and_what_follows_from_it(here, scaled_model, capsy
     assert capsys.readouterr().out.startswith("3 images: 0 done, 3 kept from before\n")
 
 
+def test_another_density_is_another_run(here, scaled_model, capsys):
+    main(["in", "--model", scaled_model])
+    main(["in", "--model", scaled_model, "--pixels-per-degree", "1.4"])
+    assert angles() == {("45", "assumed", "64")}
+    capsys.readouterr()
+    main(["in", "--model", scaled_model, "--pixels-per-degree", "1.4"])
+    assert capsys.readouterr().out.startswith("3 images: 0 done, 3 kept from before\n")
+    assert main(["in", "--model", scaled_model, "--pixels-per-degree", "26"]) == 2
+    assert capsys.readouterr().err.startswith("retina-run: pixels per degree: got 26; expected 0.6 to 2, the")
+
+
 def test_a_dicom_file_says_its_angle_eye_and_spacing(here, scaled_model):
     eye = drawn_retina(120, 120)[0]
     (here / "in" / "IM0001").write_bytes(dicom_file(eye, HorizontalFieldOfView=30.0, ImageLaterality="L"))

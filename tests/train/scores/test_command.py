@@ -101,6 +101,17 @@ def test_several_datasets_give_one_table(data, wide, scaled_model, tmp_path, cap
     assert (out / "drawn" / "assumed" / "roc.png").is_file()
 
 
+def test_a_lower_density_is_told_and_compared_with_the_models_own(data, scaled_model, capsys):
+    command = [str(scaled_model), "--data", str(data), "--threads", "1", "--engine", "onnxruntime"]
+    assert main([*command, "--pixels-per-degree", "1", "--against", str(scaled_model)]) == 0
+    printed = capsys.readouterr().out
+    assert printed.startswith(f"{scaled_model}, ONNX Runtime ")
+    assert ", 1 pixels per degree; 2 test images" in printed
+    assert "differences to" in printed
+    assert main([*command, "--pixels-per-degree", "9"]) == 2
+    assert capsys.readouterr().err.startswith("retina-eval: pixels per degree: got 9; expected 0.6 to 2, the")
+
+
 def test_angle_and_test_images_of_a_folder_can_be_stated(scaled_model, tmp_path, capsys):
     plain = tmp_path / "plain"
     drawn = write_dataset(tmp_path / "drawn", training=3, test=1) / "training"

@@ -6,10 +6,10 @@ import pytest
 from drawn_retina import drawn_retina
 from seams import border_ratio
 from small_checkpoint import small_generator, write_checkpoint
-from tiny_model import write_tiny_model
+from tiny_model import tiny_spec, write_tiny_model
 
-from retinagan.runtime.errors import ModelError
-from retinagan.runtime.model.spec import Tiling
+from retinagan.runtime.errors import ModelError, OptionError
+from retinagan.runtime.model.spec import Preprocessing, Tiling
 from retinagan.runtime.segmenter import Segmenter
 from retinagan.runtime.steps.patches import PatchGrid
 from retinagan.runtime.steps.prepare import prepare
@@ -55,6 +55,38 @@ def test_a_model_file_predicts_as_the_segmenter_does(tmp_path):
     with predictor.resources:
         np.testing.assert_array_equal(predictor.predict(labelled()), expected)
     assert predictor.threshold == 0.5
+
+
+def test_a_model_predicts_at_a_lower_density_by_the_engine_asked_for(tmp_path):
+    before = Preprocessing("none", 5.0, pixels_per_degree=3.0)
+    path = write_tiny_model(tmp_path, tiny_spec(preprocessing=before, tiling=Tiling(None)))
+    with Segmenter(path, threads=1, engine="onnxruntime", device="cpu", pixels_per_degree=2) as segmenter:
+        expected = segmenter(labelled().image).probability
+        description = f"{path}, {segmenter.engine}, 2 pixels per degree"
+    predictor = open_predictor(path, 1, device="cpu", engine="onnxruntime", pixels_per_degree=2)
+    with predictor.resources:
+        np.testing.assert_array_equal(predictor.predict(labelled()), expected)
+    assert predictor.description == description
+    assert predictor.preprocessing == replace(before, pixels_per_degree=2.0)
+
+
+def test_a_checkpoint_predicts_at_a_lower_density(tmp_path):
+    before = Preprocessing("none", 5.0, pixels_per_degree=3.0)
+    path = write_checkpoint(tmp_path / "a.pt", small_generator(), preprocessing=before, tiling=Tiling(None))
+    lower = replace(load_checkpoint(path), preprocessing=replace(before, pixels_per_degree=2.0))
+    predictor = open_predictor(path, pixels_per_degree=2)
+    np.testing.assert_array_equal(predictor.predict(labelled()), probability_map(lower, labelled().image))
+    assert predictor.description.startswith(f"{path}, 2 pixels per degree, torch ")
+
+
+def test_options_that_a_source_does_not_take(tmp_path):
+    path = write_checkpoint(tmp_path / "a.pt", small_generator())
+    with pytest.raises(OptionError, match=r"--engine openvino has no effect on checkpoint .*a\.pt, which"):
+        open_predictor(path, engine="openvino")
+    with pytest.raises(OptionError, match=r"got 13, but model a has a fixed working size of 64 pixels"):
+        open_predictor(path, pixels_per_degree=13)
+    with pytest.raises(OptionError, match=r"--pixels-per-degree 13 has no effect on maps in .*: leave it"):
+        open_predictor(tmp_path, pixels_per_degree=13)
 
 
 @pytest.mark.parametrize("name", ["21_test_probability.png", "21_test.png", "21_test.tif"])

@@ -146,7 +146,20 @@ def test_what_the_cluster_cannot_do_is_said(cluster, here, capfd):
 
 def test_a_name_that_is_no_text_fails_alone(tmp_path):
     options = WorkerOptions(
-        str(tmp_path), ("vessels",), "jpeg", "vessels", False, False, None, "cpu", "auto", None, None, None, 1
+        str(tmp_path),
+        ("vessels",),
+        "jpeg",
+        "vessels",
+        False,
+        False,
+        None,
+        "cpu",
+        "auto",
+        None,
+        None,
+        None,
+        None,
+        1,
     )
     with OutputFolder(tmp_path) as folder:
         batch = ClusterBatch(options, folder, SETTINGS, 1, 0.0)

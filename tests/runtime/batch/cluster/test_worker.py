@@ -44,7 +44,20 @@ def options(tmp_path) -> WorkerOptions:
     model = str(write_tiny_model(tmp_path))
     out = str(tmp_path / "out")
     return WorkerOptions(
-        out, ("vessels",), "jpeg", "vessels", False, False, model, "cpu", "onnxruntime", None, None, None, 1
+        out,
+        ("vessels",),
+        "jpeg",
+        "vessels",
+        False,
+        False,
+        model,
+        "cpu",
+        "onnxruntime",
+        None,
+        None,
+        None,
+        None,
+        1,
     )
 
 
