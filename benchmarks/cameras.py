@@ -15,10 +15,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from retinagan.runtime.console.command import DONE, CommandParser, run_command
+from camera_scores import Camera, Scorer, rows_of, table, write
+
+from retinagan.runtime.console.command import DONE, UNUSABLE, CommandParser, complain, run_command
 from retinagan.runtime.errors import OptionError
 from retinagan.train.data.files import folder_name
-from retinagan.train.data.given import named_angle, named_text
+from retinagan.train.data.given import Given, named_angle, named_text
 from retinagan.train.loop.parser import build_parser as training_parser
 from retinagan.train.loop.parser import command_of, options_of
 from retinagan.train.nets.checkpoint import load_checkpoint
@@ -63,6 +65,14 @@ class Plan:
     out: Path
     stated: Sequence[tuple[str, str, str]] = ()
     more: Sequence[str] = ()
+
+    @property
+    def given(self) -> Given:
+        """What is stated about the datasets, for scoring."""
+        angles = [(name, float(value)) for option, name, value in self.stated if option == "--field-of-view"]
+        return Given(
+            angles, [(name, value) for option, name, value in self.stated if option == "--test-images"]
+        )
 
     @property
     def runs(self) -> dict[str, str | None]:
@@ -137,6 +147,7 @@ def build_parser() -> CommandParser:
     add("--data", nargs="+", required=True, metavar="DIR", help="two or more dataset folders")
     add("--out", default="runs/cameras", metavar="DIR", help="folder of the runs (default: %(default)s)")
     add("--only", metavar="NAME", help="only this training: all, or the dataset that it leaves out")
+    add("--no-training", action="store_true", help="score the models that are there, and train none")
     add("--iterations", default="600", metavar="N", help="of each training (default: %(default)s)")
     add("--learning-rate", default="0.0015", metavar="RATE", help="peak rate (default: %(default)s)")
     add("--threads", type=int, metavar="N", help="CPU threads (default: all)")
@@ -196,10 +207,35 @@ def _runs(plan: Plan, only: str | None) -> list[str]:
     return [names[only]]
 
 
+def score(plan: Plan, only: str | None, threads: int | None) -> int:
+    """Score the models that are there, and print and write the table; return 0, or 2 if there is none."""
+    scorers = {
+        run: Scorer(plan.model(run), plan.out / run / "counts", threads)
+        for run in plan.runs
+        if plan.is_trained(run)
+    }
+    rows = []
+    for run, left_out in plan.runs.items():
+        if left_out is None or only not in (None, ALL, left_out):
+            continue
+        if run not in scorers:
+            complain(NAME, f"{run} is not trained yet; the same command without --no-training trains it")
+        camera = Camera.of(plan.data[left_out], left_out, plan.given)
+        rows += rows_of(camera, None if only == ALL else scorers.get(run), scorers.get(ALL))
+    if not rows:
+        return UNUSABLE
+    print(table(rows))
+    write(rows, scorers, plan.out)
+    return DONE
+
+
 def compare(arguments: argparse.Namespace, more: Sequence[str]) -> int:
-    """Train what is missing; return the exit code."""
+    """Train what is missing, and score; return the exit code."""
     plan = plan_of(arguments, more)
-    return train(plan, _runs(plan, arguments.only))
+    runs = _runs(plan, arguments.only)
+    if not arguments.no_training and (code := train(plan, runs)):
+        return code
+    return score(plan, arguments.only, arguments.threads)
 
 
 def main(words: Sequence[str] | None = None) -> int:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 from small_checkpoint import small_generator, write_checkpoint
+from small_dataset import write_dataset
 
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 
@@ -29,7 +30,7 @@ def plan(cameras, tmp_path):
 
 
 def write_model(plan, run, command):
-    plan.model(run).parent.mkdir()
+    plan.model(run).parent.mkdir(exist_ok=True)
     write_checkpoint(plan.model(run), small_generator(), record={"command": command})
 
 
@@ -123,3 +124,23 @@ def test_a_model_of_other_options_is_not_taken_for_this_one(cameras, plan, capsy
 def test_wrong_options_are_told_before_any_training(cameras, words, told, capsys):
     assert cameras.main(["--data", *words]) == 2
     assert told in capsys.readouterr().err
+
+
+def test_models_that_are_there_are_scored_and_the_others_named(cameras, tmp_path, capsys):
+    eyes = [str(write_dataset(tmp_path / name, 1, 1)) for name in ("first", "second")]
+    words = ["--data", *eyes, "--out", str(tmp_path / "runs"), "--no-training"]
+    made = cameras.plan_of(*cameras.build_parser().parse_known_args(words))
+    assert cameras.main(words) == 2
+    assert "cameras.py: without-first is not trained yet; the same command" in capsys.readouterr().err
+    for run in ("all", "without-first"):
+        made.model(run).parent.mkdir(parents=True)
+        write_model(made, run, made.command(run))
+    assert cameras.main(words) == 0
+    printed = capsys.readouterr()
+    first, second = printed.out.splitlines()[2:]
+    assert first.startswith("| first (1) | one working size | 0.")
+    assert second.startswith("| second (1) | one working size |  |  |  | 0.")
+    assert printed.err.count("is not trained yet") == 1
+    assert (tmp_path / "runs" / "scores.csv").is_file()
+    assert cameras.main([*words, "--only", "all"]) == 0
+    assert capsys.readouterr().out.count("one working size |  |  |  | 0.") == 2
