@@ -100,10 +100,18 @@ def _boxes(vessels: Mask, side: float, corner: tuple[float, float]) -> Mask:
     shape = [-(-(int(numbers[-1]) + 1) // multiple) * multiple for numbers in (rows, columns)]
     boxes = np.zeros(shape, bool)
     row_starts, column_starts = (np.flatnonzero(np.diff(numbers, prepend=-1)) for numbers in (rows, columns))
-    held = np.logical_or.reduceat(vessels, row_starts, axis=0)
+    held = np.bitwise_or.reduceat(_words(vessels), row_starts, axis=0).view(np.bool_)[:, :width]
     held = np.logical_or.reduceat(held, column_starts, axis=1)
     boxes[np.ix_(rows[row_starts], columns[column_starts])] = held
     return boxes
+
+
+def _words(vessels: Mask) -> NDArray[np.uint64]:
+    """Return an (H, W) map with eight pixels of a row in a word: so rows are joined faster."""
+    height, width = vessels.shape
+    padded = np.zeros((height, -(-width // 8) * 8), bool)
+    padded[:, :width] = vessels
+    return padded.view(np.uint64)
 
 
 def _numbers(length: int, side: float, corner: float) -> NDArray[np.intp]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,6 +37,10 @@ class Lines:
 
     def places(self) -> tuple[Ints, Ints]:
         """Return how many points lie between each point and the start and the end of its line, (N,) each."""
+        return self._places
+
+    @cached_property
+    def _places(self) -> tuple[Ints, Ints]:
         number, sizes = np.arange(self.offsets[-1]), np.diff(self.offsets)
         first, last = self.ends()
         return number - np.repeat(first, sizes), np.repeat(last, sizes) - number
@@ -49,12 +54,13 @@ class Lines:
         half = np.minimum(np.minimum(before, after), half_width)
         number = np.arange(len(values))
         low, high = number - half, number + half + 1
-        count = (high - low) if values.ndim == 1 else (high - low)[:, None]
+        count = (high - low).astype(np.float64)
+        columns = values.T  # two rows of N take a fraction of the time of N rows of two
         for _ in range(times):
-            sums = np.zeros((len(values) + 1, *values.shape[1:]))
-            np.cumsum(values, axis=0, out=sums[1:])
-            values = (sums[high] - sums[low]) / count
-        return values
+            sums = np.zeros((*columns.shape[:-1], len(values) + 1))
+            np.cumsum(columns, axis=-1, out=sums[..., 1:])
+            columns = (sums.take(high, axis=-1) - sums.take(low, axis=-1)) / count
+        return np.asarray(columns.T)
 
     def twice_smoothed(self, values: Floats, half_width: int, times: int = 1) -> Floats:
         """Return values smoothed, and what that took away smoothed and added again.
@@ -75,15 +81,15 @@ class Lines:
         """
         before, after = self.places()
         number = np.arange(len(points))
-        tangent = points[number + np.minimum(after, 2)] - points[number - np.minimum(before, 2)]
-        length = np.maximum(np.hypot(tangent[:, 0], tangent[:, 1]), 1e-9)
-        return np.stack([-tangent[:, 1], tangent[:, 0]], axis=1) / length[:, None]
+        ahead, behind = number + np.minimum(after, 2), number - np.minimum(before, 2)
+        x, y = (column.take(ahead) - column.take(behind) for column in points.T)
+        length = np.maximum(norms(x, y), 1e-9)
+        return np.stack([-y / length, x / length]).T
 
     def steps(self, points: Floats) -> Floats:
         """Return the distance of each of (N, 2) points to the one before, (N,); 0 for the first of a line."""
         steps = np.zeros(len(points))
-        along = np.diff(points, axis=0)
-        np.hypot(along[:, 0], along[:, 1], out=steps[1:])
+        steps[1:] = norms(*(np.diff(column) for column in points.T))
         steps[self.offsets[:-1]] = 0
         return steps
 
@@ -122,3 +128,8 @@ class Lines:
         share = before / np.repeat(parts, parts + 1)
         where = np.repeat(first, parts + 1) + share * np.repeat(last - first, parts + 1)
         return lines, [np.interp(where, along, value) for value in values]
+
+
+def norms(x: Floats, y: Floats) -> Floats:
+    """Return the lengths of vectors (x, y), (N,): what `numpy.hypot` gives, but for its care of overflow."""
+    return np.asarray(np.sqrt(x * x + y * y))

@@ -195,7 +195,8 @@ def _mean(values: Floats, weights: Floats) -> float | None:
 
 def _distribution(values: Floats, weights: Floats) -> tuple[Value, Value, Value, Value]:
     """Return the weighted mean and the 10th, 50th and 90th percentiles."""
-    order = np.argsort(values)[weights[np.argsort(values)] > 0]
+    order = np.argsort(values)
+    order = order[weights[order] > 0]
     if not len(order):
         return None, None, None, None
     values, weights = values[order], weights[order]

@@ -106,9 +106,10 @@ class Network:
         """
         line = self.lines.of_points()
         along = np.cumsum(self.steps)
-        along -= along[self.lines.offsets[:-1]][line]
+        along -= along[self.lines.offsets[:-1]].take(line)
         reach = np.where(self.degrees > 2, self.radii, -1.0)
-        free = (along > reach[line, 0]) & (self.lengths()[line] - along > reach[line, 1])
+        start, end = (radius.take(line) for radius in reach.T)
+        free = (along > start) & (self.lengths().take(line) - along > end)
         return np.asarray(free, np.bool_)
 
     def junctions(self) -> Floats:

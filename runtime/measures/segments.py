@@ -96,25 +96,19 @@ def segments_of(
     first, last = network.lines.ends()
     ring, quadrant = regions.of(network.centre[(first + last) // 2])
     chord = np.where(tortuosity.chord > 0, tortuosity.chord, np.nan)
-    columns = (calibre, chord, tortuosity.arc_over_chord, tortuosity.curvature)
-    known = [[None if np.isnan(value) else float(value) for value in column] for column in columns]
-    positions = network.positions.tolist()
-    for number, length in enumerate(network.lengths().tolist()):
-        width, straight, ratio, bend = (column[number] for column in known)
-        (start_x, start_y), (end_x, end_y) = positions[number]
-        yield Segment(
-            (start_x, start_y),
-            (end_x, end_y),
-            str(at[number, 0]),
-            str(at[number, 1]),
-            RINGS[ring[number]],
-            QUADRANTS[quadrant[number]],
-            length,
-            straight,
-            width,
-            ratio,
-            bend,
-        )
+    columns = (chord, calibre, tortuosity.arc_over_chord, tortuosity.curvature)
+    rows = zip(
+        network.positions.tolist(),
+        at.tolist(),
+        ring.tolist(),
+        quadrant.tolist(),
+        network.lengths().tolist(),
+        *(np.where(np.isnan(column), None, column).tolist() for column in columns),
+        strict=True,
+    )
+    for (start, end), (start_at, end_at), ring_number, quadrant_number, *values in rows:
+        places = RINGS[ring_number], QUADRANTS[quadrant_number]
+        yield Segment((start[0], start[1]), (end[0], end[1]), start_at, end_at, *places, *values)
 
 
 def kinds_of_ends(network: Network, roi: NDArray[np.bool_]) -> NDArray[np.str_]:

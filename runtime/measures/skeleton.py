@@ -73,19 +73,20 @@ class PixelGraph:
     @classmethod
     def of(cls, skeleton: Mask) -> PixelGraph:
         """Return the graph of an (H, W) skeleton."""
-        y, x = np.nonzero(skeleton)
         height, width = skeleton.shape
-        number = np.full((height + 1, width + 2), -1, np.intp)  # a margin on the sides that are looked at
-        number[y, x + 1] = np.arange(len(x))
-        right, below = number[y, x + 2], number[y + 1, x + 1]
-        left = number[y, x]
-        below_left, below_right = number[y + 1, x], number[y + 1, x + 2]
-        alone = below < 0  # no pixel below that a diagonal step could go round by
-        diagonal_right = np.where(alone & (right < 0), below_right, -1)
-        diagonal_left = np.where(alone & (left < 0), below_left, -1)
+        y, x = np.divmod(np.flatnonzero(skeleton), width)
+        stride = width + 2  # a margin on the sides that are looked at
+        place = y * stride + x + 1
+        number = np.zeros((height + 1) * stride, np.int32)  # from 1: zeros need no filling
+        number[place] = np.arange(1, len(x) + 1)
+        right, below, left = (number.take(place + step) for step in (1, stride, -1))
+        below_left, below_right = (number.take(place + stride + step) for step in (-1, 1))
+        alone = below == 0  # no pixel below that a diagonal step could go round by
+        diagonal_right = below_right * (alone & (right == 0))
+        diagonal_left = below_left * (alone & (left == 0))
         neighbours = np.concatenate([right, below, diagonal_right, diagonal_left])
-        found = np.flatnonzero(neighbours >= 0)
-        return cls(x, y, found % max(len(x), 1), neighbours[found])
+        found = np.flatnonzero(neighbours)
+        return cls(x, y, found % max(len(x), 1), neighbours.take(found).astype(np.intp) - 1)
 
     def degrees(self) -> NDArray[np.intp]:
         """Return how many neighbours each pixel has, (N,)."""

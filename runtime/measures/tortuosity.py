@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from retinagan.runtime.measures.lines import norms
 from retinagan.runtime.measures.network import Network
 
 Floats = NDArray[np.float64]
@@ -85,10 +86,12 @@ def _curvature(network: Network, free: NDArray[np.bool_], calibre: float) -> tup
     before, after = lines.places()
     # near an end the averages are too short
     number = np.flatnonzero((freely == 1) & (np.minimum(before, after) >= _HALF_WIDTH))
-    ahead = points[number + _STEP] - points[number]
-    behind = points[number] - points[number - _STEP]
-    turn = np.arctan2(behind[:, 0] * ahead[:, 1] - behind[:, 1] * ahead[:, 0], (behind * ahead).sum(axis=1))
-    way = (np.hypot(ahead[:, 0], ahead[:, 1]) + np.hypot(behind[:, 0], behind[:, 1])) / 2
+    before, at, after = (points.T.take(number + step, axis=1) for step in (-_STEP, 0, _STEP))
+    behind, ahead = at - before, after - at
+    turn = np.arctan2(
+        behind[0] * ahead[1] - behind[1] * ahead[0], behind[0] * ahead[0] + behind[1] * ahead[1]
+    )
+    way = (norms(*ahead) + norms(*behind)) / 2
     line = lines.of_points()[number]
     total = np.bincount(line, np.abs(turn) / _STEP, minlength=len(network))
     curved = np.bincount(line, way / _STEP, minlength=len(network)).astype(np.float64)

@@ -29,51 +29,83 @@ def traced(graph: PixelGraph) -> tuple[Ints, Lines]:
     lines : Lines
         Where in `pixels` each line begins.
     """
-    source = np.concatenate([graph.first, graph.second])  # each pair of neighbours gives two steps
-    target = np.concatenate([graph.second, graph.first])
-    steps = _Steps(source, target, graph.degrees())
-    is_node = steps.degrees != 2
-    pixels, offsets = steps.follow(is_node)
+    steps = _Steps(graph)
+    is_node = graph.degrees() != 2
+    leave_nodes = is_node[steps.source]
+    pixels, offsets = steps.followed(np.flatnonzero(leave_nodes), np.flatnonzero(~leave_nodes))
     on_rings = ~is_node
     on_rings[pixels] = False
-    while on_rings.any():
-        chosen = np.zeros(len(is_node), bool)
-        chosen[np.flatnonzero(on_rings)[0]] = True
-        ring, ends = steps.follow(chosen)
-        on_rings[ring] = False
+    if on_rings.any():
+        ring, ends = steps.followed(*steps.of_rings(on_rings))
         offsets = np.concatenate([offsets, ends[1:] + len(pixels)])
         pixels = np.concatenate([pixels, ring])
     return pixels, Lines(offsets)
 
 
 class _Steps:
-    """All steps from a pixel to a neighbour, in both directions."""
+    """All steps from a pixel to a neighbour: each of E pairs gives step n and, back, step n + E.
 
-    def __init__(self, source: Ints, target: Ints, degrees: Ints) -> None:
-        self.degrees = degrees
-        self._source, self._target = source, target
-        self._backward = np.roll(np.arange(len(source)), len(source) // 2)
-        self._order = np.argsort(source, kind="stable")
-        self._leaving = np.cumsum(degrees) - degrees  # where the steps of each pixel begin in the order
+    Steps are numbered, and the way along all lines at once is found by pointer jumping: each step knows one
+    before it and how far that is; in a round it takes over what that one knows, so distances double.
 
-    def follow(self, is_node: NDArray[np.bool_]) -> tuple[Ints, Ints]:
-        """Follow the lines from all nodes at once, a pixel a turn; each is kept in one of its directions."""
-        first = np.flatnonzero(is_node[self._source])  # the steps that leave a node
-        last = first.copy()
-        line, step = np.arange(len(first)), first
-        lines, pixels = [line], [self._source[first]]
-        while len(step):
-            pixel = self._target[step]
-            lines.append(line)
-            pixels.append(pixel)
-            arrived = is_node[pixel]
-            last[line[arrived]] = step[arrived]
-            line, step, pixel = line[~arrived], step[~arrived], pixel[~arrived]
-            one, other = self._order[self._leaving[pixel]], self._order[self._leaving[pixel] + 1]
-            step = np.where(one == self._backward[step], other, one)
-        kept = first <= self._backward[last]
-        line, pixel = np.concatenate(lines), np.concatenate(pixels)
-        order = np.argsort(line, kind="stable")  # within a line, turns are in order already
-        order = order[kept[line[order]]]
-        sizes = np.bincount(line[order], minlength=len(first))[kept]
-        return pixel[order], np.concatenate([[0], np.cumsum(sizes)])
+    References
+    ----------
+    J. C. Wyllie, "The Complexity of Parallel Computations", Cornell University, 1979,
+    https://hdl.handle.net/1813/7502
+    """
+
+    def __init__(self, graph: PixelGraph) -> None:
+        self.source = np.concatenate([graph.first, graph.second])
+        self.target = np.concatenate([graph.second, graph.first])
+        number = np.arange(len(self.source))
+        self._back = np.roll(number, len(number) // 2)
+        # of the two steps that leave a pixel within a line, the other is their sum less the one
+        sums = np.bincount(self.source, number).astype(np.intp)
+        other = sums.take(self.source) - number
+        degrees = graph.degrees()
+        self._before = np.where(degrees[self.source] == 2, self._back.take(other, mode="clip"), number)
+
+    def followed(self, first: Ints, others: Ints) -> tuple[Ints, Ints]:
+        """Return the pixels of the lines that begin with these steps, and where each of them begins.
+
+        The lines go on with the other steps. Both directions of each are there, of which the one whose first
+        step has the lower number is kept.
+        """
+        line = np.full(len(self.source), -1)
+        line[first] = np.arange(len(first))
+        before, place = self._before.copy(), np.ones(len(line), np.intp)
+        before[first], place[first] = first, 0
+        going = others
+        for _ in range(len(line).bit_length()):  # what has not arrived by then is on a ring
+            going = going[line[before[going]] < 0]
+            if not len(going):
+                break
+            to = before[going]
+            place[going], before[going] = place[going] + place[to], before[to]
+        line = line[before]
+        arrived = np.zeros(int(self.source.max(initial=-1)) + 1, bool)
+        arrived[self.source[first]] = True
+        last = np.flatnonzero(arrived[self.target] & (line >= 0))
+        ends = np.empty(len(first), np.intp)
+        ends[line[last]] = last
+        kept = np.flatnonzero(first <= self._back[ends])
+        offsets = np.concatenate([[0], np.cumsum(place[ends[kept]] + 2)])
+        begin = np.full(len(first) + 1, -1)  # the last for steps on rings
+        begin[kept] = offsets[:-1]
+        begin = begin[line]
+        pixels = np.empty(offsets[-1], np.intp)
+        pixels[offsets[:-1]] = self.source[first[kept]]
+        known = np.flatnonzero(begin >= 0)
+        pixels[begin[known] + place[known] + 1] = self.target[known]
+        return pixels, offsets
+
+    def of_rings(self, on_rings: NDArray[np.bool_]) -> tuple[Ints, Ints]:
+        """Return the two steps that leave the first pixel of each ring, ring by ring, and the other steps."""
+        step = np.flatnonzero(on_rings[self.source])
+        before, lowest = self._before.copy(), self.source.copy()
+        for _ in range(len(step).bit_length()):
+            to = before[step]
+            lowest[step], before[step] = np.minimum(lowest[step], lowest[to]), before[to]
+        is_first = lowest[step] == self.source[step]
+        first = step[is_first]
+        return first[np.argsort(self.source[first], kind="stable")], step[~is_first]
