@@ -4,8 +4,8 @@
     python benchmarks/measuring.py --sizes 600 1000 3000
 
 The maps are those of drawn eyes (examples/synthetic_fundus.py). Times are CPU times of the process, the
-median and the least over the rounds, each the median over the eyes. On an idle core they equal wall time. A busy
-computer slows the median; the least still shows the cost.
+median and the least over the rounds, each the median over the eyes. On an idle core they equal wall time. A
+busy computer slows the median; the least still shows the cost.
 """
 
 import argparse
