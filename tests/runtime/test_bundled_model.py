@@ -23,6 +23,7 @@ PAPERS = "retina-gan-drive"
 LEARNED_FROM = {
     "retina-gan": ("CHASE_DB1, HRF, FIVES", "CC BY 4.0", 63),
     "retina-gan-small": ("CHASE_DB1, HRF, FIVES", "CC BY 4.0", 63),
+    "retina-gan-research": ("CHASE_DB1, HRF, FIVES, DRIVE", "research and education only", 83),
     "retina-gan-drive": ("DRIVE", "research and education", 20),
 }
 """Datasets, terms and number of training images by model."""

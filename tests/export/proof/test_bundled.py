@@ -13,7 +13,7 @@ from retinagan.export.graph.torch_adapter import TorchAdapter
 from retinagan.export.options import Changes
 from retinagan.export.proof.bounds import BOUNDS
 from retinagan.export.proof.images import ImageFolder
-from retinagan.export.proof.noise import compare, noise_patches
+from retinagan.export.proof.noise import Patches, compare, noise_patches
 from retinagan.runtime.engines import OnnxRuntimeAdapter
 from retinagan.runtime.model.bundled import bundled_model, bundled_models
 from retinagan.runtime.model.spec import METADATA_KEY, ModelSpec, spec_path
@@ -65,11 +65,11 @@ def test_gives_torchs_probability_on_drive(path, trained, spec, drive):
 
 
 def largest_difference(path, trained, spec, folder, side):
-    """Compare on the first image of a folder, cut into patches of a side, and on noise."""
+    """Compare on two patches of a side of the first image of a folder, and on noise."""
     cut = replace(spec, tiling=replace(spec.tiling, patch=side))
     images = islice(ImageFolder(folder, "test"), 1)
     squares = (prepare(image.pixels, cut.preprocessing) for image in images)
-    real = (
+    batches = (
         cut_patches(
             square,
             cut.network_input,
@@ -78,6 +78,7 @@ def largest_difference(path, trained, spec, folder, side):
         )
         for square in squares
     )
+    real = (Patches(batch.image[:2], batch.roi[:2]) for batch in batches)
     patches = chain(real, noise_patches(spec.network_input.divisor))
     with TorchAdapter(trained.generator, spec) as torch, OnnxRuntimeAdapter(path, spec) as bundled:
         return compare(torch, bundled, patches).largest

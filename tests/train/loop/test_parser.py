@@ -75,7 +75,8 @@ def test_the_usual_patch_fits_the_net_and_the_square(words, patch):
 def test_a_model_to_start_from_that_is_not_there_is_named():
     with pytest.raises(
         ModelError,
-        match=r"retina-gan-tiny.*bundled checkpoints: retina-gan, retina-gan-drive, retina-gan-small",
+        match=r"retina-gan-tiny.*bundled checkpoints: retina-gan, retina-gan-drive, retina-gan-research, "
+        "retina-gan-small",
     ):
         options_of(parsed("--init", "retina-gan-tiny"))
 

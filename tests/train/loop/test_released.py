@@ -33,14 +33,21 @@ def test_the_small_one_learned_from_the_default():
     assert released.record["options"]["teacher"] == "retina-gan"
 
 
+def test_the_one_for_research_goes_on_from_the_default():
+    released = load_checkpoint(find_checkpoint("retina-gan-research"))
+    assert released.generator.config == GeneratorConfig(widths=(24, 48, 96), stem=2)
+    assert released.record["options"]["init"] == "retina-gan"
+
+
 def test_it_says_what_it_learned_from(released):
     record = released.record
     if record["data"] == "DRIVE":
         assert record["training_images"] == [f"{number}_training" for number in range(21, 41)]
         assert "research and education" in record["terms"]
     else:
-        assert len(record["training_images"]) == 63
-        assert record["terms"] == "CC BY 4.0"
+        with_drive = "DRIVE" in record["data"]
+        assert len(record["training_images"]) == (83 if with_drive else 63)
+        assert record["terms"] == ("research and education only" if with_drive else "CC BY 4.0")
     assert record["command"].startswith(f"retina-train --data {record['data'].replace(',', '')} ")
     assert record["threshold_from"] == f"{len(record['training_images'])} training images"
     assert all(dataset["terms"] and dataset["citation"] for dataset in record["datasets"])
