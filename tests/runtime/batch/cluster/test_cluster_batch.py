@@ -1,4 +1,4 @@
-"""`retina-run --cluster` on a real cluster of three nodes on this machine."""
+"""`retina-run --cluster` on a real cluster of three nodes on this machine, with an S3 server beside it."""
 
 import csv
 import logging
@@ -8,10 +8,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import fsspec
 import pytest
 import ray
 from drawn_retina import drawn_retina
 from PIL import Image
+from s3_server import new_bucket, s3_server
 from tiny_model import write_tiny_model
 
 from retinagan.runtime.batch import cli, progress, summary
@@ -40,7 +42,14 @@ class Fragile(Worker):
 
 
 @pytest.fixture(scope="module")
-def cluster():
+def store():
+    """An S3 server; started before the nodes, whose workers find it by their environment."""
+    with s3_server():
+        yield
+
+
+@pytest.fixture(scope="module")
+def cluster(store):
     from ray.cluster_utils import Cluster
 
     logging.getLogger("ray").setLevel(logging.ERROR)
@@ -68,10 +77,8 @@ def here(tmp_path, monkeypatch) -> Path:
     return tmp_path
 
 
-def run(*arguments: str) -> int:
-    return cli.main(
-        ["scans", "--model", "tiny.onnx", "--engine", "onnxruntime", "--threads", "1", *arguments]
-    )
+def run(*arguments: str, scans: str = "scans") -> int:
+    return cli.main([scans, "--model", "tiny.onnx", "--engine", "onnxruntime", "--threads", "1", *arguments])
 
 
 def rows(out: str) -> dict[str, dict[str, str]]:
@@ -94,22 +101,35 @@ def test_a_node_is_lost_and_the_run_goes_on(cluster, here, monkeypatch, capfd):
             lost.append(cluster.list_all_nodes()[-1])
             cluster.remove_node(lost[0], allow_graceful=False)
 
+    bucket = new_bucket()
+    files = fsspec.filesystem("s3", use_listings_cache=False)
+    files.put("scans", f"{bucket}/scans", recursive=True)
+    far = ["--out", f"{bucket}/maps", "--cluster", cluster.address]
     with monkeypatch.context() as patch:
         patch.setattr(summary.Tally, "count", count_and_lose_a_node)
-        assert run("--out", "far", "--cluster", cluster.address) == 1
+        assert run(*far, scans=f"{bucket}/scans") == 1
     said = capfd.readouterr()
     assert said.out.startswith("17 images: 16 done, 1 failed\n")
     assert "retina-run: 3 workers with 1 CPU each, on 3 nodes\n" in said.err
     assert lost
     assert run("--out", "near") == 1
+    files.get(f"{bucket}/maps", "far", recursive=True)
     assert maps("far") == maps("near")
-    far, near = rows("far"), rows("near")
-    differ = {column for name in near for column in near[name] if far[name][column] != near[name][column]}
-    assert {column for column in differ if not column.startswith("seconds_")} <= {"finished"}
+    far_rows, near_rows = rows("far"), rows("near")
+    differ = {
+        column
+        for name in near_rows
+        for column in near_rows[name]
+        if far_rows[name][column] != near_rows[name][column]
+    }
+    assert {column for column in differ if not column.startswith("seconds_")} <= {
+        "finished",
+        "input_modified",
+    }
     assert sorted(path.name for path in Path("far").iterdir() if path.suffix != ".png") == ["run.csv"]
     cluster.add_node(**NODE)
     capfd.readouterr()
-    assert run("--out", "far", "--cluster", cluster.address) == 1
+    assert run(*far, scans=f"{bucket}/scans") == 1
     assert capfd.readouterr().out.startswith("17 images: 0 done, 16 kept from before, 1 failed\n")
 
 
