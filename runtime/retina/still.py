@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -30,12 +30,16 @@ class StillRetina:
         self._known: _Found | None = None
 
     def __call__(self, image: NDArray[np.uint8]) -> Retina:
-        """Return the retina of an (H, W, 3) uint8 RGB image; raises the errors of `find_retina`."""
+        """Return the retina of an (H, W, 3) uint8 RGB image; raises the errors of `find_retina`.
+
+        While the margin is unchanged it is the same object; its mask is read-only.
+        """
         red, green, blue = cv2.split(_blocks(image))
         small = cv2.max(cv2.max(red, green), blue).astype(np.float32)
         if self._known is not None and self._known.still_holds(image.shape, small):
-            return replace(self._known.retina, mask=self._known.retina.mask.copy())
+            return self._known.retina
         retina = find_retina(image)
+        retina.mask.flags.writeable = False  # later frames have the same one
         self._known = _Found.remember(image.shape, small, retina)
         return retina
 
@@ -58,8 +62,7 @@ class _Found:
         light = _light(small, inside, outside)
         if light is None:
             return None
-        kept = replace(retina, mask=retina.mask.copy())  # the caller may write to the one that it gets
-        return cls(kept, shape, inside, outside, light)
+        return cls(retina, shape, inside, outside, light)
 
     def still_holds(self, shape: tuple[int, ...], small: Gray) -> bool:
         if shape != self.shape:

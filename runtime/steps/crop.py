@@ -93,7 +93,7 @@ class SquareCrop:
         if probability.shape != expected:
             raise ImageError(f"got a map {probability.shape}; expected {expected}, this crop's working size")
         method = cv2.INTER_AREA if self.side < self.working_size else cv2.INTER_LINEAR
-        square = cv2.resize(probability.astype(np.float32), (self.side, self.side), interpolation=method)
+        square = cv2.resize(np.asarray(probability, np.float32), (self.side, self.side), interpolation=method)
         in_image, in_square = self._overlap()
         whole = np.zeros((self.height, self.width), np.float32)
         np.clip(square[in_square], 0, 1, out=whole[in_image])

@@ -105,7 +105,7 @@ class PatchGrid:
         Returns
         -------
         (N, side, side) or (N, side, side, C) array
-            Copies, of the same dtype.
+            Copies, of the same dtype; a view where one patch is the whole square.
 
         Raises
         ------
@@ -115,6 +115,8 @@ class PatchGrid:
         if array.shape[:2] != (self.size, self.size):
             raise ValueError(f"got an array of shape {array.shape}; the grid cuts ({self.size}, {self.size})")
         side, origins = self.side, self.origins if indices is None else self.origins[indices]
+        if side == self.size and len(origins) == 1:
+            return array[None]
         if side > self.size:
             missing = side - self.size
             array = np.pad(array, [(0, missing), (0, missing)] + [(0, 0)] * (array.ndim - 2))
@@ -141,6 +143,7 @@ class PatchGrid:
         Returns
         -------
         (S, S) float32 array
+            New; a view of `patches` where one patch covers the square.
 
         Raises
         ------
@@ -154,7 +157,7 @@ class PatchGrid:
         across = len(self.starts)
         if across * self.side == max(self.size, self.side):  # no pixel in two patches: nothing to blend
             if across == 1:
-                return patches[0, : self.size, : self.size].copy() if len(patches) else self._nothing()
+                return patches[0, : self.size, : self.size] if len(patches) else self._nothing()
             whole = self._nothing()
             for patch, (top, left) in zip(patches, self.origins[chosen], strict=True):
                 whole[top : top + self.side, left : left + self.side] = patch

@@ -12,6 +12,7 @@ from retinagan.runtime.model.spec import Preprocessing
 from retinagan.runtime.retina.find import Retina, find_retina
 from retinagan.runtime.steps.crop import SquareCrop, square_crop
 from retinagan.runtime.steps.equalize import equalize
+from retinagan.runtime.steps.region import MakeRegion, Region
 from retinagan.runtime.steps.scale import working_square
 from retinagan.runtime.steps.timing import StageClock
 
@@ -26,12 +27,8 @@ class Prepared:
     ----------
     image : (S, S, 3) uint8 array
         The equalized square, RGB, 0 outside `roi`.
-    roi : (S, S) bool array
-        True inside the retina.
-    crop : SquareCrop
-        Position of the square in the frame; restores maps and cuts other images alike.
-    retina : Retina
-        The retina in the frame, at the frame's size.
+    region : Region
+        The retina and its square, with what follows from these alone.
     square : (S, S, 3) uint8 array
         The square before equalization, RGB.
     field_of_view : float or None
@@ -39,11 +36,24 @@ class Prepared:
     """
 
     image: NDArray[np.uint8]
-    roi: NDArray[np.bool_]
-    crop: SquareCrop
-    retina: Retina
+    region: Region
     square: NDArray[np.uint8]
     field_of_view: float | None = None
+
+    @property
+    def roi(self) -> NDArray[np.bool_]:
+        """True inside the retina, (S, S) bool, read-only."""
+        return self.region.roi
+
+    @property
+    def crop(self) -> SquareCrop:
+        """Position of the square in the frame; restores maps and cuts other images alike."""
+        return self.region.crop
+
+    @property
+    def retina(self) -> Retina:
+        """The retina in the frame, at the frame's size."""
+        return self.region.retina
 
 
 def prepare(
@@ -53,6 +63,7 @@ def prepare(
     clock: StageClock | None = None,
     find: FindRetina = find_retina,
     field_of_view: float | None = None,
+    make_region: MakeRegion = Region,
 ) -> Prepared:
     """Find the retina, crop the square around it at working size, and equalize it.
 
@@ -71,6 +82,8 @@ def prepare(
     field_of_view : float, optional
         Angle of the disc's diameter in degrees, 10 to 220; that of the photograph if left out, or else the
         assumption in `options`.
+    make_region : callable
+        Returns the region of a retina and its square, such as a `LatestRegion`.
 
     Raises
     ------
@@ -86,7 +99,8 @@ def prepare(
         angle = angle_of(frame) if field_of_view is None else field_of_view
         working = working_square(options, retina.disc, angle)
         crop = square_crop(retina.disc, retina.mask.shape, working.size, working.side)
-        square, roi = crop.cut(image), crop.cut_mask(retina.mask)
+        region = make_region(retina, crop)
+        square, roi = crop.cut(image), region.roi
     with clock.stage("equalize"):
         equalized = equalize(square, roi, options)
-    return Prepared(equalized, roi, crop, retina, square, working.field_of_view)
+    return Prepared(equalized, region, square, working.field_of_view)

@@ -1,5 +1,9 @@
 """The rim of the retina: the border found is halfway down the step to the dark; experts draw to its foot."""
 
+from __future__ import annotations
+
+from dataclasses import dataclass
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -27,34 +31,53 @@ def with_rim(retina: Retina, crop: SquareCrop) -> NDArray[np.bool_]:
     return kept
 
 
-def spread_over_rim(
-    probability: NDArray[np.float32], roi: NDArray[np.bool_], retina: Retina, crop: SquareCrop
-) -> NDArray[np.float32]:
-    """Extend a map over the rim, which the network does not see, by the values beside it in the retina.
+@dataclass(frozen=True)
+class Rim:
+    """The rim in the working square, which the network does not see; S is the working size.
 
-    Parameters
+    Attributes
     ----------
-    probability : (S, S) float32
-        The map of the working square.
     roi : (S, S) bool
         True inside the retina.
-    retina, crop
-        The retina in the frame, and the square.
-
-    Returns
-    -------
-    (S, S) float32
-        Unchanged inside `roi`. On the rim and one pixel beyond, which resizing blends in, the mean of nearby
-        values inside; 0 further out.
+    window : (int, int)
+        Size of the neighbourhood in which values beside a pixel are averaged.
+    places : (N,) int
+        Pixels of the rim and one pixel beyond, which resizing blends in, as indices of the flat square.
+    share : (N,) float32
+        Share of retina in the neighbourhood of each place.
     """
-    reach = round(_width(retina) * crop.working_size / crop.side) + 1
-    neighbourhood = (2 * reach + 1, 2 * reach + 1)
-    spread = np.where(roi, probability, np.float32(0))
-    share = cv2.blur(roi.astype(np.float32), neighbourhood)
-    mean = cv2.blur(spread, neighbourhood)
-    rim = (share > 1e-6) & ~roi  # above what rounding leaves
-    spread[rim] = mean[rim] / share[rim]
-    return spread
+
+    roi: NDArray[np.bool_]
+    window: tuple[int, int]
+    places: NDArray[np.intp]
+    share: NDArray[np.float32]
+
+    @classmethod
+    def of(cls, roi: NDArray[np.bool_], retina: Retina, crop: SquareCrop) -> Rim:
+        """Return the rim of a retina in its square, whose pixels inside it are `roi`."""
+        reach = round(_width(retina) * crop.working_size / crop.side) + 1
+        window = (2 * reach + 1, 2 * reach + 1)
+        share = np.asarray(cv2.blur(roi.astype(np.float32), window), np.float32)
+        places = np.flatnonzero((share > 1e-6) & ~roi)  # above what rounding leaves
+        return cls(roi, window, places, share.ravel()[places])
+
+    def spread(self, probability: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Extend a map over the rim by the values beside it in the retina.
+
+        Parameters
+        ----------
+        probability : (S, S) float32
+            The map of the working square.
+
+        Returns
+        -------
+        (S, S) float32
+            Unchanged inside `roi`. On the rim the mean of nearby values inside; 0 further out. A new array.
+        """
+        spread = np.asarray(cv2.copyTo(probability, self.roi.view(np.uint8)), np.float32)
+        mean = cv2.blur(spread, self.window)
+        spread.ravel()[self.places] = mean.ravel()[self.places] / self.share
+        return spread
 
 
 def _width(retina: Retina) -> int:

@@ -15,7 +15,6 @@ from retinagan.runtime.retina.disc import Disc
 from retinagan.runtime.steps.doubt import doubt
 from retinagan.runtime.steps.patches import PatchGrid
 from retinagan.runtime.steps.prepare import Prepared
-from retinagan.runtime.steps.rim import spread_over_rim, with_rim
 from retinagan.runtime.steps.tensors import image_tensor, roi_tensor
 from retinagan.runtime.steps.timing import StageClock
 from retinagan.runtime.warnings import ImageWarning
@@ -185,9 +184,9 @@ def regroup(
     """
     with clock.stage("regroup"):
         square = batch.grid.regroup(batch.probability[:, 0], batch.indices)
-        roi = with_rim(prepared.retina, prepared.crop)
-        spread = spread_over_rim(square, prepared.roi, prepared.retina, prepared.crop)
-        probability = prepared.crop.restore(spread)
+        region = prepared.region
+        roi = region.wide.copy()
+        probability = prepared.crop.restore(region.rim.spread(square))
         np.copyto(probability, 0, where=~roi)
         vessels = roi & (probability >= threshold)
         judged = doubt(probability, roi, prepared, threshold, calibration)

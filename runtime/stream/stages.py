@@ -14,6 +14,7 @@ from retinagan.runtime.model.density import doubts_of_density
 from retinagan.runtime.model.spec import ModelSpec
 from retinagan.runtime.steps.patches import PatchGrid
 from retinagan.runtime.steps.prepare import FindRetina, Prepared, prepare
+from retinagan.runtime.steps.region import LatestRegion
 from retinagan.runtime.steps.segment import (
     BufferPool,
     PatchBatch,
@@ -81,6 +82,7 @@ class FrameSteps:
         self._color = color
         self._find = find
         self._field_of_view = field_of_view
+        self._regions = LatestRegion()
         self._pool = BufferPool()
         if spec.preprocessing.working_size is not None:  # now, so that memory stays as it is
             grid = PatchGrid.of(spec.preprocessing.working_size, spec.tiling)
@@ -100,6 +102,7 @@ class FrameSteps:
                 passing.clock,
                 self._find,
                 self._field_of_view if passing.field_of_view is None else passing.field_of_view,
+                self._regions,
             )
             buffers = self._pool.take(PatchGrid.of(len(prepared.roi), spec.tiling))
             passing.prepared, passing.buffers = prepared, buffers

@@ -4,7 +4,7 @@ import pytest
 from retinagan.runtime.retina.disc import Disc
 from retinagan.runtime.retina.find import Retina
 from retinagan.runtime.steps.crop import square_crop
-from retinagan.runtime.steps.rim import spread_over_rim, with_rim
+from retinagan.runtime.steps.rim import Rim, with_rim
 
 
 def retina_of(radius, margin=20):
@@ -50,7 +50,7 @@ def test_a_vessel_goes_on_over_the_rim():
     for shift in (-2, -1, 1, 2):
         vessel |= np.eye(len(roi), k=shift) > 0
     probability[vessel & roi] = 0.9
-    spread = spread_over_rim(probability, roi, retina, crop)
+    spread = Rim.of(roi, retina, crop).spread(probability)
     np.testing.assert_array_equal(spread[roi], probability[roi])
     last = np.flatnonzero(np.diagonal(roi))[-1]
     assert spread[last + 1, last + 1] > 0.5
@@ -64,7 +64,7 @@ def test_the_rim_is_as_sure_as_what_lies_beside_it_at_all_sizes(radius, working_
     retina = retina_of(radius)
     crop = cropped(retina, working_size)
     roi = crop.cut_mask(retina.mask)
-    restored = crop.restore(spread_over_rim(roi.astype(np.float32), roi, retina, crop))
+    restored = crop.restore(Rim.of(roi, retina, crop).spread(roi.astype(np.float32)))
     wide = with_rim(retina, crop)
     assert restored[retina.mask].mean() > 0.995
     rim = wide & ~retina.mask
