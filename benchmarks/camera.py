@@ -108,7 +108,7 @@ def main() -> None:
         "--pixels-per-degree",
         type=float,
         metavar="D",
-        help="density below the model's (default: its own)",
+        help="density (default: the model's own)",
     )
     parser.add_argument("--field-of-view", type=float, metavar="DEGREES", help="the camera's angle")
     parser.add_argument("--size", type=int, metavar="PIXELS", help="width of the frames (default: 565)")

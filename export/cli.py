@@ -158,7 +158,7 @@ def _export(request: Request, options: ExportOptions, log: StepLog) -> list[Path
 
     artefacts = export_models(request.source, request.out, options, log)
     log.table(Artefact.HEADER, [artefact.row() for artefact in artefacts])
-    elsewhere = (MEANT_FOR["bf16"], MEANT_FOR["int8-onnxruntime"])
+    elsewhere = [MEANT_FOR[precision] for precision in ("bf16", "int8-openvino", "int8-onnxruntime")]
     return [artefact.path for artefact in artefacts if artefact.spec.proof["meant_for"] not in elsewhere]
 
 

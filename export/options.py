@@ -10,7 +10,8 @@ MEANT_FOR = {
     "fp32": "every engine",
     "fp16": "TensorRT",
     "bf16": "OpenVINO on a CPU with BF16",
-    "int8": "TensorRT, OpenVINO",
+    "int8": "TensorRT",
+    "int8-openvino": "OpenVINO on a CPU",
     "int8-onnxruntime": "ONNX Runtime on a CPU",
 }
 """The precisions, each with the engines that it is meant for."""

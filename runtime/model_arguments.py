@@ -46,7 +46,7 @@ def add_model_arguments(parser: argparse.ArgumentParser) -> None:
         "--pixels-per-degree",
         type=float,
         metavar="D",
-        help="density at which the network sees the vessels, below the model's own: faster and less accurate",
+        help="density at which the network sees the vessels; a lower one than the model's is faster",
     )
     add("--threshold", type=float, metavar="P", help="pixels at or above this probability count as vessel")
     add("--overlap", type=float, metavar="SHARE", help="share of a patch that the next one overlaps")

@@ -58,7 +58,7 @@ class Segmenter:
         photograph if left out, or else the spec's assumption. A call may pass another for its frame. Models
         with a fixed working size ignore it.
     pixels_per_degree : float, optional
-        A lower density than the spec's, for less accuracy and more speed; see `at_density`.
+        Another density than the spec's; a lower one is faster and less accurate, see `at_density`.
 
     Attributes
     ----------

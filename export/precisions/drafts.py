@@ -57,7 +57,7 @@ def open_draft(draft: Draft) -> EngineAdapter:
     """Open a draft with the engine of its proof: OpenVINO if it is meant for that, else ONNX Runtime."""
     meant_for = draft.facts["meant_for"]
     installed = importlib.util.find_spec("openvino") is not None
-    if meant_for == MEANT_FOR["bf16"] or (meant_for == MEANT_FOR["int8"] and installed):
+    if meant_for == MEANT_FOR["bf16"] or (meant_for == MEANT_FOR["int8-openvino"] and installed):
         return OpenVinoAdapter(draft.path, draft.spec)
     return OnnxRuntimeAdapter(draft.path, draft.spec)
 

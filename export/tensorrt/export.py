@@ -182,10 +182,11 @@ def _source_spec(source: Path, options: EngineOptions) -> ModelSpec:
     verify(source, spec)
     if spec.engine is not None:
         raise ModelError(f"{source}: this is an engine already; give the ONNX file {spec.engine.source}")
-    if spec.proof.get("meant_for") == MEANT_FOR["int8-onnxruntime"]:
+    meant_for = spec.proof.get("meant_for")
+    if meant_for in (MEANT_FOR["int8-openvino"], MEANT_FOR["int8-onnxruntime"]):
         raise ModelError(
-            f"{source}: this is INT8 in ONNX Runtime's own form, which TensorRT cannot read; give the "
-            "file of --precision int8"
+            f"{source}: this is INT8 for {meant_for}, which TensorRT cannot read; give the file of "
+            "--precision int8"
         )
     spec = replace(spec, tiling=engine_tiling(spec))
     if options.patch not in (None, spec.tiling.patch):

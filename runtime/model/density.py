@@ -1,4 +1,4 @@
-"""Another density of the working square than the spec's: less accuracy for more speed."""
+"""Another density of the working square than the spec's, which trades accuracy for speed."""
 
 from __future__ import annotations
 
@@ -8,12 +8,14 @@ from retinagan.runtime.errors import OptionError
 from retinagan.runtime.model.spec import ModelSpec, Preprocessing
 from retinagan.runtime.warnings import ImageWarning
 
-LOWEST_SHARE, DOUBTED_SHARE = 0.3, 0.5
-"""Shares of the spec's density below which a density is refused, and doubted.
+LOWEST_SHARE, HIGHEST_SHARE = 0.3, 1.5
+"""Shares of the spec's density between which a density is taken.
 
-Networks are trained at scales from half to twice the spec's density. What each costs is measured in
-docs/embedding.md: half of it about 0.02 AUC and 0.05 Dice, a third 0.07 and 0.16, and less falls steeply.
+Networks are trained at scales from half to twice the spec's density. What the shares cost is measured in
+docs/embedding.md: half of it about 0.02 AUC, a third 0.07, and less falls steeply; 1.5 gains at most 0.004.
 """
+DOUBTED_SHARE = 0.5
+"""Share of the spec's density below which each map is doubted."""
 
 
 def at_density(preprocessing: Preprocessing, pixels_per_degree: float, model: str) -> Preprocessing:
@@ -24,7 +26,7 @@ def at_density(preprocessing: Preprocessing, pixels_per_degree: float, model: st
     preprocessing : Preprocessing
         Of the model's spec.
     pixels_per_degree : float
-        Density of the working square, from `LOWEST_SHARE` of the spec's to the spec's own. The square's area,
+        Density of the working square, `LOWEST_SHARE` to `HIGHEST_SHARE` times the spec's. The square's area,
         and with it the engine's time, grows with the density's square.
     model : str
         The model's name, for errors.
@@ -41,11 +43,11 @@ def at_density(preprocessing: Preprocessing, pixels_per_degree: float, model: st
             f"{preprocessing.working_size} pixels; leave it out, or use a model with a density, such as "
             "retina-gan-small"
         )
-    lowest = LOWEST_SHARE * own
-    if not lowest <= pixels_per_degree <= own:  # not so for NaN either
+    lowest, highest = (round(share * own, 6) for share in (LOWEST_SHARE, HIGHEST_SHARE))
+    if not lowest <= pixels_per_degree <= highest:  # not so for NaN either
         raise OptionError(
-            f"pixels per degree: got {pixels_per_degree:g}; expected {lowest:g} to {own:g}, the density of "
-            f"model {model}: more takes more time and finds no more vessels, less loses too many"
+            f"pixels per degree: got {pixels_per_degree:g}; expected {lowest:g} to {highest:g}, around the "
+            f"{own:g} of model {model}: less loses too many vessels, more only takes time"
         )
     return replace(preprocessing, pixels_per_degree=float(pixels_per_degree))
 

@@ -30,7 +30,7 @@ def test_says_what_would_be_done_and_does_nothing(checkpoint, dataset, tmp_path,
     assert lines[1].startswith("with torch ")
     assert lines[2:6] == [
         f"writes {out}/mine.onnx, for every engine",
-        f"writes {out}/mine-int8.onnx, for TensorRT, OpenVINO",
+        f"writes {out}/mine-int8.onnx, for TensorRT",
         f"calibrates with 4 images of {dataset}",
         f"proves on 3 synthetic images, kept as {out}/mine-proof, "
         f"and on 4 images of {dataset} with vessel maps",

@@ -59,8 +59,8 @@ def test_a_lower_density_arrives(tmp_path):
     scaled = str(write_tiny_model(tmp_path, tiny_spec(preprocessing=preprocessing, tiling=Tiling(None))))
     with open_segmenter("retina-x", parsed("--model", scaled, "--pixels-per-degree", "2.5")) as segmenter:
         assert segmenter.spec.preprocessing.pixels_per_degree == 2.5
-    with pytest.raises(OptionError, match=r"got 4; expected 0\.9 to 3, the density of model tiny"):
-        open_segmenter("retina-x", parsed("--model", scaled, "--pixels-per-degree", "4"))
+    with pytest.raises(OptionError, match=r"got 5; expected 0\.9 to 4\.5, around the 3 of model tiny"):
+        open_segmenter("retina-x", parsed("--model", scaled, "--pixels-per-degree", "5"))
 
 
 def test_a_model_that_is_not_there():

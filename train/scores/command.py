@@ -92,8 +92,8 @@ def build_parser() -> CommandParser:
     add("--each", action="store_true", help="print each image's scores too")
     add("--device", help="where the model runs, as for retina-run; of --against, it is always the default")
     add("--engine", help="the engine that runs it, as for retina-run; likewise")
-    add("--pixels-per-degree", type=float, metavar="D", help="density at which it sees the vessels, below "
-        "its own; likewise")  # fmt: skip
+    add("--pixels-per-degree", type=float, metavar="D", help="density at which it sees the vessels "
+        "(default: its own); likewise")  # fmt: skip
     add("--threads", type=int, metavar="N", help="CPU threads (default: all)")
     add("--quiet", action="store_true", help="no progress bar")
     add("--version", action="version", version=f"%(prog)s {__version__}")

@@ -98,7 +98,7 @@ def open_predictor(
     device, engine : str, optional
         As for `Segmenter`; checkpoints and folders of maps have none.
     pixels_per_degree : float, optional
-        A lower density than the model's; see `at_density`.
+        Another density than the model's; see `at_density`.
 
     Raises
     ------

@@ -5,7 +5,7 @@ from onnx import TensorProto, numpy_helper
 from tiny_model import tiny_graph
 
 from retinagan.export.graph.edit import check_onnx, layers, named_nodes, output_layer
-from retinagan.export.graph.quantize import FORMS, ONNX_RUNTIME, PORTABLE, quantize
+from retinagan.export.graph.quantize import FORMS, ONNX_RUNTIME, OPENVINO, PORTABLE, quantize
 
 
 @pytest.fixture(scope="module")
@@ -61,8 +61,20 @@ def test_the_portable_form_is_symmetric_without_int32(full, ranges):
         assert not zero.any()
 
 
-def test_the_portable_form_rounds_what_layers_take_and_not_what_they_give(full, ranges):
-    quantized = quantize(full, ranges, PORTABLE)
+def test_openvinos_form_has_unsigned_activations_and_signed_weights_without_int32(full, ranges):
+    quantized = quantize(full, ranges, OPENVINO)
+    constants = {tensor.name: numpy_helper.to_array(tensor) for tensor in quantized.graph.initializer}
+    assert TensorProto.INT32 not in {tensor.data_type for tensor in quantized.graph.initializer}
+    activations = [node for node in quantized.graph.node if node.op_type == "QuantizeLinear"]
+    assert {constants[node.input[2]].dtype for node in activations} == {np.dtype(np.uint8)}
+    made = producers(quantized)
+    weights = [made[node.input[1]] for node in quantized.graph.node if node.name in layers(full)]
+    assert {constants[weight.input[0]].dtype for weight in weights} == {np.dtype(np.int8)}
+
+
+@pytest.mark.parametrize("form", [PORTABLE, OPENVINO])
+def test_forms_that_round_what_layers_take_and_not_what_they_give(full, ranges, form):
+    quantized = quantize(full, ranges, form)
     made = producers(quantized)
     taken = {node.input[0] for node in quantized.graph.node if node.op_type == "QuantizeLinear"}
     for node in quantized.graph.node:
@@ -75,7 +87,8 @@ def test_the_portable_form_rounds_what_layers_take_and_not_what_they_give(full, 
 
 
 def test_weights_have_a_scale_for_each_output_channel(full, ranges):
-    for form, axes in ((PORTABLE, {"Conv": 0, "ConvTranspose": 1}), (ONNX_RUNTIME, {"Conv": 0})):
+    both = {"Conv": 0, "ConvTranspose": 1}
+    for form, axes in ((PORTABLE, both), (OPENVINO, both), (ONNX_RUNTIME, {"Conv": 0})):
         quantized = quantize(full, ranges, form)
         made = producers(quantized)
         constants = {tensor.name: numpy_helper.to_array(tensor) for tensor in quantized.graph.initializer}

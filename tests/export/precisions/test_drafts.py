@@ -59,9 +59,9 @@ def test_a_draft_is_opened_by_onnx_runtime(fp32):
         assert isinstance(adapter, OnnxRuntimeAdapter)
 
 
-def test_int8_is_opened_by_openvino_where_it_is(maker, monkeypatch):
+def test_int8_for_openvino_is_opened_by_it_where_it_is(maker, monkeypatch):
     pytest.importorskip("openvino")
-    draft = maker.int8("int8")
+    draft = maker.int8("int8-openvino")
     with open_draft(draft) as adapter:
         assert isinstance(adapter, OpenVinoAdapter)
     monkeypatch.setitem(sys.modules, "openvino", None)
@@ -69,8 +69,9 @@ def test_int8_is_opened_by_openvino_where_it_is(maker, monkeypatch):
         assert isinstance(adapter, OnnxRuntimeAdapter)
 
 
-def test_int8_for_onnx_runtime_is_opened_by_it(maker):
-    with open_draft(maker.int8("int8-onnxruntime")) as adapter:
+@pytest.mark.parametrize("form", ["int8", "int8-onnxruntime"])
+def test_other_int8_is_opened_by_onnx_runtime(maker, form):
+    with open_draft(maker.int8(form)) as adapter:
         assert isinstance(adapter, OnnxRuntimeAdapter)
 
 

@@ -22,7 +22,13 @@ def test_fp32_is_the_draft_that_all_are_made_from(maker, fp32, steps, said):
 
 @pytest.mark.parametrize(
     ("precision", "of_spec"),
-    [("fp16", "fp16"), ("bf16", "bf16"), ("int8", "int8"), ("int8-onnxruntime", "int8")],
+    [
+        ("fp16", "fp16"),
+        ("bf16", "bf16"),
+        ("int8", "int8"),
+        ("int8-openvino", "int8"),
+        ("int8-onnxruntime", "int8"),
+    ],
 )
 def test_each_precision_is_a_file_of_its_own(maker, fp32, steps, said, precision, of_spec):
     before = fp32.path.read_bytes()
@@ -36,7 +42,10 @@ def test_each_precision_is_a_file_of_its_own(maker, fp32, steps, said, precision
     assert fp32.path.read_bytes() == before
 
 
-@pytest.mark.parametrize(("precision", "most"), [("fp16", 0.001), ("int8", 0.05), ("int8-onnxruntime", 0.05)])
+@pytest.mark.parametrize(
+    ("precision", "most"),
+    [("fp16", 0.001), ("int8", 0.05), ("int8-openvino", 0.05), ("int8-onnxruntime", 0.05)],
+)
 def test_a_precision_gives_nearly_fp32s_probability(maker, fp32, steps, precision, most):
     difference = np.abs(probability(maker.make(precision, steps)) - probability(fp32))
     assert 0 < difference.mean() < most

@@ -21,8 +21,8 @@ from retinagan.runtime.engines import OnnxRuntimeAdapter, open_adapter
 from retinagan.runtime.model.spec import ModelSpec, spec_path, verify
 from retinagan.train.scores.metrics import Histogram
 
-ALL = ("fp32", "fp16", "int8", "int8-onnxruntime")
-FILES = ("tiny.onnx", "tiny-fp16.onnx", "tiny-int8.onnx", "tiny-int8-onnxruntime.onnx")
+ALL = ("fp32", "fp16", "int8", "int8-openvino", "int8-onnxruntime")
+FILES = ("tiny.onnx", *(f"tiny-{precision}.onnx" for precision in ALL[1:]))
 
 
 def export(*arguments):
@@ -49,7 +49,7 @@ def test_writes_a_file_and_a_spec_for_each_precision_and_a_pack(all_of):
         *(f"{name}.json" for name in FILES),
         "tiny-proof",
     }
-    for name, precision in zip(FILES, ("fp32", "fp16", "int8", "int8"), strict=True):
+    for name, precision in zip(FILES, ("fp32", "fp16", "int8", "int8", "int8"), strict=True):
         spec = ModelSpec.load(spec_path(out / name))
         verify(out / name, spec)
         assert (spec.name, spec.file, spec.precision) == ("tiny", name, precision)
@@ -130,20 +130,20 @@ def test_every_file_is_bound_to_the_pack(all_of):
 
 def test_the_table_says_which_engine_each_file_is_for(all_of):
     out, printed = all_of
-    rows = printed.splitlines()[-4:]
-    for row, name, engines in zip(
-        rows, FILES, ("every engine", "TensorRT", "TensorRT, OpenVINO", "ONNX Runtime on a CPU"), strict=True
-    ):
+    rows = printed.splitlines()[-5:]
+    meant_for = ("every engine", "TensorRT", "TensorRT", "OpenVINO on a CPU", "ONNX Runtime on a CPU")
+    for row, name, engines in zip(rows, FILES, meant_for, strict=True):
         spec = ModelSpec.load(spec_path(out / name))
         assert row.split("  ")[0] == str(out / name)
         assert f"  {engines}  " in row
         assert f"{spec.proof['verify']['scores']['auc']:.4f}" in row.split()
-    assert [line.partition(" ... ")[0] for line in printed.splitlines()[:9]] == [
+    assert [line.partition(" ... ")[0] for line in printed.splitlines()[:10]] == [
         "read ONNX file",
         "check graph",
         "calibrate",
         "write fp16",
         "write int8",
+        "write int8-openvino",
         "write int8-onnxruntime",
         "make proof pack",
         "refit thresholds",
@@ -187,10 +187,11 @@ def int8(tiny, dataset, out, *more):
     return export(tiny, "--out", out, "--precision", "int8", "--calibrate", dataset, *more)
 
 
-def test_without_openvino_int8_is_proven_on_onnx_runtime(tiny, dataset, tmp_path, monkeypatch):
+def test_without_openvino_its_int8_is_proven_on_onnx_runtime(tiny, dataset, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "openvino", None)
-    assert int8(tiny, dataset, tmp_path) == 0
-    spec = ModelSpec.load(spec_path(tmp_path / "tiny-int8.onnx"))
+    made = ("--out", tmp_path, "--precision", "int8-openvino", "--calibrate", dataset)
+    assert export(tiny, *made) == 0
+    spec = ModelSpec.load(spec_path(tmp_path / "tiny-int8-openvino.onnx"))
     assert spec.proof["candidate"].startswith("ONNX Runtime ")
 
 

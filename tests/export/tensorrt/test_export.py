@@ -202,7 +202,7 @@ def test_a_model_that_cannot_be_built_from(source, device, tmp_path):
     replace(spec, engine=build).save(spec_path(source))
     refused(r"this is an engine already; give the ONNX file other\.onnx")
     replace(spec, proof={"meant_for": MEANT_FOR["int8-onnxruntime"]}).save(spec_path(source))
-    refused("INT8 in ONNX Runtime's own form, which TensorRT cannot read; give .* --precision int8")
+    refused("INT8 for ONNX Runtime on a CPU, which TensorRT cannot read; give .* --precision int8")
     spec.save(spec_path(source))
     source.write_bytes(source.read_bytes() + b"\0")
     refused("SHA-256 is")

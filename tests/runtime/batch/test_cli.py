@@ -256,7 +256,7 @@ def test_another_density_is_another_run(here, scaled_model, capsys):
     main(["in", "--model", scaled_model, "--pixels-per-degree", "1.4"])
     assert capsys.readouterr().out.startswith("3 images: 0 done, 3 kept from before\n")
     assert main(["in", "--model", scaled_model, "--pixels-per-degree", "26"]) == 2
-    assert capsys.readouterr().err.startswith("retina-run: pixels per degree: got 26; expected 0.6 to 2, the")
+    assert capsys.readouterr().err.startswith("retina-run: pixels per degree: got 26; expected 0.6 to 3, aro")
 
 
 def test_a_dicom_file_says_its_angle_eye_and_spacing(here, scaled_model):
