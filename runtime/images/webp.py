@@ -16,19 +16,12 @@ _LOSSY, _LOSSLESS = b"VP8 ", b"VP8L"
 _CUT = {_LOSSY: 8, _LOSSLESS: 2}
 """Bytes to cut off. Encoders fill up the last byte, lossy ones some more."""
 _KEY_FRAME_HEADER = 10
-_LONGEST_ZEROS = bytes(64)
 
 
 def check_webp(data: bytes) -> None:
-    """Raise ImageError if the file is shorter than its header says, or has zeros within lossless data.
-
-    Lossless data hold runs of equal pixels as one number, so no encoder writes such zeros.
-    """
+    """Raise ImageError if the file is shorter than its header says."""
     if len(data) < 8 + int.from_bytes(data[4:8], "little"):
         raise ImageError(f"truncated (the WebP file is shorter than its header says); {_COPY_AGAIN}")
-    for kind, start, end in _chunks(data):
-        if kind == _LOSSLESS and data.find(_LONGEST_ZEROS, start, end) >= 0:
-            raise ImageError(f"damaged (zeros within a WebP image); {_COPY_AGAIN}")
 
 
 def webp_size(data: bytes) -> tuple[int, int]:
@@ -57,8 +50,9 @@ def shortened(data: bytes) -> Iterator[bytes]:
         image = data[start:end].rstrip(b"\0")  # a filled-up end need not be read
         cut = _CUT.get(kind, 0)
         first = int.from_bytes(image[:3], "little") >> 5 if kind == _LOSSY else 0
-        if cut and len(image) > _KEY_FRAME_HEADER + first + cut:
-            yield _with_image(kind, image[:-cut])
+        cut_off = cut + (len(image) - cut) % 2  # decoders read on in the byte that fills up an odd length
+        if cut and len(image) > _KEY_FRAME_HEADER + first + cut_off:
+            yield _with_image(kind, image[:-cut_off])
         if cut < first < len(image):
             tag = int.from_bytes(image[:3], "little") - (cut << 5)
             second = _KEY_FRAME_HEADER + first

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from retinagan.runtime.errors import ImageError, NoRetinaError
 from retinagan.runtime.retina.disc import Disc, look_at_rim
 from retinagan.runtime.retina.hidden import hidden_parts
+from retinagan.runtime.retina.missing import incomplete_warning
 from retinagan.runtime.retina.pieces import Gray, Mask, main_piece, opened, resized
 from retinagan.runtime.retina.plausibility import refuse_empty, refuse_implausible
 from retinagan.runtime.retina.search import find_disc
@@ -37,6 +38,8 @@ SMALLEST_SIDE = 32
 
 _WORKING_SIDE = 512
 _LEAST_STEP = 0.03
+_CUT_OFF = 0.05
+"""Share of the visible retina that may lie in pieces of their own, which are not segmented."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +53,7 @@ class Retina:
     disc : Disc
         The camera's field of view; it may extend beyond the frame where the frame cuts it.
     warnings : tuple of ImageWarning
-        ``several-fields-of-view`` or ``whole-frame-as-retina``, if either applies.
+        ``several-fields-of-view``, ``retina-incomplete`` or ``whole-frame-as-retina``, as far as they apply.
     others : tuple of Disc
         Other fields of view in the image, which are not part of the mask; the largest first.
     """
@@ -102,11 +105,16 @@ def find_retina(image: NDArray[np.uint8]) -> Retina:
         disc, *others = main_first(found.discs)
         native = disc.scaled(scale_x, scale_y)
         unsegmented = tuple(one.scaled(scale_x, scale_y) for one in others)
-        mask = native.drawn((height, width))
+        mask, cut_off = native.drawn((height, width)), 0.0
         hidden = hidden_parts(found.signal, disc)
         if hidden.any():
-            mask = main_piece(mask & ~resized(hidden, (height, width)))
-        return Retina(mask, native, several_warning(native, unsegmented), unsegmented)
+            seen = mask & ~resized(hidden, (height, width))
+            mask = main_piece(seen)
+            cut_off = np.count_nonzero(seen & ~mask) / np.count_nonzero(seen)
+        warnings = several_warning(native, unsegmented)
+        if cut_off > _CUT_OFF:
+            warnings += (incomplete_warning(cut_off),)
+        return Retina(mask, native, warnings, unsegmented)
     region = _bright_region(signal)
     refuse_implausible(small, region)
     mask = resized(region, (height, width))

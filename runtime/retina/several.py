@@ -16,8 +16,10 @@ from retinagan.runtime.warnings import ImageWarning
 _LEVELS = 5
 _MOST = 8
 """Largest number of discs in one bright piece."""
-_LEAST_AREA = 0.15
+_LEAST_AREA = 0.04
 """Share of the main disc's area: a smaller bright area beside it is no other eye."""
+_LEAST_RADIUS = 0.25
+"""Share of the main disc's radius: a smaller disc beside it is no other eye."""
 _EQUAL = 0.9
 """Ratio of radii from which discs count as equally large."""
 _NAMED = 3
@@ -37,7 +39,7 @@ def other_fields(signal: Gray, disc: Disc) -> list[Disc]:
     Returns
     -------
     list of Disc
-        Discs with at least 0.4 times its radius, the largest first.
+        Discs with at least 0.25 times its radius, the largest first.
     """
     rim = look_at_rim(signal, disc)
     level = rim.outside + max(8.0, 0.15 * (rim.inside - rim.outside))
@@ -46,7 +48,7 @@ def other_fields(signal: Gray, disc: Disc) -> list[Disc]:
     if np.count_nonzero((signal > level) & ~near) < area:
         return []
     found = fields_of_view(np.where(near, signal.min(), signal).astype(np.float32))
-    return [other for other in found if other.radius >= 0.4 * disc.radius]
+    return [other for other in found if other.radius >= _LEAST_RADIUS * disc.radius]
 
 
 def fields_of_view(signal: Gray, *, touching: bool = False) -> list[Disc]:

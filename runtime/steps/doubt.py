@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from retinagan.runtime.model.spec import Confidence
 from retinagan.runtime.retina.evenness import is_filtered
 from retinagan.runtime.retina.green import small_green
+from retinagan.runtime.retina.missing import incomplete_warning, missing_share
 from retinagan.runtime.retina.polarity import polarity
 from retinagan.runtime.retina.writing import SMALLEST_SIDE, drawn_pixels
 from retinagan.runtime.steps.confidence import Evidence, confidence_of, level_counts, shape_of, vessel_levels
@@ -24,6 +25,9 @@ _SPARSE = 0.06
 _NEGATIVE, _SURELY_NEGATIVE = -0.1, -0.3
 """Polarity below which an image counts as a negative: with a sparse map, and with any. Photographs lie above
 0.1, and blurred ones above -0.3."""
+
+_MISSING = 0.05
+"""Share of the retina that may lie in long runs of equal pixels. Photographs have 0.00."""
 
 _DRAWN = 24
 """Number of pixels on the edges of drawn strokes from which an image has writing."""
@@ -87,6 +91,9 @@ def _doubts_about_picture(prepared: Prepared, density: float) -> list[ImageWarni
     square, roi = prepared.square, prepared.roi
     green, inside = small_green(square, roi)
     found = []
+    known = {warning.code for warning in prepared.retina.warnings}
+    if "retina-incomplete" not in known and (share := missing_share(square, roi)) > _MISSING:
+        found.append(incomplete_warning(share))
     if polarity(green, inside) < (_NEGATIVE if density < _SPARSE else _SURELY_NEGATIVE):
         found.append(ImageWarning("negative"))
     if is_filtered(green, inside):

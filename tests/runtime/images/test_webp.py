@@ -46,9 +46,21 @@ def test_a_file_that_ends_early(kept):
     assert refused(LOSSLESS[:kept]) == message
 
 
-def test_zeros_within_lossless_data():
-    data = LOSSLESS[:5000] + bytes(64) + LOSSLESS[5064:]
-    assert refused(data) == f"damaged (zeros within a WebP image); {AGAIN}"
+def test_zeros_within_lossless_data(tmp_path):
+    (tmp_path / "x.webp").write_bytes(LOSSLESS[:5000] + bytes(512) + LOSSLESS[5512:])
+    with pytest.raises(ImageError, match=AGAIN):
+        read_image(tmp_path / "x.webp")
+
+
+@pytest.mark.parametrize("effort", [0, 4])
+@pytest.mark.parametrize("width", range(90, 110, 3))
+def test_sound_lossless_images_of_even_and_odd_length_are_read(tmp_path, width, effort):
+    """Fast encoders write a margin as long runs of zeros."""
+    image = np.pad(
+        np.dstack([SHADE, np.full_like(SHADE[..., :1], 255)])[:, :width], ((0, 60), (0, 60), (0, 0))
+    )
+    (tmp_path / "x.webp").write_bytes(saved(image, "WEBP", lossless=True, method=effort, exact=True))
+    assert (read_image(tmp_path / "x.webp").pixels == image[..., :3]).all()
 
 
 @pytest.mark.parametrize("image", [NOISE, SHADE, SHADE[:1, :1], SHADE[:40, :3], np.zeros_like(SHADE)])

@@ -50,6 +50,14 @@ def test_of_unequal_eyes_the_larger_is_taken_wherever_it_is(light):
     assert [round(disc.radius, -1) for disc in found.others] == [100]
 
 
+@pytest.mark.parametrize(("radius", "seen"), [(40, True), (25, False)])
+def test_a_second_eye_is_seen_down_to_a_quarter_of_the_size(radius, seen):
+    other, _ = draw_fundus(300, 200, (100, 80, radius), Look(seed=3))
+    found = find_retina(np.hstack([LEFT[0], other]))
+    assert codes(found) == ["several-fields-of-view"] * seen
+    assert overlap(found.mask, np.hstack([LEFT[1], np.zeros((300, 200), np.bool_)])) > 0.97
+
+
 @pytest.mark.parametrize("light", [0.7, 0.4])
 @pytest.mark.parametrize("radius", [110, 80])
 def test_a_smaller_and_darker_second_eye_is_seen(light, radius):

@@ -70,6 +70,21 @@ def eye():
     return render(FundusOptions(seed=5, camera="canon")).image
 
 
+def test_a_retina_of_which_the_picture_lacks_a_part_is_named(eye):
+    image = eye.copy()
+    image[400:] = image[399]  # as decoders repeat the last line
+    found = judged(prepare(image, Preprocessing("none", 5.0, 304)), 0.1)
+    assert codes(found) == ["retina-incomplete"]
+
+
+@pytest.mark.parametrize("level", [0, 255])
+def test_a_bar_that_cuts_the_retina_in_two_is_named_once(eye, level):
+    image = eye.copy()
+    image[330:380] = level
+    warned = codes(judged(prepare(image, Preprocessing("none", 5.0, 304)), 0.1))
+    assert warned in (["retina-incomplete"], ["whole-frame-as-retina"])
+
+
 def test_a_negative_is_named_whatever_the_map(eye):
     roi = find_retina(eye).mask[..., None]
     preprocessing = Preprocessing("none", 5.0, 304)
