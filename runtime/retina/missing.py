@@ -49,6 +49,6 @@ def incomplete_warning(share: float) -> ImageWarning:
     """Say how much of the retina has no vessels in the map because the picture does not show it."""
     return ImageWarning(
         "retina-incomplete",
-        f"{share:.0%} of the retina is covered, cut off by a bar, or missing from the picture; no vessels are "
-        "found there",
+        f"{share:.0%} of the retina is covered, cut off by a bar, or missing from the picture; "
+        "no vessels are found there",
     )
