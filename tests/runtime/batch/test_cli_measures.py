@@ -1,14 +1,17 @@
 import csv
+import io
 import json
 import sys
 from pathlib import Path
 
 import pytest
 from drawn_retina import drawn_retina
+from memory_store import empty_store
 from PIL import Image
 from tiny_model import write_tiny_model
 
 from retinagan.runtime.batch.cli import main
+from retinagan.runtime.storage.store import store_of
 
 
 @pytest.fixture(scope="module")
@@ -90,6 +93,19 @@ def test_every_measure(here, model, capsys):
     assert 0 < float(rows()["a.png"]["box_dimension"]) < 2
     assert main(["in/a.png", "--model", model, "--measure"]) == 2
     assert "was written with --every-measure; give it alike" in capsys.readouterr().err
+
+
+def test_measures_in_a_store(here, model, capsys):
+    store, command = empty_store(), ["in/a.png", "in/sub", "--model", model, "--measure", "--json"]
+    for kept in (False, True):
+        assert main([*command, "--out", f"{store}/maps"]) == 0
+        lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+        assert [line["kept"] for line in lines] == [kept, kept]
+        assert all(line["measures"]["length_pixels"] > 0 for line in lines)
+    content = store_of(store).read(f"{store}/maps/measures.csv").decode()
+    assert [row["path"] for row in csv.DictReader(io.StringIO(content))] == ["a.png", "sub/=b.png"]
+    assert main([*command, "--out", f"{store}/maps", "--every-measure"]) == 2
+    assert "measures.csv' was written without --every-measure; give it alike" in capsys.readouterr().err
 
 
 def test_the_report_page_has_the_measures(here, model):

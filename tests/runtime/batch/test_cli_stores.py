@@ -115,6 +115,32 @@ def test_shards_of_a_store(bucket, model):
     assert sorted(found) == ["a_vessels.png", "sub/b c_vessels.png", "sub/deep/d_vessels.png"]
 
 
+def test_measures_in_a_store_equal_those_in_a_folder(bucket, model, capsys):
+    pytest.importorskip("skimage")
+    maps, measured = f"{bucket}/maps", ["--model", model, "--measure", "--save", "segments"]
+    for number in (1, 2):
+        assert main([f"{bucket}/scans", "--out", maps, *measured, "--shard", f"{number}/2"]) == 0
+    assert not {"measures.csv", "run.csv"} & {*objects(maps)}
+    capsys.readouterr()
+    assert main([f"{bucket}/scans", "--out", maps, *measured]) == 0
+    assert capsys.readouterr().out.startswith("3 images: 0 done, 3 kept from before\n")
+    assert main(["scans", *measured]) == 0
+    found = objects(maps)
+    assert values(found.pop("measures.csv")) == values(Path("out/measures.csv").read_bytes())
+    del found["run.csv"]
+    assert found == pictures("out")
+
+
+def values(content: bytes) -> dict[str, dict[str, str]]:
+    """Return the rows of a table of measures, without when they were taken and of which file."""
+    by_name = rows(content)
+    assert all(float(row["length_pixels"]) > 0 for row in by_name.values())
+    stamp = ("finished", "input_modified")
+    return {
+        name: {key: cell for key, cell in row.items() if key not in stamp} for name, row in by_name.items()
+    }
+
+
 def test_images_that_fail_do_not_stop_the_rest(bucket, model, capsys):
     store_of(bucket).write(f"{bucket}/scans/empty.png", b"")
     store_of(bucket).write(f"{bucket}/scans/half.png", IMAGES["a.png"][:1000])

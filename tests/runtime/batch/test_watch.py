@@ -15,6 +15,7 @@ from slow_retina_run import segment_at_once
 from retinagan.runtime.batch.arrivals import RETRY_AFTER, Arrivals
 from retinagan.runtime.batch.batch import Batch
 from retinagan.runtime.batch.inputs import every_frame
+from retinagan.runtime.batch.measuring import MeasuresTable, OldMeasures
 from retinagan.runtime.batch.opening import Workplace
 from retinagan.runtime.batch.outputs import OutputFolder
 from retinagan.runtime.batch.report import Report
@@ -38,7 +39,7 @@ def save(path: Path, size: int = 8) -> None:
     Image.fromarray(np.full((size, size, 3), 200, np.uint8)).save(path)
 
 
-def watch(share: Path, *steps, segment=segment_at_once, **options) -> list[float]:
+def watch(share: Path, *steps, segment=segment_at_once, measuring=False, **options) -> list[float]:
     """Watch the folder; before each poll but the first, the next step is taken and its seconds pass.
 
     A step is a function that returns seconds, or a number of seconds. After the last, a signal arrives.
@@ -55,8 +56,9 @@ def watch(share: Path, *steps, segment=segment_at_once, **options) -> list[float
     with (
         OutputFolder(share.with_name("out")) as folder,
         Report(folder, SETTINGS) as report,
+        MeasuresTable(folder) if measuring else OldMeasures(folder) as table,
     ):
-        batch = Batch(CalledSteps(segment), folder, SETTINGS, KINDS)
+        batch = Batch(CalledSteps(segment), folder, SETTINGS, KINDS, None, table)
         arrivals = Arrivals([str(share)], SETTLE, clock=lambda: now[0])
         Watch(arrivals, Workplace(batch, folder, report), WatchOptions(KINDS, **options)).run(wait)
     return waits
@@ -74,6 +76,24 @@ def test_what_is_there_and_what_arrives_is_segmented(share, capsys):
     assert (share.with_name("out") / "b_vessels.png").is_file()
     assert waits == [SETTLE / 2] * 4
     assert capsys.readouterr().err.splitlines() == ["a.png: done", "b.png: done", "2 images: 2 done"]
+
+
+def test_what_arrives_is_measured_and_what_is_there_is_kept(share, capsys):
+    pytest.importorskip("skimage")
+    save(share / "a.png")
+    watch(share, SETTLE, quiet=True)
+    (share / "b.png").write_bytes(b"hi")
+    lines = io.StringIO()
+    watch(share, lambda: save(share / "c.png"), SETTLE, measuring=True, quiet=True, json_lines=lines)
+    with (share.with_name("out") / "measures.csv").open(newline="", encoding="utf-8") as file:
+        found = {row["path"]: row["length_pixels"] for row in csv.DictReader(file)}
+    assert found == {"a.png": "0", "b.png": "", "c.png": "0"}
+    told = {line["path"]: line.get("measures") for line in map(json.loads, lines.getvalue().splitlines())}
+    assert told["a.png"]["length_pixels"] == told["c.png"]["length_pixels"] == 0
+    assert told["b.png"] is None
+    watch(share, lambda: save(share / "d.png"), SETTLE, measuring=True, quiet=True)
+    with (share.with_name("out") / "measures.csv").open(newline="", encoding="utf-8") as file:
+        assert {row["path"] for row in csv.DictReader(file)} == {*found, "d.png"}
 
 
 def test_the_next_watch_resumes(share, capsys):
