@@ -31,6 +31,15 @@ def write_dataset(folder: Path, training: int = 3, test: int = 2) -> Path:
     return folder
 
 
+def add_second_expert(folder: Path, *numbers: int) -> None:
+    """Write maps by an expert who sees no vessels below, for these training images of `write_dataset`."""
+    (folder / "training" / "2nd_manual").mkdir()
+    for number in numbers:
+        lines = cv2.imread(str(folder / "training" / "1st_manual" / f"{number}_manual1.png"), 0)
+        lines[len(lines) * 2 // 3 :] = 0
+        cv2.imwrite(str(folder / "training" / "2nd_manual" / f"{number}_manual2.png"), lines)
+
+
 def training_images(folder: Path) -> list[TrainingImage]:
     """Return the training images of `write_dataset` at the small working size."""
     return load_training_images(find_samples(write_dataset(folder), "training"), PREPROCESSING)

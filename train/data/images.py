@@ -51,7 +51,8 @@ class LabelledImage:
 class TrainingImage:
     """One image before equalization: the square round the retina at working size.
 
-    It takes five bytes per pixel, since a run and each of its workers hold all images in memory.
+    It takes five bytes per pixel, six with a second expert's map, since a run and each of its workers hold
+    all images in memory.
 
     Attributes
     ----------
@@ -63,6 +64,8 @@ class TrainingImage:
         Share of vessel in each pixel, 0 to 255: the expert's map shrunk by area; 0 outside the ROI.
     dataset : str
         Name of its dataset; empty if there is only one.
+    second : (S, S) uint8 or None
+        The same by another expert, if it is to be learned from, too.
     """
 
     name: str
@@ -70,6 +73,7 @@ class TrainingImage:
     roi: NDArray[np.bool_]
     truth: NDArray[np.uint8]
     dataset: str = ""
+    second: NDArray[np.uint8] | None = None
 
 
 def qualified(dataset: str, name: str) -> str:
@@ -150,7 +154,9 @@ def _checked_fov(
     return mask
 
 
-def crop_for_training(labelled: LabelledImage, preprocessing: Preprocessing) -> TrainingImage:
+def crop_for_training(
+    labelled: LabelledImage, preprocessing: Preprocessing, *, both: bool = False
+) -> TrainingImage:
     """Crop the square round the retina exactly as the runtime does, and the map with it.
 
     Parameters
@@ -159,6 +165,8 @@ def crop_for_training(labelled: LabelledImage, preprocessing: Preprocessing) -> 
         Image at native size.
     preprocessing : Preprocessing
         Preprocessing, which sets the size of the square.
+    both : bool
+        Whether to take the second expert's map, too, where there is one.
 
     Raises
     ------
@@ -178,14 +186,19 @@ def crop_for_training(labelled: LabelledImage, preprocessing: Preprocessing) -> 
     square = working_square(preprocessing, retina.disc, labelled.field_of_view)
     crop: SquareCrop = square_crop(retina.disc, labelled.truth.shape, square.size, square.side)
     roi = crop.cut_mask(retina.mask)
-    truth = np.where(roi, crop.cut(np.where(labelled.truth, np.uint8(255), np.uint8(0))), np.uint8(0))
-    if not truth.any():
-        raise DataError(f"{labelled.name}: no vessel pixel inside the retina that was found")
-    return TrainingImage(labelled.name, crop.cut(labelled.image), roi, truth)
+
+    def shares(vessels: NDArray[np.bool_]) -> NDArray[np.uint8]:
+        share = np.where(roi, crop.cut(np.where(vessels, np.uint8(255), np.uint8(0))), np.uint8(0))
+        if not share.any():
+            raise DataError(f"{labelled.name}: no vessel pixel inside the retina that was found")
+        return share
+
+    second = shares(labelled.second) if both and labelled.second is not None else None
+    return TrainingImage(labelled.name, crop.cut(labelled.image), roi, shares(labelled.truth), second=second)
 
 
 def load_training_images(
-    samples: list[Sample], preprocessing: Preprocessing, dataset: str = ""
+    samples: list[Sample], preprocessing: Preprocessing, dataset: str = "", *, both: bool = False
 ) -> list[TrainingImage]:
     """Read and crop all images before the first step, so that bad data is reported at once.
 
@@ -197,6 +210,8 @@ def load_training_images(
         Preprocessing, which sets the size of the squares.
     dataset : str
         Name of the dataset; empty if there is only one.
+    both : bool
+        As for `crop_for_training`.
 
     Raises
     ------
@@ -206,7 +221,7 @@ def load_training_images(
     images, faults = [], []
     for sample in samples:
         try:
-            image = crop_for_training(load_labelled(sample), preprocessing)
+            image = crop_for_training(load_labelled(sample), preprocessing, both=both)
             images.append(dataclasses.replace(image, dataset=dataset))
         except DataError as error:
             faults.append(str(error))
@@ -220,6 +235,7 @@ def images_sha256(images: Iterable[TrainingImage]) -> str:
     digest = hashlib.sha256()
     for image in images:
         digest.update(f"{image.dataset}/{image.name} {image.truth.shape}\0".encode())
-        for pixels in (image.image, image.roi, image.truth):
-            digest.update(pixels.tobytes())
+        for pixels in (image.image, image.roi, image.truth, image.second):
+            if pixels is not None:
+                digest.update(pixels.tobytes())
     return digest.hexdigest()

@@ -15,6 +15,10 @@ _COMPRESSED = ".ppm.gz"
 _DOCUMENTS = ("README", "LICENSE", "LICENCE", "TERMS", "COPYING", "CITATION")
 
 
+EXPERTS = (FIRST, SECOND, BOTH) = ("first", "second", "both")
+"""Whose vessel maps are taken."""
+
+
 @dataclass(frozen=True)
 class Sample:
     """The files of one image, and the angle of its camera in degrees if known."""

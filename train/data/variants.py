@@ -16,7 +16,7 @@ from retinagan.train.data.images import TrainingImage
 
 PATCHES, IMAGES = 1, 11
 """Streams of random numbers of the stage on patches and of the stage on whole images."""
-_ORDER, _COLOURS = 2, 3  # added to a stage's: the order of its images, and their colours
+_ORDER, _COLOURS, _EXPERT = 2, 3, 7  # added to a stage's: the order of its images, their colours, whose map
 
 Box = tuple[int, int, int, int]
 
@@ -130,7 +130,13 @@ class VariantMaker:
         image = jitter_colours(source.image, self.colour, seeded(self.seed, stream + _COLOURS, number))
         equalized = equalize(image, source.roi, self.preprocessing)
         roi = np.where(source.roi, np.uint8(255), np.uint8(0))
-        return Variant(Layers(equalized, roi, source.truth), _box(source.roi))
+        return Variant(Layers(equalized, roi, self._truth(source, stream, number)), _box(source.roi))
+
+    def _truth(self, source: TrainingImage, stream: int, number: int) -> NDArray[np.uint8]:
+        """Return the map of one of the image's experts, each as often as the other."""
+        if source.second is None or seeded(self.seed, stream + _EXPERT, number).random() < 0.5:
+            return source.truth
+        return source.second
 
 
 def _box(roi: NDArray[np.bool_]) -> Box:

@@ -123,11 +123,11 @@ def _where(device: torch.device, precision: str, workers: Workers) -> str:
 
 def _training_data(arguments: argparse.Namespace, options: TrainingOptions, workers: Workers) -> TrainingData:
     given = Given(arguments.field_of_view, arguments.test_images, arguments.terms, arguments.citation)
-    sources = find_sources(arguments.data, arguments.split, options.validation, given)
+    sources = find_sources(arguments.data, arguments.split, options.validation, given, options.experts)
     if workers.first:
         for source in sources:
             print_notes("retina-train", source.dataset)
-    return TrainingData(sources, command_of(arguments, options))
+    return TrainingData(sources, command_of(arguments, options), options.experts)
 
 
 def main(argv: list[str] | None = None) -> int:

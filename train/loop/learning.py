@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,6 +16,7 @@ from retinagan.train.data.description import DataError
 from retinagan.train.data.files import Dataset, Sample, find_dataset, folder_name
 from retinagan.train.data.given import Given
 from retinagan.train.data.images import TrainingImage, load_training_images, qualified
+from retinagan.train.data.matching import BOTH, FIRST, SECOND
 from retinagan.train.data.terms import narrowest
 
 
@@ -62,10 +64,13 @@ class TrainingData:
         At least one.
     command : str
         Command that trains the model; kept in its record.
+    experts : {"first", "second", "both"}
+        Whose vessel maps are learned from, of `sources` found with the same.
     """
 
     sources: list[Source]
     command: str = ""
+    experts: str = FIRST
 
     @property
     def count(self) -> int:
@@ -87,7 +92,9 @@ class TrainingData:
         found, faults = [], []
         for source in self.sources:
             try:
-                found += load_training_images(source.kept, preprocessing, self._label(source))
+                found += load_training_images(
+                    source.kept, preprocessing, self._label(source), both=self.experts == BOTH
+                )
             except DataError as error:
                 faults.append(str(error))
         if faults:
@@ -119,7 +126,9 @@ class TrainingData:
         return source.folder if len(self.sources) > 1 else ""
 
 
-def find_sources(folders: Sequence[str], split: str, held_out: int, given: Given) -> list[Source]:
+def find_sources(
+    folders: Sequence[str], split: str, held_out: int, given: Given, experts: str = FIRST
+) -> list[Source]:
     """Find the datasets of a run.
 
     Parameters
@@ -132,11 +141,14 @@ def find_sources(folders: Sequence[str], split: str, held_out: int, given: Given
         Number of images of each dataset to hold out.
     given : Given
         What the command line states about them.
+    experts : {"first", "second", "both"}
+        Whose vessel maps are learned from. With "second" they take the place of the first expert's.
 
     Raises
     ------
     DataError
-        If a folder cannot be used, or two folders have one name.
+        If a folder cannot be used, two folders have one name, or there is no second expert's map where one is
+        needed: of each image for "second", of any for "both".
     OptionError
         If a dataset has too few images to hold out so many.
     """
@@ -149,14 +161,32 @@ def find_sources(folders: Sequence[str], split: str, held_out: int, given: Given
     known, sources = given.of(names), []
     for folder, name in zip(folders, names, strict=True):
         dataset = find_dataset(folder, split, known[name])
-        samples = dataset.samples
+        samples = _by_second(dataset.samples) if experts == SECOND else dataset.samples
         if not 0 <= held_out < len(samples):
             raise OptionError(
                 f"--validation {held_out}: expected 0 to {len(samples) - 1}, for {len(samples)} images of "
                 f"{name}"
             )
         sources.append(Source(name, dataset, samples[held_out:], samples[:held_out]))
+    if experts == BOTH and all(sample.second is None for source in sources for sample in source.kept):
+        raise DataError(f"--experts both: no image has a second expert's map, {_WHERE}: leave the option out")
     return sources
+
+
+_WHERE = "which is in 2nd_manual/ or labels2/, or named as the layout asks (docs/training.md)"
+
+
+def _by_second(samples: Iterable[Sample]) -> list[Sample]:
+    """Return samples with their experts exchanged."""
+    found = []
+    for sample in samples:
+        if sample.second is None:
+            raise DataError(
+                f"--experts second: {sample.image} has no second expert's map, {_WHERE}: add it, or take "
+                "--experts both, which needs only some"
+            )
+        found.append(dataclasses.replace(sample, truth=sample.second, second=sample.truth))
+    return found
 
 
 def _first_repeated(names: Iterable[str]) -> str | None:

@@ -11,6 +11,7 @@ from typing import Any
 from retinagan.runtime.errors import OptionError
 from retinagan.runtime.model.spec import Preprocessing
 from retinagan.train.data.augmentation import ColourJitter, GeometricJitter
+from retinagan.train.data.matching import EXPERTS
 from retinagan.train.loop.devices import PRECISIONS
 from retinagan.train.nets.discriminator import SMALLEST as DISCRIMINATOR_SIZE
 from retinagan.train.nets.generator import MODELS, GeneratorConfig, generator_config
@@ -64,6 +65,9 @@ class TrainingOptions:
         Patch iterations between two new draws of one of them.
     weights : tuple of float
         Share of each dataset among the images drawn, in any unit; empty draws them evenly by dataset.
+    experts : {"first", "second", "both"}
+        Whose maps are learned from. "both" takes one of the two each time that an image is drawn, and the
+        first expert's of images that have no other.
     validation : int
         Images of each dataset that are held out, to score the run while it continues.
     ema : float
@@ -96,6 +100,7 @@ class TrainingOptions:
     pool: int = 16
     reuse: int = 4
     weights: tuple[float, ...] = ()
+    experts: str = "first"
     validation: int = 0
     weight_decay: float = 0.01
     ema: float = 0.998
@@ -129,6 +134,8 @@ class TrainingOptions:
         if not all(0.0 < weight < math.inf for weight in self.weights):
             told = ",".join(f"{weight:g}" for weight in self.weights)
             raise OptionError(f"--weights {told}: expected numbers above 0, such as 1,1,2")
+        if self.experts not in EXPERTS:
+            raise OptionError(f"--experts {self.experts}: expected one of {', '.join(EXPERTS)}")
         for flag, count in (
             ("--batch", self.batch),
             ("--image-batch", self.image_batch),

@@ -19,6 +19,7 @@ from retinagan.train.checkpoints import find_checkpoint
 from retinagan.train.data.augmentation import GeometricJitter
 from retinagan.train.data.files import ALL, TRAINING, folder_name
 from retinagan.train.data.given import named_angle, named_text
+from retinagan.train.data.matching import EXPERTS
 from retinagan.train.loop.devices import DEVICES, PRECISIONS, choose_precision
 from retinagan.train.loop.options import StageOptions, TrainingOptions
 from retinagan.train.nets.checkpoint import load_checkpoint
@@ -104,6 +105,9 @@ def build_parser(command: str = "retina-train") -> CommandParser:
         "from all of them in equal parts")  # fmt: skip
     add("--weights", type=_weights, default=(), metavar="W,W,...",
         help="share of each dataset of --data in the batches, in any unit (default: equal)")  # fmt: skip
+    add("--experts", choices=EXPERTS, default=_STANDARD.experts,
+        help="whose vessel maps to learn from: both takes either one's in turn, at random, where an image "
+        "has two (default: %(default)s)")  # fmt: skip
     add("--split", choices=(TRAINING, ALL), default=TRAINING,
         help="train on the training images or on all images (default: %(default)s)")  # fmt: skip
     add("--test-images", action="append", default=[], type=named_text, metavar="NAME=PATTERNS",
@@ -218,6 +222,7 @@ def options_of(
         image_batch=arguments.image_batch,
         reuse=arguments.reuse,
         weights=arguments.weights,
+        experts=arguments.experts,
         validation=arguments.validation,
         ema=arguments.ema,
         precision=choose_precision(arguments.precision, device or torch.device("cpu")),

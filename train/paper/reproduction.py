@@ -137,7 +137,8 @@ def is_trained(arguments: argparse.Namespace) -> bool:
     record, options = load_checkpoint(path).record, train_parser.options_of(arguments)
     if not {"options", "iterations", "training_images", "held_out_images", "data"} <= record.keys():
         raise OptionError(f"{path} has no record of its training; choose another --out")
-    theirs = {**record["options"], "precision": options.precision}  # each machine chooses its own
+    # Older records do not name the expert; each machine chooses its own precision.
+    theirs = {"experts": options.experts, **record["options"], "precision": options.precision}
     if theirs != options.to_plain() or record["iterations"] != options.iterations:
         return False
     seen = {*record["training_images"], *record["held_out_images"]}

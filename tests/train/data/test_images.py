@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 from PIL import Image
-from small_dataset import PREPROCESSING, WORKING_SIZE, write_dataset
+from small_dataset import PREPROCESSING, WORKING_SIZE, add_second_expert, write_dataset
 from synthetic_fundus import FundusOptions, render
 
 from retinagan.train.data.files import DataError, find_samples
@@ -163,3 +163,16 @@ def test_the_digest_of_training_images_is_that_of_their_pixels_and_names(folder)
     ):
         assert images_sha256([replace(images[0], **change), *images[1:]]) != digest
     assert images_sha256(images[::-1]) != digest
+
+
+def test_a_second_expert_is_learned_from_where_asked_for(folder):
+    add_second_expert(folder, 21)
+    samples = find_samples(folder, "training")
+    alone, both = (load_training_images(samples, PREPROCESSING, both=both) for both in (False, True))
+    assert [image.second is None for image in alone + both] == [True] * 3 + [False, True, True]
+    upper, lower = both[0].second[:30], both[0].second[50:]
+    np.testing.assert_array_equal(upper, both[0].truth[:30])
+    assert both[0].truth[50:].any()
+    assert not lower.any()
+    assert images_sha256(alone) != images_sha256(both)
+    assert images_sha256(alone) == images_sha256([replace(image, second=None) for image in both])

@@ -1,4 +1,5 @@
 from collections import Counter
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -63,3 +64,25 @@ def test_a_variant_is_an_equalized_image_with_its_maps(tmp_path):
     assert source.roi[top:bottom, left:right].sum() == source.roi.sum()
     again = maker(PATCHES, 7)
     np.testing.assert_array_equal(again.layers.image, variant.layers.image)
+
+
+def test_each_draw_has_the_map_of_one_of_the_experts(tmp_path):
+    images = training_images(tmp_path)
+    before = Preprocessing(working_size=WORKING_SIZE)
+    images[0] = replace(images[0], second=255 - images[0].truth)
+    alone, both = (
+        VariantMaker(some, (), ColourJitter(), before, 0) for some in (training_images(tmp_path), images)
+    )
+    chosen = Counter()
+    for number in range(60):
+        variant, same = both(PATCHES, number), alone(PATCHES, number)
+        np.testing.assert_array_equal(variant.layers.image, same.layers.image)
+        if np.array_equal(variant.layers.truth, same.layers.truth):
+            chosen["first" if np.array_equal(same.layers.truth, images[0].truth) else "only"] += 1
+        else:
+            np.testing.assert_array_equal(variant.layers.truth, images[0].second)
+            chosen["second"] += 1
+    assert chosen["only"] == 40
+    assert min(chosen["first"], chosen["second"]) >= 4
+    again = VariantMaker(images, (), ColourJitter(), before, 0)(PATCHES, 7)
+    np.testing.assert_array_equal(again.layers.truth, both(PATCHES, 7).layers.truth)

@@ -1,12 +1,13 @@
 import csv
 import json
 import os
+import re
 import signal
 
 import pytest
 import torch
 from processes import torchrun
-from small_dataset import write_dataset
+from small_dataset import add_second_expert, write_dataset
 
 from retinagan.train.loop import command as train_command
 from retinagan.train.loop import devices, learning, release
@@ -342,6 +343,26 @@ def cameras(data, wide, out, *more):
     scale = ["--pixels-per-degree", "2", "--field-of-view", "drawn=30", "--field-of-view", "wide=45"]
     ending = ["--out", str(out), "--threads", "1", "--device", "cpu", "--split", "all"]
     return ["--data", str(data), str(wide), *small, *scale, *ending, *more]
+
+
+def test_which_expert_is_learned_from(data, tmp_path, capsys):
+    for experts, told in (
+        ("both", "both: no image has a second"),
+        ("second", "second: .*21_training.png has no"),
+    ):
+        assert main(arguments(data, tmp_path / "none", "--experts", experts)) == 2
+        (line,) = capsys.readouterr().err.splitlines()
+        assert re.search(f"retina-train: --experts {told} .*2nd_manual/", line)
+    add_second_expert(data, 21, 22)
+    assert main(arguments(data, tmp_path / "none", "--experts", "second")) == 2
+    assert "23_training.png has no second" in capsys.readouterr().err
+    assert main(arguments(data, tmp_path / "both", "--experts", "both")) == 0
+    record = load_checkpoint(tmp_path / "both" / "model.pt").record
+    assert record["options"]["experts"] == "both"
+    assert "--experts both" in record["command"]
+    capsys.readouterr()
+    assert main(arguments(data, tmp_path / "both")) == 2
+    assert "experts: both there, first asked for" in capsys.readouterr().err
 
 
 def test_several_cameras_are_learned_from_at_one_density(two_cameras, tmp_path, capsys):
