@@ -15,6 +15,7 @@ ELSEWHERE = {
     "benchmarks/measuring.py": "benchmarks/test_help.py",
     "benchmarks/overhead.py": "benchmarks/test_help.py",
     "benchmarks/scale_out.py": "benchmarks/test_help.py",
+    "benchmarks/squares.py": "benchmarks/test_help.py",
     "runtime/batch/cluster/opening.py": "runtime/batch/cluster/test_cluster_batch.py",
     "train/loop/learning.py": "train/loop/test_command.py",
     "train/loop/release.py": "train/loop/test_command.py",

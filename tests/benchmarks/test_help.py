@@ -10,7 +10,7 @@ BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 
 
 @pytest.mark.parametrize(
-    "name", ["ace", "camera", "confidence", "engines", "measuring", "overhead", "scale_out"]
+    "name", ["ace", "camera", "confidence", "engines", "measuring", "overhead", "scale_out", "squares"]
 )
 def test_it_prints_its_usage(name):
     path = BENCHMARKS / f"{name}.py"
