@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from functools import cache
-
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -57,27 +55,29 @@ def _standardised(green: Gray) -> Gray:
 
 def _strongest_lines(detail: Gray) -> tuple[Gray, Gray]:
     """Return the largest and the negative smallest mean along a line through each pixel."""
-    middle, (height, width) = _LINE // 2, detail.shape
-    padded = cv2.copyMakeBorder(detail, middle, middle, middle, middle, cv2.BORDER_REFLECT_101)
-    brightest = darkest = None
-    for places in _lines():  # summing a line's few pixels is faster than filtering with the whole window
-        mean = np.zeros(detail.shape, np.float32)
-        for row, column in places:
-            cv2.add(mean, padded[row : row + height, column : column + width], dst=mean)
-        mean /= np.float32(len(places))
-        brightest = mean if brightest is None else cv2.max(brightest, mean)
-        darkest = mean if darkest is None else cv2.min(darkest, mean)
-    return np.asarray(brightest, np.float32), np.negative(darkest)
-
-
-@cache
-def _lines() -> tuple[tuple[tuple[int, int], ...], ...]:
-    """Return the places (row, column) of a line in each direction, in a window of `_LINE` pixels."""
-    middle, lines = _LINE // 2, []
+    bright = np.full(detail.shape, -np.inf, np.float32)
+    dark = np.full(detail.shape, -np.inf, np.float32)
+    middle = _LINE // 2
     for angle in np.arange(_DIRECTIONS) * np.pi / _DIRECTIONS:
         reach = np.rint(middle * np.array([np.cos(angle), np.sin(angle)])).astype(int)
         line = np.zeros((_LINE, _LINE), np.float32)
         ends = [tuple(int(value) for value in middle + sign * reach) for sign in (-1, 1)]
         cv2.line(line, ends[0], ends[1], 1.0)
-        lines.append(tuple((int(row), int(column)) for row, column in np.argwhere(line > 0)))
-    return tuple(lines)
+        mean = _mean_along(detail, np.argwhere(line > 0))
+        np.maximum(bright, mean, out=bright)
+        np.maximum(dark, -mean, out=dark)
+    return bright, dark
+
+
+def _mean_along(detail: Gray, places: NDArray[np.intp]) -> Gray:
+    """Return each pixel's mean over the places (row, column) of a window of `_LINE` pixels round it.
+
+    Summing the line's few pixels is faster than filtering with the whole window.
+    """
+    middle = _LINE // 2
+    padded = cv2.copyMakeBorder(detail, middle, middle, middle, middle, cv2.BORDER_REFLECT_101)
+    height, width = detail.shape
+    total = np.zeros(detail.shape, np.float32)
+    for row, column in places:
+        total += padded[row : row + height, column : column + width]
+    return np.asarray(total / len(places), np.float32)
