@@ -47,7 +47,7 @@ def at_density(preprocessing: Preprocessing, pixels_per_degree: float, model: st
     if not lowest <= pixels_per_degree <= highest:  # not so for NaN either
         raise OptionError(
             f"pixels per degree: got {pixels_per_degree:g}; expected {lowest:g} to {highest:g}, around the "
-            f"{own:g} of model {model}: less loses too many vessels, more only takes time"
+            f"{own:g} of model {model}: less loses too many vessels, more takes too long"
         )
     return replace(preprocessing, pixels_per_degree=float(pixels_per_degree))
 

@@ -22,7 +22,7 @@ def test_other_densities_are_refused(density):
         at_density(OWN, density, "a")
     assert str(caught.value) == (
         f"pixels per degree: got {density:g}; expected 6 to 30, around the 20 of model a: less loses too "
-        "many vessels, more only takes time"
+        "many vessels, more takes too long"
     )
 
 
