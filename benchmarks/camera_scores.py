@@ -20,8 +20,8 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from retinagan.runtime.atomic import written_atomically
+from retinagan.train.data.description import Description
 from retinagan.train.data.files import TEST, Sample, find_dataset
-from retinagan.train.data.given import Given
 from retinagan.train.data.images import load_labelled
 from retinagan.train.scores.bootstrap import LEVEL, RESAMPLES, SEED, ends, interval, resample
 from retinagan.train.scores.centreline import Centreline
@@ -46,9 +46,9 @@ class Camera:
     samples: list[Sample]
 
     @classmethod
-    def of(cls, folder: str, name: str, given: Given) -> "Camera":
-        """Find the test images of a folder, of which `given` may state more than its layout does."""
-        return cls(name, find_dataset(folder, TEST, given.of([name])[name]).samples)
+    def of(cls, folder: str, name: str, stated: Description) -> "Camera":
+        """Find the test images of a folder, of which more may be stated than its layout says."""
+        return cls(name, find_dataset(folder, TEST, stated).samples)
 
     def angles(self, predictor: Predictor) -> dict[str, str]:
         """Return the ways to set the angle that differ for a model, with the angle in words."""

@@ -19,6 +19,7 @@ from camera_scores import Camera, Scorer, rows_of, table, write
 
 from retinagan.runtime.console.command import DONE, UNUSABLE, CommandParser, complain, run_command
 from retinagan.runtime.errors import OptionError
+from retinagan.train.data.description import Description
 from retinagan.train.data.files import folder_name
 from retinagan.train.data.given import Given, named_angle, named_text
 from retinagan.train.loop.parser import build_parser as training_parser
@@ -67,12 +68,11 @@ class Plan:
     more: Sequence[str] = ()
 
     @property
-    def given(self) -> Given:
-        """What is stated about the datasets, for scoring."""
+    def descriptions(self) -> dict[str, Description]:
+        """What is stated about the datasets, by name."""
         angles = [(name, float(value)) for option, name, value in self.stated if option == "--field-of-view"]
-        return Given(
-            angles, [(name, value) for option, name, value in self.stated if option == "--test-images"]
-        )
+        tests = [(name, value) for option, name, value in self.stated if option == "--test-images"]
+        return Given(angles, tests).of(list(self.data))
 
     @property
     def runs(self) -> dict[str, str | None]:
@@ -220,7 +220,7 @@ def score(plan: Plan, only: str | None, threads: int | None) -> int:
             continue
         if run not in scorers:
             complain(NAME, f"{run} is not trained yet; the same command without --no-training trains it")
-        camera = Camera.of(plan.data[left_out], left_out, plan.given)
+        camera = Camera.of(plan.data[left_out], left_out, plan.descriptions[left_out])
         rows += rows_of(camera, None if only == ALL else scorers.get(run), scorers.get(ALL))
     if not rows:
         return UNUSABLE

@@ -1,6 +1,7 @@
 """What a threshold costs on a camera that it was not chosen on, by the rule that chooses it.
 
     python benchmarks/thresholds.py retina-gan retina-gan-drive --data CHASE_DB1 HRF FIVES DRIVE
+    python benchmarks/thresholds.py runs/cameras/without-*/model.pt --data CHASE_DB1 HRF FIVES DRIVE
 
 The training images of each dataset are segmented by each model, and scored at native size inside the FOV, all
 pixels of a camera pooled. The tables have the Dice lost by each rule against the best threshold for that
@@ -161,7 +162,9 @@ def print_table(model: str, cameras: list[Camera], threshold: float) -> None:
 def main(arguments: list[str] | None = None) -> int:
     """Print the tables; return the exit code."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("models", nargs="+", metavar="MODEL", help="a bundled name or an ONNX file")
+    parser.add_argument(
+        "models", nargs="+", metavar="MODEL", help="a bundled name, an ONNX file or a checkpoint"
+    )
     parser.add_argument(
         "--data", nargs="+", required=True, metavar="DIR", help="at least two dataset folders"
     )
@@ -185,7 +188,9 @@ def main(arguments: list[str] | None = None) -> int:
                     for folder, name in zip(options.data, names, strict=True)
                 ]
             threshold = 0.5 if predictor.threshold is None else predictor.threshold
-            print_table(Path(model).stem, cameras, min(threshold, math.nextafter(1.0, 0.0)))
+            path = Path(model)  # a run's model.pt is named after the run
+            name = path.resolve().parent.name if path.name == "model.pt" else path.stem
+            print_table(name, cameras, min(threshold, math.nextafter(1.0, 0.0)))
     except RetinaGanError as error:
         print(error, file=sys.stderr)
         return 2

@@ -8,8 +8,8 @@ from small_checkpoint import small_generator, write_checkpoint
 from small_dataset import write_dataset
 
 from retinagan.runtime.model.spec import Preprocessing
+from retinagan.train.data.description import Description
 from retinagan.train.data.files import Sample
-from retinagan.train.data.given import Given
 from retinagan.train.scores.metrics import LEVELS, Histogram
 
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
@@ -78,7 +78,7 @@ def test_an_angle_that_makes_no_difference_is_scored_once(camera_scores, scorer,
 
 def test_images_are_counted_once_for_each_model_and_angle(camera_scores, scorer, tmp_path, monkeypatch):
     camera = camera_scores.Camera.of(
-        str(write_dataset(tmp_path / "eyes", 1, 2)), "eyes", Given([("eyes", 40.0)])
+        str(write_dataset(tmp_path / "eyes", 1, 2)), "eyes", Description(field_of_view=40.0)
     )
     net = scorer("net", preprocessing=BY_ANGLE)
     (row, assumed) = camera_scores.rows_of(camera, None, net)

@@ -56,6 +56,8 @@ def test_what_is_given_replaces_what_the_recipe_states(plan):
         ("--terms", "FIVES", "CC BY 4.0"),
         ("--field-of-view", "DRIVE", "45"),
     }
+    assert made.descriptions["HRF"].test == ("1*",)
+    assert made.descriptions["DRIVE"].field_of_view == 45.0
 
 
 def test_what_is_finished_is_not_trained_again(cameras, plan, tmp_path, monkeypatch):

@@ -72,6 +72,14 @@ def test_a_table_of_held_out_cameras(thresholds, tmp_path, capsys):
     assert capsys.readouterr().out == printed, "from the cache"
 
 
+def test_the_model_of_a_run_is_named_after_it(thresholds, tmp_path, capsys):
+    data = [str(write_dataset(tmp_path / name, 1, 1)) for name in ("first", "second")]
+    (tmp_path / "without-first").mkdir()
+    model = write_checkpoint(tmp_path / "without-first" / "model.pt", small_generator())
+    assert thresholds.main([str(model), "--data", *data, "--threads", "1"]) == 0
+    assert capsys.readouterr().out.startswith("| without-first, on cameras that it never saw |")
+
+
 def test_one_folder_is_refused(thresholds, capsys):
     with pytest.raises(SystemExit):
         thresholds.main(["retina-gan", "--data", "a"])
