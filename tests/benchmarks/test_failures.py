@@ -41,9 +41,10 @@ def test_a_picture_has_photograph_expert_and_errors_side_by_side(failures):
         for start in range(0, drawn.shape[1], failures.SIDE + failures.GAP)
     )
     assert {tuple(pixel) for pixel in photograph.tolist()} == {(90, 90, 90)}
-    assert 0.3 < (expert == 255).all(axis=1).mean() < 0.4, "10 of 30 rows are vessel"
+    assert 0.3 < (expert > 127).all(axis=1).mean() < 0.37, "10 of 30 rows are vessel"
     for colour in (RIGHT, WRONG, MISSED):
-        assert 0.1 < (errors == colour).all(axis=1).mean() < 0.2, "5 of 30 rows"
+        near = (abs(errors.astype(int) - colour) < 40).all(axis=1)  # edges are smooth
+        assert 0.13 < near.mean() < 0.2, "5 of 30 rows"
 
 
 def test_the_image_of_the_lowest_dice_is_drawn(failures, tmp_path, capsys):
