@@ -151,7 +151,8 @@ def measure(options: argparse.Namespace) -> None:
             statistics = stream.statistics()
         busy = time.process_time() - before
         density = segmenter.spec.preprocessing.pixels_per_degree
-        print(f"{cpu_name()}, {options.cores} cores; {segmenter.engine}; model {segmenter.spec.name};")
+        spec = segmenter.spec
+        print(f"{cpu_name()}, {options.cores} cores; {segmenter.engine}; {spec.name}, {spec.precision};")
         print(f"camera of {options.rate:g} frames/s, policy {options.policy}, queue {options.queue};")
     if statistics.latency is None:
         raise SystemExit("no frame came through: give it more --seconds")
