@@ -14,6 +14,9 @@ AGREEMENT = 0.85
 OUTSIDE = 0.1
 """Largest share of the drawn vessels that may lie outside an FOV mask."""
 
+BEYOND = 0.2
+"""Largest share of what is drawn that may lie outside the retina."""
+
 RIM = 0.6
 """Largest share of the retina's rim that may be drawn as vessel."""
 
@@ -66,6 +69,9 @@ def truth_fault(truth: Mask, retina: Mask | None, rim: Mask | None) -> str:
     inside = _share(truth & retina, retina)
     if inside > 0.5:
         return f"{inside:.0%} of the retina is vessel, expected less than half"
+    beyond = _share(truth & ~retina, truth)
+    if beyond > BEYOND:
+        return f"{beyond:.0%} of what is drawn lies outside the retina that is found in the image"
     drawn = _share(truth & rim, rim)
     if drawn > RIM:
         return f"{drawn:.0%} of the rim of the retina is drawn as vessel: erase its outline"

@@ -40,6 +40,7 @@ def test_without_a_retina_the_vessels_speak():
         (np.zeros_like(RETINA), "0% of it is vessel, expected more than none and less than half"),
         (~VESSELS, "9"),
         (RETINA & ~VESSELS & (ROWS < 150), "75% of the retina is vessel, expected less than half"),
+        (VESSELS | (~RETINA & (ROWS < 60)), "77% of what is drawn lies outside the retina that is found"),
         (VESSELS | RIM, "100% of the rim of the retina is drawn as vessel: erase its outline"),
     ],
 )
