@@ -84,7 +84,7 @@ class Lines:
         ahead, behind = number + np.minimum(after, 2), number - np.minimum(before, 2)
         x, y = (column.take(ahead) - column.take(behind) for column in points.T)
         length = np.maximum(norms(x, y), 1e-9)
-        return np.stack([-y / length, x / length]).T
+        return np.asarray(np.stack([-y / length, x / length]).T)
 
     def steps(self, points: Floats) -> Floats:
         """Return the distance of each of (N, 2) points to the one before, (N,); 0 for the first of a line."""

@@ -103,7 +103,7 @@ def segments_of(
         ring.tolist(),
         quadrant.tolist(),
         network.lengths().tolist(),
-        *(np.where(np.isnan(column), None, column).tolist() for column in columns),
+        *([None if value != value else value for value in column.tolist()] for column in columns),  # NaN
         strict=True,
     )
     for (start, end), (start_at, end_at), ring_number, quadrant_number, *values in rows:
