@@ -56,11 +56,11 @@ def maps():
 
 @pytest.fixture(scope="module")
 def theirs(maps, tmp_path_factory) -> dict[str, dict[str, float]]:
-    path = tmp_path_factory.mktemp("peers") / "maps.npz"
-    arrays = {name: drawn.vessels for name, drawn in maps.items()}
-    np.savez_compressed(path, **arrays, **{name: fractal(name) for name in FRACTALS})
-    script = Path(__file__).parents[2] / "measure_peers.py"
-    done = subprocess.run([PEERS, str(script), str(path)], capture_output=True, text=True, check=False)
+    folder, script = tmp_path_factory.mktemp("peers"), Path(__file__).parents[2] / "measure_peers.py"
+    files = [folder / "maps.npz", folder / "fractals.npz"]
+    np.savez(files[0], **{name: drawn.vessels for name, drawn in maps.items()})
+    np.savez(files[1], **{name: fractal(name) for name in FRACTALS})
+    done = subprocess.run([PEERS, script, *files], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
 
