@@ -46,7 +46,7 @@ zig: .venv-zig/installed
 
 .venv-zig/installed: Makefile
 	$(PYTHON) -m venv .venv-zig
-	.venv-zig/bin/python $(PIP) install --quiet ziglang==0.17.1
+	.venv-zig/bin/python $(PIP) install --quiet --no-compile ziglang==0.17.1
 	touch $@
 
 # PVBM requires PyTorch and more, but not for what the tests use.
@@ -54,8 +54,8 @@ peers: .venv-peers/installed
 
 .venv-peers/installed: Makefile
 	$(PYTHON) -m venv .venv-peers
-	.venv-peers/bin/python $(PIP) install --quiet skan==0.13.1 scikit-image==0.26.0 scipy==1.17.1
-	.venv-peers/bin/python $(PIP) install --quiet --no-deps PVBM==3.0.1.8
+	.venv-peers/bin/python $(PIP) install --quiet --no-compile skan==0.13.1 scikit-image==0.26.0 scipy==1.17.1
+	.venv-peers/bin/python $(PIP) install --quiet --no-compile --no-deps PVBM==3.0.1.8
 	touch $@
 
 # Triton's server is in an environment of its own: its Python backend needs NumPy 1, and so an earlier OpenCV.
@@ -63,9 +63,9 @@ triton: .venv-triton/installed
 
 .venv-triton/installed: .venv-test/installed tests/triton-constraints.txt
 	$(PYTHON) -m venv .venv-triton
-	.venv-triton/bin/python $(PIP) install --quiet -c tests/triton-constraints.txt \
+	.venv-triton/bin/python $(PIP) install --quiet --no-compile -c tests/triton-constraints.txt \
 		"$$(echo .venv-test/dist/retinagan-*.whl)[cpu]"
-	.venv-triton/bin/python $(PIP) install --quiet --no-deps -c tests/triton-constraints.txt nvidia-pytriton
+	.venv-triton/bin/python $(PIP) install --quiet --no-compile --no-deps -c tests/triton-constraints.txt nvidia-pytriton
 	touch $@
 
 .venv-test/built: $(SOURCES)
@@ -91,7 +91,7 @@ docs: .venv-docs/installed types
 
 .venv-docs/installed: docs/site/requirements.txt
 	$(PYTHON) -m venv .venv-docs
-	.venv-docs/bin/python $(PIP) install --quiet -r docs/site/requirements.txt
+	.venv-docs/bin/python $(PIP) install --quiet --no-compile -r docs/site/requirements.txt
 	touch $@
 
 # mypy and the API's page read the rooms under their installed names.

@@ -32,7 +32,7 @@ run_tests() {
     if "$done_python" -c 'import auditwheel' 2>/dev/null; then
         "$done_python" -m auditwheel show "$wheel" | tr -s ' \n' '  ' | grep 'platform tag: "manylinux'
     fi
-    $pip install --quiet "$wheel[cpu,dicom,cloud,serve]" "pytest>=8.2" hypothesis onnx
+    $pip install --quiet --no-compile "$wheel[cpu,dicom,cloud,serve]" "pytest>=8.2" hypothesis onnx
     "$2/bin/python" -m pytest --quiet -p no:cacheprovider @tests/on_each_python.txt
 }
 
