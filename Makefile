@@ -13,7 +13,7 @@ SOURCES := setup.py pyproject.toml MANIFEST.in README.md CHANGELOG.md CONTRIBUTI
 	-not -name '*.so' -not -name '_ace.c' -not -name '*.pyc')
 PIP := -m pip --disable-pip-version-check
 
-.PHONY: run test package-tests other-pythons zig peers test-servers triton check docs types clean
+.PHONY: run test package-tests other-pythons zig peers test-servers triton triton-if-possible check docs types clean
 
 run: .venv/installed
 	.venv/bin/retina-run examples/images --out out --save vessels overlay
@@ -24,9 +24,14 @@ run: .venv/installed
 	.venv/bin/python $(PIP) install --quiet ".[cpu]"
 	touch $@
 
-# Two at a time, since a core would wait while packages are installed.
+# Two at a time, since a core would wait while packages are installed. With test-servers beside it, one make must know of
+# all that uses .venv-test.
+ifeq ($(filter test-servers,$(MAKECMDGOALS)),)
 test:
 	$(MAKE) --jobs=2 package-tests other-pythons
+else
+test: package-tests other-pythons
+endif
 
 # The files of tests are shared out among the cores; those of one file stay together, with what they have built.
 package-tests: .venv-test/installed
@@ -38,7 +43,7 @@ package-tests: .venv-test/installed
 other-pythons: .venv-test/built
 	tests/other_pythons.sh .venv-test/bin/python .venv-test/dist
 
-test-servers: .venv-test/installed
+test-servers: .venv-test/installed $(filter triton-if-possible,$(MAKECMDGOALS))
 	RETINAGAN_TRITON="$$(test ! -f .venv-triton/installed || echo .venv-triton)" OMP_NUM_THREADS=1 \
 		.venv-test/bin/pytest -m server --durations 10
 
@@ -60,6 +65,9 @@ peers: .venv-peers/installed
 
 # Triton's server is in an environment of its own: its Python backend needs NumPy 1, and so an earlier OpenCV.
 triton: .venv-triton/installed
+
+triton-if-possible: .venv-test/installed
+	$(MAKE) --jobs=1 triton || echo "cannot install Triton's server: the tests that need it are skipped"
 
 .venv-triton/installed: .venv-test/installed tests/triton-constraints.txt
 	$(PYTHON) -m venv .venv-triton

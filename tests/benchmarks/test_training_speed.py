@@ -19,7 +19,7 @@ def measured(monkeypatch, tmp_path, capsys):
 
     def run(*words):
         small = ["--widths", "4,8", "--patch", "32", "--batch", "2", "--threads", "1", "--warm-up", "1"]
-        once = ["--iterations", "2", "--rounds", "2", "--jitter-workers", "0", "--precision", "fp32"]
+        once = ["--iterations", "2", "--rounds", "1", "--jitter-workers", "0", "--precision", "fp32"]
         data = ["--data", str(write_dataset(tmp_path / "drawn"))]
         monkeypatch.setattr(sys, "argv", ["training_speed.py", *data, *small, *once, *words])
         training_speed.main()

@@ -68,7 +68,7 @@ def test_every_file_runs_and_finds_the_same_vessels(all_of, dataset):
 
 def test_the_proof_is_what_the_file_shows(all_of, dataset):
     out, _ = all_of
-    path = out / "tiny-int8.onnx"
+    path = out / "tiny-int8-openvino.onnx"
     spec = ModelSpec.load(spec_path(path))
     reference_spec = ModelSpec.load(spec_path(out / "tiny.onnx"))
     with (

@@ -252,7 +252,7 @@ def test_a_finished_run_is_left_as_it_is(data, tmp_path):
 
 
 def test_an_interrupt_while_reading_is_one_line(data, tmp_path, capsys, monkeypatch):
-    def interrupted(*_):
+    def interrupted(*_, **__):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(learning, "load_training_images", interrupted)
