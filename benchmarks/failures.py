@@ -93,7 +93,7 @@ def build_parser() -> CommandParser:
     add = parser.add_argument
     add("model", metavar="MODEL", help="a bundled name, an ONNX file or a checkpoint")
     add("--data", nargs="+", required=True, metavar="DIR", help="dataset folders")
-    add("--out", required=True, metavar="DIR", help="existing folder for the pictures")
+    add("--out", required=True, metavar="DIR", help="folder for the pictures")
     add("--test-images", action="append", default=[], type=named_text, metavar="NAME=PATTERNS")
     add("--field-of-view", action="append", default=[], type=named_angle, metavar="NAME=DEGREES")
     add("--terms", action="append", default=[], metavar="[NAME=]TEXT")
@@ -115,6 +115,7 @@ def draw(arguments: argparse.Namespace) -> int:
                 f"--data {name}: its images may not be given away ({dataset.terms or 'unknown terms'}); "
                 f"expected {' or '.join(FREE)}; state terms that you know by --terms '{name}=...'"
             )
+    Path(arguments.out).mkdir(parents=True, exist_ok=True)
     predictor = open_predictor(arguments.model, arguments.threads)
     threshold = Threshold.of(predictor).value
     with predictor.resources:
