@@ -28,11 +28,17 @@ def s3_server() -> Iterator[str]:
             patch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
             patch.setenv("AWS_DEFAULT_REGION", "us-east-1")
             patch.setenv("AWS_EC2_METADATA_DISABLED", "true")
-            store._store.cache_clear()
+            _forget_clients()
             yield address
-            store._store.cache_clear()
+            _forget_clients()
     finally:
         server.stop()
+
+
+def _forget_clients() -> None:
+    """Forget the clients of a server before, which fsspec keeps and which would ask at its address."""
+    pytest.importorskip("fsspec").get_filesystem_class("s3").clear_instance_cache()
+    store._store.cache_clear()
 
 
 def new_bucket(name: str = BUCKET) -> str:
