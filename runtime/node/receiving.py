@@ -187,8 +187,7 @@ class Receiver:
         latest = time.monotonic() + patience
         while server.active_associations and time.monotonic() < latest:
             time.sleep(0.05)
-        for association in server.active_associations:
-            association.abort()
+        server.end_associations()
 
     def _accepted(self, event: Any) -> None:
         self._allow_next(event)

@@ -114,3 +114,16 @@ class BoundedServer(ThreadedAssociationServer):  # type: ignore[misc]  # pynetdi
         """Accept no more connections; associations that are open stay so."""
         BaseServer.shutdown(self)  # pynetdicom's looks itself up among those that `AE.start_server` made
         self.server_close()
+
+    def end_associations(self) -> None:
+        """Close the connections that are open.
+
+        pynetdicom's own `abort` fails in a thread of the association if no request has come yet, or if the
+        peer leaves at the same moment. A connection that is lost it expects in every state.
+        """
+        for association in self.active_associations:
+            transport = association.dul.socket
+            connection = transport.socket if transport else None
+            if connection is not None:
+                connection.shutdown(socket.SHUT_RDWR)
+            association.kill()

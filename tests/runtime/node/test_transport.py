@@ -39,8 +39,8 @@ def serving(lines):
         finally:
             server.shutdown()
             thread.join()
-            for association in server.active_associations:
-                association.abort()
+            server.end_associations()
+            assert not any(association.dul.is_alive() for association in server.active_associations)
 
     return serve
 
@@ -101,6 +101,25 @@ def test_a_handshake_that_never_comes_keeps_nobody_waiting(serving, lines, tmp_p
             assert closed_by_the_server(plain)
         lines.wait_for("127.0.0.1: no connection (WRONG_VERSION_NUMBER)")
         lines.wait_for("handshake operation timed out)")
+
+
+@pytest.mark.parametrize("sent", [b"", b"\x01\0\0"])
+def test_at_the_end_connections_are_closed_whatever_has_come(serving, sent):
+    with serving() as port:
+        silent = connected(port)
+        silent.sendall(sent)
+    with silent:
+        assert closed_by_the_server(silent)
+
+
+def test_at_the_end_established_associations_are_closed(serving):
+    with serving() as port:
+        caller = AE(ae_title=CALLER)
+        caller.add_requested_context("1.2.840.10008.1.1")
+        association = caller.associate("127.0.0.1", port, ae_title=NODE)
+        assert association.is_established
+    association.join(PATIENCE)
+    assert association.is_aborted
 
 
 def test_after_the_end_connections_are_refused(serving):
