@@ -45,7 +45,7 @@ other-pythons: .venv-test/built
 
 test-servers: .venv-test/installed $(filter triton-if-possible,$(MAKECMDGOALS))
 	RETINAGAN_TRITON="$$(test ! -f .venv-triton/installed || echo .venv-triton)" OMP_NUM_THREADS=1 \
-		.venv-test/bin/pytest -m server --durations 10
+		.venv-test/bin/pytest -m server --durations 10 $$(grep -rl --include='test_*.py' 'mark\.server' tests)
 
 zig: .venv-zig/installed
 

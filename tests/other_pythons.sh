@@ -1,13 +1,19 @@
 #!/bin/sh
-# Runs the tests of the rooms that ship to devices (tests/on_each_python.txt) on the oldest Python from 3.10 on and on the
-# newest that are found, on PATH or under pyenv, and on a free-threaded one. Usage: other_pythons.sh PYTHON DIST
-# (PYTHON: the one that runs all tests, with what does not depend on Python: the C kernel, the maps of the bundled models,
-# random damage, the page in a browser, and real images; DIST: the folder with its wheel and the sdist). A Python that the wheel's stable ABI
-# is for takes that wheel, as users do; a wheel is built for the others.
+# Tests what ships to devices on the oldest Python from 3.10 on that is found, on PATH or under pyenv, on the newest, and
+# on a free-threaded one. Usage: other_pythons.sh PYTHON DIST (PYTHON: the one that runs all tests; DIST: the folder with
+# its wheel and the sdist). A Python that the wheel's stable ABI is for takes that wheel, as users do; a wheel is built for
+# the others.
+#
+# tests/on_each_python.txt: what a Python's version can change, which is the installation, the import of every module, the
+# extension, the reading of files, a bundled model's run, the commands and how a process is stopped. Functions that only a
+# later Python has are found by mypy and ruff, which check for 3.10.
+# tests/on_newest_python.txt: the two rooms but for what does not depend on Python, which is the C kernel, the maps of the
+# bundled models, random damage, the page in a browser, and real images.
 set -eu
 done_version=$("$1" -c 'import sys; print("%d.%d" % sys.version_info[:2])')
 done_python=$1
 dist=$2
+export OMP_NUM_THREADS=1
 unset RETINAGAN_DRIVE RETINAGAN_CHASE_DB1 RETINAGAN_HRF RETINAGAN_FIVES RETINAGAN_CHROMIUM
 
 find_python() {
@@ -33,7 +39,7 @@ run_tests() {
         "$done_python" -m auditwheel show "$wheel" | tr -s ' \n' '  ' | grep 'platform tag: "manylinux'
     fi
     $pip install --quiet --no-compile "$wheel[cpu,dicom,cloud,serve]" "pytest>=8.2" hypothesis onnx
-    "$2/bin/python" -m pytest --quiet -p no:cacheprovider @tests/on_each_python.txt
+    "$2/bin/python" -m pytest --quiet -p no:cacheprovider "@tests/$3.txt"
 }
 
 # OpenCV may have no wheel for a free-threaded Python, and would be compiled.
@@ -67,7 +73,9 @@ for version in $oldest $newest 3.14t; do
         echo "Python $version: OpenCV has no wheel for it, its tests are skipped"
         continue
     fi
-    run_tests "$python" "build/python$version" >"build/python$version.log" 2>&1 &
+    list=on_each_python
+    [ "$version" = "$newest" ] && list=on_newest_python
+    run_tests "$python" "build/python$version" "$list" >"build/python$version.log" 2>&1 &
     running="$running $version:$!"
 done
 

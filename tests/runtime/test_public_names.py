@@ -1,9 +1,28 @@
+import importlib
+import pkgutil
 import subprocess
 import sys
 
 import pytest
 
-from retinagan import runtime
+from retinagan import ace_ext, runtime
+
+MODULES = [
+    module.name
+    for room in (ace_ext, runtime)
+    for module in pkgutil.walk_packages(room.__path__, f"{room.__name__}.")
+]
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_every_module_can_be_imported(name):
+    """On each Python; a package of an extra may be absent."""
+    try:
+        importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        if (error.name or "retinagan").startswith("retinagan"):
+            raise
+        pytest.skip(f"{error.name} is not installed")
 
 
 @pytest.mark.parametrize("name", runtime.__all__)
