@@ -19,7 +19,7 @@ class Reply:
 async def request(application, method, path, body=b"", headers=None, *, leaves=None) -> Reply:
     """Send a request; `leaves` is an event at which the client closes its connection.
 
-    `body` is bytes, or an asynchronous iterator of them.
+    `body` is bytes, or an asynchronous iterator of them, in which None closes the connection.
     """
     path, _, query = path.partition("?")
     scope = {
@@ -40,6 +40,8 @@ async def request(application, method, path, body=b"", headers=None, *, leaves=N
 
     async def receive():
         async for part, more in parts:
+            if part is None:
+                return {"type": "http.disconnect"}
             return {"type": "http.request", "body": part, "more_body": more}
         await (leaves.wait() if leaves is not None else asyncio.Event().wait())
         return {"type": "http.disconnect"}

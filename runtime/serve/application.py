@@ -13,6 +13,7 @@ from typing import Any
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from retinagan.runtime import __version__
@@ -28,6 +29,7 @@ from retinagan.runtime.serve.tensors import VERSION
 from retinagan.runtime.serve.workers import ClientGoneError
 
 _WITHOUT_TOKEN = re.compile(r"/|/v2/health/\w+")  # the page sends the token with its requests
+_READING = ["GET", "HEAD"]  # of which uvicorn sends the head alone
 _CLIENT_GONE = 499  # nobody reads it; it is for the counts alone
 
 
@@ -58,15 +60,15 @@ def create_application(service: Service, on_lost: Callable[[], None]) -> FastAPI
         application.add_exception_handler(kind, answer)
     _add_model_routes(application, service, on_lost)
 
-    @application.get("/v2")
+    @application.api_route("/v2", methods=_READING)
     async def server() -> dict[str, Any]:
         return server_metadata(__version__)
 
-    @application.get("/v2/health/live")
+    @application.api_route("/v2/health/live", methods=_READING)
     async def live() -> dict[str, Any]:
         return {"live": True}
 
-    @application.get("/v2/health/ready")
+    @application.api_route("/v2/health/ready", methods=_READING)
     async def ready() -> JSONResponse:
         return _readiness(service, {})
 
@@ -74,11 +76,11 @@ def create_application(service: Service, on_lost: Callable[[], None]) -> FastAPI
     async def segment(request: Request) -> Response:
         return await _answered(service, service.picture, request, on_lost)
 
-    @application.get("/metrics")
+    @application.api_route("/metrics", methods=_READING)
     async def metrics() -> Response:
         return Response(service.metrics.text(), media_type=CONTENT_TYPE)
 
-    @application.get("/")
+    @application.api_route("/", methods=_READING)
     async def page() -> Response:
         return Response(PAGE, media_type="text/html", headers={"Content-Security-Policy": SECURITY_POLICY})
 
@@ -107,8 +109,8 @@ def _add_model_routes(application: FastAPI, service: Service, on_lost: Callable[
         return await _answered(service, service.infer, request, on_lost)
 
     for model in ("/v2/models/{name}", "/v2/models/{name}/versions/{version}"):
-        application.get(model)(metadata)
-        application.get(f"{model}/ready")(ready)
+        application.api_route(model, methods=_READING)(metadata)
+        application.api_route(f"{model}/ready", methods=_READING)(ready)
         application.post(f"{model}/infer")(infer)
 
 
@@ -155,6 +157,7 @@ _ERRORS: dict[type[Exception], Callable[[Request, Exception], Awaitable[Response
     RetinaGanError: _known_error,
     HTTPException: _http_error,
     ClientGoneError: _gone,
+    ClientDisconnect: _gone,
     Exception: _defect,  # its traceback goes to stderr
 }
 

@@ -7,6 +7,7 @@ import zlib
 from collections.abc import AsyncIterator, Mapping
 
 from retinagan.runtime.serve.errors import RequestError
+from retinagan.runtime.serve.values import shown
 
 _WINDOW_BITS = {"gzip": 16 + zlib.MAX_WBITS, "deflate": zlib.MAX_WBITS}
 
@@ -60,10 +61,11 @@ def decompressed(body: bytes, encoding: str | None, most: int) -> bytes:
         415 if the encoding is neither gzip nor deflate, 413 if the content is too large, 400 if it is cut or
         damaged.
     """
-    if encoding in (None, "", "identity"):
+    encoding = (encoding or "identity").lower()
+    if encoding == "identity":
         return body
     if encoding not in _WINDOW_BITS:
-        raise RequestError(f"Content-Encoding: got {encoding!r}; expected gzip, deflate or none", 415)
+        raise RequestError(f"Content-Encoding: got {shown(encoding)}; expected gzip, deflate or none", 415)
     decoder = zlib.decompressobj(_WINDOW_BITS[encoding])
     try:
         content = decoder.decompress(body, most + 1)

@@ -19,6 +19,7 @@ from retinagan.runtime.images.reading import MAX_PIXELS, decode_image
 from retinagan.runtime.segmenter import Segmentation, Segmenter
 from retinagan.runtime.serve.errors import RequestError
 from retinagan.runtime.serve.tensors import FILE, IMAGE, INPUTS
+from retinagan.runtime.serve.values import shown
 from retinagan.runtime.steps.scale import check_field_of_view
 from retinagan.runtime.steps.timing import StageClock
 
@@ -85,9 +86,7 @@ class ImageRequest:
         values = dict(parameters)
         angle, frame = values.pop("field_of_view", None), values.pop("frame", None)
         if values:
-            raise RequestError(
-                f"parameters: got {', '.join(map(repr, sorted(values)))}; expected field_of_view, frame"
-            )
+            raise RequestError(f"parameters: got {shown(sorted(values))}; expected field_of_view, frame")
         file = inputs.get(FILE.name)
         return cls(
             image=inputs.get(IMAGE.name),
@@ -255,11 +254,11 @@ class _Outcome:
 def _number(name: str, value: object) -> float:
     """Return a parameter as a number; text may hold one, a boolean is none."""
     if not isinstance(value, bool | float | int | str) or isinstance(value, bool):
-        raise RequestError(f"{name}: got {value!r}; expected a number")
+        raise RequestError(f"{name}: got {shown(value)}; expected a number")
     try:
         return float(value)
     except (ValueError, OverflowError):
-        raise RequestError(f"{name}: got {value!r}; expected a number") from None
+        raise RequestError(f"{name}: got {shown(value)}; expected a number") from None
 
 
 def _whole(name: str, value: object) -> int:
@@ -269,5 +268,5 @@ def _whole(name: str, value: object) -> int:
     except ValueError:
         number = 0
     if number < 1:
-        raise RequestError(f"{name}: got {value!r}; expected a whole number from 1")
+        raise RequestError(f"{name}: got {shown(value)}; expected a whole number from 1")
     return number

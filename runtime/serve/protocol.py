@@ -83,9 +83,7 @@ def read_request(body: bytes, header_length: str | None) -> InferenceRequest:
     if not isinstance(identifier, str):
         raise RequestError(f"id: got {shown(identifier)}; expected text")
     if content:
-        raise RequestError(
-            f"request: got {', '.join(map(shown, sorted(content)))}; expected id, parameters, inputs, outputs"
-        )
+        raise RequestError(f"request: got {shown(sorted(content))}; expected id, parameters, inputs, outputs")
     return InferenceRequest(
         identifier,
         _inputs(given, memoryview(body)[length:]),
@@ -152,9 +150,10 @@ def _declared(tensor: Tensor) -> dict[str, Any]:
 def _json_length(header_length: str | None, available: int) -> int:
     length = available
     if header_length is not None:
-        if not (header_length.isascii() and header_length.isdigit()) or int(header_length) > available:
+        whole = header_length.isascii() and header_length.isdigit() and len(header_length) < 20
+        if not whole or int(header_length) > available:
             raise RequestError(
-                f"{HEADER_LENGTH}: got {header_length!r}; expected the length of the body's JSON, "
+                f"{HEADER_LENGTH}: got {shown(header_length)}; expected the length of the body's JSON, "
                 f"at most {available}"
             )
         length = int(header_length)
@@ -189,7 +188,7 @@ def _only_parameter(where: str, described: dict[str, Any], name: str) -> object:
     parameters = _parameters(described)
     value = parameters.pop(name, None)
     if parameters:
-        raise RequestError(f"{where}: got the parameters {', '.join(sorted(parameters))}; expected {name}")
+        raise RequestError(f"{where}: got the parameters {shown(sorted(parameters))}; expected {name}")
     return value
 
 

@@ -21,6 +21,7 @@ from retinagan.runtime.serve.handler import Answer, Handler, ImageRequest
 from retinagan.runtime.serve.metrics import Metrics
 from retinagan.runtime.serve.protocol import HEADER_LENGTH, read_request, write_response
 from retinagan.runtime.serve.tensors import served_name
+from retinagan.runtime.serve.values import shown
 from retinagan.runtime.serve.workers import Workers
 
 REPORT_HEADER = "Retinagan-Report"
@@ -130,7 +131,7 @@ class Service:
         parameters = dict(query)
         output = parameters.pop("output", "overlay")
         if output not in _OUTPUTS:
-            raise RequestError(f"output: got {output!r}; expected {', '.join(_OUTPUTS)}")
+            raise RequestError(f"output: got {shown(output)}; expected {', '.join(_OUTPUTS)}")
         content = decompressed(body, headers.get("content-encoding"), self.options.max_request)
         file = np.array([content], np.object_)
         answer = self._answer(ImageRequest.of({"file": file}, parameters), waiting_since)

@@ -22,6 +22,9 @@ DTYPES: dict[str, type[Any]] = {
 """The KServe V2 data types in use, with NumPy's."""
 
 
+_LONGEST = 1 << 31  # of a tensor's sides; no image is as large
+
+
 @dataclass(frozen=True)
 class Tensor:
     """An input or output of the served model.
@@ -42,7 +45,8 @@ class Tensor:
     def fits(self, shape: tuple[int, ...]) -> bool:
         """Whether a shape is one that this tensor can have."""
         return len(shape) == len(self.shape) and all(
-            length >= 0 and wanted in (-1, length) for wanted, length in zip(self.shape, shape, strict=True)
+            0 <= length < _LONGEST and wanted in (-1, length)
+            for wanted, length in zip(self.shape, shape, strict=True)
         )
 
 

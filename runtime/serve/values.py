@@ -30,16 +30,17 @@ def from_values(tensor: Tensor, shape: tuple[int, ...], values: object) -> NDArr
             f"{tensor.name}: got its content in JSON; send it as binary data (binary_data_size)"
         )
     try:
-        array = np.array(values)
+        array = np.array(values, np.object_)  # as text, each element would take the room of the longest
     except ValueError:
         array = np.array(None)
-    if array.dtype.kind not in "iu" or array.size != math.prod(shape) or array.size == 0:
+    if set(map(type, array.flat)) != {int} or array.size != math.prod(shape):
         raise RequestError(
             f"{tensor.name}: data: expected whole numbers from 0 to 255, {math.prod(shape)} by the shape"
         )
-    if array.min() < 0 or array.max() > 255:
+    least, most = min(array.flat), max(array.flat)
+    if least < 0 or most > 255:
         raise RequestError(
-            f"{tensor.name}: data: got values from {array.min()} to {array.max()}; expected 0 to 255"
+            f"{tensor.name}: data: got values from {shown(least)} to {shown(most)}; expected 0 to 255"
         )
     return array.astype(np.uint8).reshape(shape)
 

@@ -52,7 +52,7 @@ def test_the_page_names_every_path_and_metric():
     from retinagan.runtime.serve import application, metrics
 
     text = PAGE.read_text("utf-8").replace("NAME", "{name}")
-    paths = re.findall(r'application\.\w+\("(/[^"]*)"\)', Path(application.__file__).read_text("utf-8"))
+    paths = re.findall(r'application\.\w+\("(/[^"]*)"', Path(application.__file__).read_text("utf-8"))
     assert len(paths) == 6
     assert [path for path in paths if f"{path}`" not in text] == []
     named = re.findall(

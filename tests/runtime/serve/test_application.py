@@ -51,6 +51,13 @@ def test_health(application, path, answer):
     assert (reply.status, reply.json()) == (200, answer)
 
 
+@pytest.mark.parametrize(
+    "path", ["/", "/v2", "/v2/health/live", "/v2/health/ready", "/v2/models/tiny", "/metrics"]
+)
+def test_what_is_read_may_be_asked_for_its_head(application, path):
+    assert ask(application, "HEAD", path).status == 200
+
+
 def test_metadata(application):
     server = ask(application, "GET", "/v2").json()
     assert (server["name"], server["extensions"]) == ("retina-serve", ["binary_tensor_data"])
@@ -69,7 +76,7 @@ def test_metadata(application):
         ("GET", "/docs", 404, "GET /docs: Not Found"),
         ("GET", "/openapi.json", 404, "GET /openapi.json: Not Found"),
         ("POST", "/v2/models/tiny/infer", 400, "the request is not JSON"),
-        ("POST", "/segment?output=map", 400, "output: got 'map'"),
+        ("POST", "/segment?output=map", 400, 'output: got "map"'),
         ("POST", "/segment?field_of_view=5", 422, "field of view of 5 degrees; expected"),
         ("POST", "/segment", 422, "the file is empty"),
     ],
@@ -160,6 +167,20 @@ def test_a_client_that_leaves_costs_no_work(gated, png):
     asyncio.run(leave())
     service.close()
     assert not gated.started.acquire(blocking=False)
+
+
+def test_a_client_that_leaves_in_the_midst_of_its_body_is_no_defect(service):
+    application = create_application(service, lambda: None)
+
+    async def leave():
+        async def parts():
+            yield b"abc"
+            yield None
+
+        return await request(application, "POST", "/segment", parts())
+
+    assert asyncio.run(leave()).status == 499
+    assert service.workers.taken == 0
 
 
 def test_a_token_is_required_except_for_health_and_the_page(handler, png):

@@ -61,6 +61,11 @@ def test_a_body_as_it_is(encoding):
     assert decompressed(body, encoding, 3) is body
 
 
+def test_the_name_of_an_encoding_in_capitals():
+    assert decompressed(gzip.compress(b"abc"), "GZIP", 3) == b"abc"
+    assert decompressed(b"abc", "Identity", 3) == b"abc"
+
+
 @pytest.mark.parametrize(("encoding", "compress"), [("gzip", gzip.compress), ("deflate", zlib.compress)])
 def test_a_compressed_body(encoding, compress):
     packed = compress(b"a" * 1000)
@@ -77,7 +82,7 @@ def test_a_compressed_body(encoding, compress):
 
 def test_an_encoding_that_is_not_known():
     with pytest.raises(
-        RequestError, match="Content-Encoding: got 'br'; expected gzip, deflate or none"
+        RequestError, match='Content-Encoding: got "br"; expected gzip, deflate or none'
     ) as caught:
         decompressed(b"", "br", 1)
     assert caught.value.status == 415

@@ -70,7 +70,7 @@ def test_parameters_of_a_request(repository, image):
     (response,) = model.execute([Request({"image": image}, ("report",), {"colour": "red"})])
     assert (response.error.code, response.error.message) == (
         Code.INVALID_ARG,
-        "parameters: got 'colour'; expected field_of_view, frame",
+        'parameters: got ["colour"]; expected field_of_view, frame',
     )
     (response,) = model.execute([Request({"image": image}, ("report",), {"field_of_view": "40"})])
     assert json.loads(response.arrays()["report"][0])["field_of_view_from"] == "fixed"

@@ -16,7 +16,7 @@ def test_numbers_nested_or_flat(values):
 
 
 @pytest.mark.parametrize(
-    "values", [[0.5] * 3, [True] * 3, ["a"] * 3, [1, 2], [[1, 2], 3], None, {}, [2**70] * 3]
+    "values", [[0.5] * 3, [True] * 3, ["a"] * 3, [1, 2], [[1, 2], 3], None, {}, ["a" * 10**6] + [""] * 10**6]
 )
 def test_what_are_not_numbers_of_that_shape(values):
     with pytest.raises(
@@ -28,6 +28,8 @@ def test_what_are_not_numbers_of_that_shape(values):
 def test_numbers_out_of_range():
     with pytest.raises(RequestError, match="image: data: got values from -1 to 300; expected 0 to 255"):
         from_values(IMAGE, (1, 1, 3), [-1, 0, 300])
+    with pytest.raises(RequestError, match=f"image: data: got values from 0 to {2**70}; expected 0 to 255"):
+        from_values(IMAGE, (1, 1, 3), [2**70, 0, 1])
 
 
 def test_a_file_does_not_come_as_json():
