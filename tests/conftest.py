@@ -1,8 +1,15 @@
+import gc
 import os
 import signal
 from pathlib import Path
 
 import pytest
+
+
+def pytest_collection_finish():
+    """Spare the garbage collector what was imported for all tests, which is a million objects."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")
