@@ -76,16 +76,17 @@ triton-if-possible: .venv-test/installed
 	.venv-triton/bin/python $(PIP) install --quiet --no-compile --no-deps -c tests/triton-constraints.txt nvidia-pytriton
 	touch $@
 
+# In one environment instead of one for the sdist and one for the wheel: tests/other_pythons.sh builds in its own.
 .venv-test/built: $(SOURCES)
 	$(PYTHON) -m venv .venv-test
-	.venv-test/bin/python $(PIP) install --quiet build auditwheel
-	rm -rf .venv-test/dist && .venv-test/bin/python -m build --outdir .venv-test/dist .
+	.venv-test/bin/python $(PIP) install --quiet --no-compile auditwheel build "setuptools>=77" "Cython>=3.1"
+	rm -rf .venv-test/dist && .venv-test/bin/python -m build --no-isolation --outdir .venv-test/dist .
 	touch $@
 
 .venv-test/installed: .venv-test/built tests/constraints.txt
+	.venv-test/bin/python $(PIP) install --quiet --no-compile --force-reinstall --no-deps .venv-test/dist/retinagan-*.whl
 	.venv-test/bin/python $(PIP) install --quiet --no-compile -c tests/constraints.txt \
 		"$$(echo .venv-test/dist/retinagan-*.whl)[cpu,openvino,train,export,dicom,heic,measure,cloud,ray,node,serve,dev]"
-	.venv-test/bin/python $(PIP) install --quiet --force-reinstall --no-deps .venv-test/dist/retinagan-*.whl
 	touch $@
 
 check: .venv-test/installed types

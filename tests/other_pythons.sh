@@ -31,7 +31,7 @@ run_tests() {
     pip="$2/bin/python -m pip --disable-pip-version-check"
     rm -rf "$2/dist"
     wheel=$(echo "$dist"/*-abi3-*.whl)
-    if ! $pip install --quiet --no-deps "$wheel" 2>/dev/null; then
+    if ! $pip install --quiet --no-compile --no-deps "$wheel" 2>/dev/null; then
         $pip wheel --quiet --no-deps --wheel-dir "$2/dist" "$dist"/*.tar.gz
         wheel=$(echo "$2"/dist/*.whl)
     fi

@@ -1,4 +1,4 @@
-"""Run a program in two processes with torchrun."""
+"""Run programs with the import path of the tests, alone or in two processes with torchrun."""
 
 import os
 import subprocess
@@ -8,15 +8,21 @@ from pathlib import Path
 TESTS = Path(__file__).parent
 
 
-def torchrun(*arguments, timeout=120):
-    """Run two processes under torchrun, with the import path of the tests."""
+def python(*arguments, timeout=600):
+    """Run Python on one thread."""
     path = os.pathsep.join(str(TESTS.parent / name) for name in ("tests", "examples"))
-    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
-    return subprocess.run(
-        [*command, *arguments],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=timeout,
-        env={**os.environ, "PYTHONPATH": path, "OMP_NUM_THREADS": "1"},
-    )
+    environment = {**os.environ, "PYTHONPATH": path, "OMP_NUM_THREADS": "1"}
+    pipe = subprocess.PIPE
+    command = [sys.executable, *arguments]
+    with subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True, env=environment) as process:
+        try:
+            out, err = process.communicate(timeout=timeout)
+        except subprocess.TimeoutExpired:
+            process.terminate()  # not killed: torchrun then stops what it has started
+            raise
+    return subprocess.CompletedProcess(command, process.returncode, out, err)
+
+
+def torchrun(*arguments):
+    """Run two processes under torchrun."""
+    return python("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", *arguments)

@@ -28,6 +28,8 @@ from retinagan.runtime.engines import open_adapter
 from retinagan.runtime.model.spec import METADATA_KEY, ModelSpec, UnverifiedModelWarning, verify
 from retinagan.train.nets.checkpoint import load_checkpoint
 
+pytestmark = pytest.mark.usefixtures("short_pack")  # `exported`, which is made before, has a whole pack
+
 
 def fails(capsys, *arguments, code=2):
     """Run the command, which must fail in one line; give that line."""

@@ -24,6 +24,8 @@ from retinagan.train.scores.command import main as retina_eval
 PAGE = Path(__file__).parents[2] / "docs" / "training.md"
 TINY = ["--iterations", "2", "--batch", "2", "--patch", "32", "--threads", "1", "--device", "cpu"]
 
+pytestmark = pytest.mark.usefixtures("short_pack")
+
 
 @pytest.fixture
 def commands():

@@ -1,6 +1,5 @@
 import io
 from dataclasses import replace
-from itertools import islice
 
 import onnx
 import pytest
@@ -8,11 +7,10 @@ import pytest
 from retinagan.export.graph.calibration import calibrate
 from retinagan.export.graph.edit import named_nodes
 from retinagan.export.options import MEANT_FOR
-from retinagan.export.precisions import drafts
 from retinagan.export.precisions.drafts import Prover, write_draft
 from retinagan.export.precisions.making import Maker
 from retinagan.export.progress import StepLog
-from retinagan.export.proof.images import ImageFolder, synthetic_images
+from retinagan.export.proof.images import ImageFolder
 from retinagan.runtime.engines import OnnxRuntimeAdapter
 from retinagan.runtime.model.spec import ModelSpec, spec_path
 
@@ -49,12 +47,6 @@ def fp32(tiny, tmp_path):
 @pytest.fixture
 def maker(fp32, tmp_path, calibration):
     return Maker(fp32, tmp_path, calibration)
-
-
-@pytest.fixture
-def short_pack(monkeypatch):
-    """Have proof packs of one image, which take a third of the time."""
-    monkeypatch.setattr(drafts, "synthetic_images", lambda: islice(synthetic_images(), 1))
 
 
 @pytest.fixture

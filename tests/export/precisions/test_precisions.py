@@ -21,6 +21,8 @@ from retinagan.runtime.engines import OnnxRuntimeAdapter, open_adapter
 from retinagan.runtime.model.spec import ModelSpec, spec_path, verify
 from retinagan.train.scores.metrics import Histogram
 
+pytestmark = pytest.mark.usefixtures("short_pack")  # `all_of`, a process of its own, has whole packs
+
 ALL = ("fp32", "fp16", "int8", "int8-openvino", "int8-onnxruntime")
 FILES = ("tiny.onnx", *(f"tiny-{precision}.onnx" for precision in ALL[1:]))
 

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from processes import torchrun
+from processes import python
 from small_dataset import small_options, training_images
 from two_processes import parallel_options, result
 
@@ -14,9 +14,9 @@ TESTS = Path(__file__).parents[2]
 
 @pytest.fixture(scope="module")
 def two(tmp_path_factory):
-    """What each of two processes came to."""
+    """What each of two processes came to; torchrun itself is run in test_command.py."""
     folder = tmp_path_factory.mktemp("two")
-    finished = torchrun(str(TESTS / "two_processes.py"), str(folder))
+    finished = python(str(TESTS / "two_processes.py"), str(folder))
     assert finished.returncode == 0, finished.stderr[-3000:]
     return [torch.load(folder / f"rank{rank}.pt", weights_only=True) for rank in range(2)]
 
