@@ -23,9 +23,9 @@ SMALL = [
     "--widths",
     "4,8",
     "--working-size",
-    "256",
-    "--patch",
     "128",
+    "--patch",
+    "64",
     "--threads",
     "1",
     "--precision",
@@ -81,9 +81,9 @@ def test_every_system_has_the_same_budget(folder):
 
 def test_the_page_sets_the_paper_beside_every_figure(folder):
     page = (folder / "page" / "results.md").read_text()
-    command = "retina-reproduce --data drawn --iterations 2 --precision fp32 --patch 128"
+    command = "retina-reproduce --data drawn --iterations 2 --precision fp32 --patch 64"
     assert sorted(page.splitlines()[2].split()) == sorted(
-        f"{command} --working-size 256 --widths 4,8 --synthetic eyes".split()
+        f"{command} --working-size 128 --widths 4,8 --synthetic eyes".split()
     )
     assert "2 iterations of one whole image cut into 4 patches" in page.replace("\n", " ")
     tables = page.split("## ")
@@ -247,7 +247,7 @@ def test_a_stopped_training_ends_the_command(tmp_path, monkeypatch):
         (["--model", "unet"], "--model: each system of the paper sets its own; leave it out"),
         (["--preprocess=none"], "--preprocess=none: each system of the paper sets its own"),
         (["--data", "nowhere"], "nowhere: expected a dataset with folders training and test"),
-        (["--patch", "100"], "patches that divide the working size of 256 pixels, such as --patch 128"),
+        (["--patch", "100"], "patches that divide the working size of 128 pixels, such as --patch 128"),
         (["--split", "all"], "--split all: the test images are for scoring; leave out --split"),
         (["--init", "retina-gan"], "--init retina-gan: no checkpoint fits all of the paper's systems"),
         (["--synthetic", "nowhere"], "--synthetic nowhere: no such folder; create one with examples"),
