@@ -21,7 +21,7 @@ from retinagan.export.graph import build as onnx_file
 from retinagan.export.graph.torch_adapter import TorchAdapter
 from retinagan.export.precisions import drafts
 from retinagan.export.proof.bounds import BOUNDS, Bounds
-from retinagan.export.proof.images import ProofImage
+from retinagan.export.proof.images import ProofImage, synthetic_images
 from retinagan.export.proof.measure import prepared, probability_map
 from retinagan.runtime import Segmenter, __version__
 from retinagan.runtime.engines import open_adapter
@@ -147,7 +147,8 @@ def contents(folder):
     return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
-def test_a_later_export_takes_an_earlier_ones_place(checkpoint, earlier, built):
+def test_a_later_export_takes_an_earlier_ones_place(checkpoint, earlier, built, monkeypatch):
+    monkeypatch.setattr(drafts, "synthetic_images", synthetic_images)  # a whole pack, as the earlier one
     before = contents(earlier)
     assert main([str(checkpoint), "--out", str(earlier), "--threshold", "0.1", "--engine", "none"]) == 0
     after = contents(earlier)
