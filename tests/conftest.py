@@ -6,6 +6,11 @@ from pathlib import Path
 import pytest
 
 
+def pytest_collection_modifyitems(items):
+    """Have the file that takes longest begin first: no core then waits for it at the end."""
+    items.sort(key=lambda item: item.path.name != "test_bundled_scores.py")
+
+
 def pytest_collection_finish():
     """Spare the garbage collector what was imported for all tests, which is a million objects."""
     gc.collect()

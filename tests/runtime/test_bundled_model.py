@@ -3,6 +3,7 @@
 import shutil
 import warnings
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -39,26 +40,38 @@ def segmenter(request):
             yield segmenter
 
 
+@cache
+def vessels(name):
+    """The vessels that an example was drawn with, for all models."""
+    return render(EXAMPLES[name]).vessels
+
+
 @pytest.mark.parametrize("name", sorted(EXAMPLES))
 def test_the_vessels_of_the_examples_are_found(segmenter, name):
     result = segmenter(read_image(IMAGES / name))
-    truth = render(EXAMPLES[name]).vessels
+    truth = vessels(name)
     both = np.count_nonzero(result.vessels & truth)
     assert 2 * both / (np.count_nonzero(result.vessels) + np.count_nonzero(truth)) > 0.8  # Dice
     # Between the vessels hardly anything is taken for one.
     assert result.vessels[~truth & result.roi].mean() < 0.04
 
 
-def map_at_working_size(folder, patch, overlap):
-    """The map of an example as patches of that many pixels give it, its ROI and the patches' grid."""
-    path = Path(shutil.copy(bundled_model(PAPERS), folder))
-    spec = ModelSpec.load(spec_path(bundled_model(PAPERS)))
-    replace(spec, tiling=Tiling(patch=patch, overlap=overlap)).save(spec_path(path))
-    frame = read_image(IMAGES / "right_eye.jpg").pixels
-    prepared = prepare(frame, spec.preprocessing)
-    with Segmenter(path, threads=2) as segmenter:
-        square = prepared.crop.cut(segmenter(frame).probability)
-    return square, prepared.roi, PatchGrid(spec.preprocessing.working_size, patch)
+@pytest.fixture(scope="module")
+def map_at_working_size(tmp_path_factory):
+    """A function that gives the map of an example by patches of a side, its ROI and the patches' grid."""
+
+    @cache
+    def computed(patch, overlap):
+        path = Path(shutil.copy(bundled_model(PAPERS), tmp_path_factory.mktemp("model")))
+        spec = ModelSpec.load(spec_path(bundled_model(PAPERS)))
+        replace(spec, tiling=Tiling(patch=patch, overlap=overlap)).save(spec_path(path))
+        frame = read_image(IMAGES / "right_eye.jpg").pixels
+        prepared = prepare(frame, spec.preprocessing)
+        with Segmenter(path, threads=2) as segmenter:
+            square = prepared.crop.cut(segmenter(frame).probability)
+        return square, prepared.roi, PatchGrid(spec.preprocessing.working_size, patch)
+
+    return computed
 
 
 @pytest.fixture(scope="module")
@@ -68,18 +81,20 @@ def quarter():
 
 
 @pytest.mark.parametrize(("overlap", "bound"), [(0.0, 1.25), (0.5, 1.1)])
-def test_the_papers_sixteen_patches_leave_hardly_a_step_at_their_borders(tmp_path, quarter, overlap, bound):
-    square, roi, grid = map_at_working_size(tmp_path, quarter, overlap)
+def test_the_papers_sixteen_patches_leave_hardly_a_step_at_their_borders(
+    map_at_working_size, quarter, overlap, bound
+):
+    square, roi, grid = map_at_working_size(quarter, overlap)
     assert 0.9 < border_ratio(square, grid, roi) < bound
 
 
-def test_overlap_brings_the_borders_of_patches_nearer_to_the_map_of_one_patch(tmp_path, quarter):
-    whole, roi, _ = map_at_working_size(tmp_path, 4 * quarter, 0.0)
+def test_overlap_brings_the_borders_of_patches_nearer_to_the_map_of_one_patch(map_at_working_size, quarter):
+    whole, roi, _ = map_at_working_size(4 * quarter, 0.0)
     border = np.zeros(roi.shape, bool)
     for line in (quarter, 2 * quarter, 3 * quarter):
         border[line - 2 : line + 2] = border[:, line - 2 : line + 2] = True
     apart, blended = (
-        np.abs(map_at_working_size(tmp_path, quarter, overlap)[0] - whole)[border & roi].mean()
+        np.abs(map_at_working_size(quarter, overlap)[0] - whole)[border & roi].mean()
         for overlap in (0.0, 0.5)
     )
     assert blended < 0.2 * apart

@@ -1,13 +1,13 @@
 import cv2
 import numpy as np
 import pytest
+from canon_eye import canon_eye
 from image_files import encoded, saved
-from synthetic_fundus import FundusOptions, render
 
 from retinagan.runtime.errors import ImageError
 from retinagan.runtime.images import reading
 
-EYE = render(FundusOptions(seed=5, camera="canon")).image[100:400, 100:400].copy()
+EYE = canon_eye().image[100:400, 100:400].copy()
 GRAY = EYE[..., 1].copy()
 SAMPLING = {"444": 0x111111, "422": 0x211111, "420": 0x221111, "440": 0x121111, "411": 0x411111}
 JPEGS = {

@@ -1,13 +1,13 @@
 import numpy as np
 import pytest
+from canon_eye import canon_eye
 from retina_squares import square_of
-from synthetic_fundus import FundusOptions, render
 
 from retinagan.runtime.images.reading import read_image
 from retinagan.runtime.retina.find import find_retina
 from retinagan.runtime.retina.missing import incomplete_warning, missing_share
 
-EYE = render(FundusOptions(seed=5, camera="canon")).image
+EYE = canon_eye().image
 RETINA = find_retina(EYE)
 
 

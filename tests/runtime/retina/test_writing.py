@@ -1,14 +1,14 @@
 import cv2
 import numpy as np
 import pytest
+from canon_eye import canon_eye
 from retina_squares import square_of
-from synthetic_fundus import FundusOptions, render
 
 from retinagan.runtime.images.reading import read_image
 from retinagan.runtime.retina.find import find_retina
 from retinagan.runtime.retina.writing import drawn_pixels
 
-EYE = render(FundusOptions(seed=5, camera="canon")).image
+EYE = canon_eye().image
 RETINA = find_retina(EYE)
 
 

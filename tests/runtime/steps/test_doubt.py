@@ -1,8 +1,8 @@
 import cv2
 import numpy as np
 import pytest
+from canon_eye import canon_eye
 from drawn_retina import drawn_retina
-from synthetic_fundus import FundusOptions, render
 
 from retinagan.runtime.model.spec import Confidence, Preprocessing
 from retinagan.runtime.retina.find import find_retina
@@ -67,7 +67,7 @@ def codes(doubt):
 
 @pytest.fixture(scope="module")
 def eye():
-    return render(FundusOptions(seed=5, camera="canon")).image
+    return canon_eye().image
 
 
 def test_a_retina_of_which_the_picture_lacks_a_part_is_named(eye):

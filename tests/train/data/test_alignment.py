@@ -1,14 +1,14 @@
 import numpy as np
 import pytest
-from synthetic_fundus import FundusOptions, render
+from canon_eye import canon_eye
 
 from retinagan.runtime.retina.find import find_retina
 from retinagan.train.data.alignment import alignment_fault
 from retinagan.train.data.files import find_samples
 from retinagan.train.data.images import load_labelled
 
-EYE = render(FundusOptions(seed=5, camera="canon"))
-OTHER = render(FundusOptions(seed=6, camera="canon"))
+EYE = canon_eye()
+OTHER = canon_eye(6)
 RETINA = find_retina(EYE.image)
 
 

@@ -3,9 +3,9 @@ from dataclasses import replace
 import cv2
 import numpy as np
 import pytest
+from canon_eye import canon_eye
 from PIL import Image
 from small_dataset import PREPROCESSING, WORKING_SIZE, add_second_expert, write_dataset
-from synthetic_fundus import FundusOptions, render
 
 from retinagan.train.data.files import DataError, find_samples
 from retinagan.train.data.images import (
@@ -93,7 +93,7 @@ def eyes(tmp_path_factory):
     for name in ("images", "labels", "masks"):
         (folder / name).mkdir()
     for seed in (20, 21):
-        eye = render(FundusOptions(seed=seed, camera="canon"))
+        eye = canon_eye(seed)
         for name, picture in (
             ("images", eye.image),
             ("labels", eye.vessels * np.uint8(255)),
