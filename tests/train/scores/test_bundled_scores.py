@@ -1,4 +1,7 @@
-"""The bundled models' scores through `Segmenter`, as they ship, held to what the documents claim."""
+"""The bundled models' scores through `Segmenter`, as they ship, on some or all of the test images.
+
+The documents' figures are of all of them; the README has the commands.
+"""
 
 from fnmatch import fnmatch
 
@@ -29,13 +32,14 @@ def scores_of(model, data, wanted="*", split="test", given=None):
 
 @pytest.fixture(scope="module")
 def scores(drive):
-    return scores_of("retina-gan-drive", drive)
+    """Scores on every second test image."""
+    return scores_of("retina-gan-drive", drive, "*[02468]_test")
 
 
 def test_inside_the_fov(scores):
     inside = scores[FOV]
     assert inside.auc >= 0.980
-    assert inside.dice >= 0.828
+    assert inside.dice >= 0.829
     assert inside.cldice >= 0.83
 
 
