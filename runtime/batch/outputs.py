@@ -10,7 +10,7 @@ from retinagan.runtime.batch.pictures import OVERLAY_FORMATS, picture_name, pict
 from retinagan.runtime.batch.place import LocalFolder, OutputError, Place
 from retinagan.runtime.batch.shard import Shard
 from retinagan.runtime.errors import OptionError
-from retinagan.runtime.storage.address import is_url, local_path
+from retinagan.runtime.storage.address import check_folder, is_url, local_path
 
 __all__ = ["OutputError", "OutputFolder"]
 
@@ -184,6 +184,8 @@ class OutputFolder:
 
 
 def _place(path: str | os.PathLike[str], shard: Shard | None, guest: bool) -> Place:
+    if isinstance(path, str):
+        check_folder(path)
     if isinstance(path, str) and is_url(path):
         from retinagan.runtime.batch.store_folder import StoreFolder  # others need no store
 

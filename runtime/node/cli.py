@@ -24,7 +24,7 @@ from retinagan.runtime.console.wording import say
 from retinagan.runtime.errors import EngineError, OptionError
 from retinagan.runtime.node.durable import made_folder
 from retinagan.runtime.node.peers import Keys, Peer, ae_title, is_loopback
-from retinagan.runtime.storage.address import is_url, local_path
+from retinagan.runtime.storage.address import check_folder, is_url, local_path
 
 _NAME = "retina-node"
 _MIB = 1 << 20
@@ -137,6 +137,7 @@ def _check(options: argparse.Namespace) -> None:
             raise OptionError(f"--{name}: got {value}; expected {least} to {most}")
     if is_url(options.out):
         raise OptionError(f"argument --out: got {options.out!r}; expected a folder of this machine")
+    check_folder(options.out)
     options.out = local_path(options.out)
     options.aet = ae_title(options.aet, "--aet")
     options.allow = [ae_title(title, "--allow") for title in options.allow]

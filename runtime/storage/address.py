@@ -4,6 +4,8 @@ import os
 import re
 from collections.abc import Sequence
 
+from retinagan.runtime.errors import OptionError
+
 PACKAGES = {"s3": "s3fs", "gs": "gcsfs", "az": "adlfs", "memory": ""}
 """The schemes of stores, and the package that each needs besides fsspec."""
 
@@ -22,6 +24,15 @@ def scheme_of(text: str) -> str:
 def is_url(path: str | os.PathLike[str]) -> bool:
     """Whether a path is a URL of a store."""
     return isinstance(path, str) and scheme_of(path) in PACKAGES
+
+
+def check_folder(text: str) -> None:
+    """Raise `OptionError` for a URL that can be no output folder."""
+    scheme = scheme_of(text)
+    if f"{scheme}://" not in ("://", *SCHEMES):
+        raise OptionError(f"argument --out: no such kind of URL: {text!r}; expected {', '.join(SCHEMES)}")
+    if scheme and not key_of(text):
+        raise OptionError(f"argument --out: got {text!r}; expected a bucket or folder after {scheme}://")
 
 
 def local_path(text: str) -> str:

@@ -113,6 +113,13 @@ def test_own_pictures_are_removed_and_others_are_not(folder):
     assert files(folder.path) == ["a_probability.png", "a_vessels.png"]
 
 
+def test_a_url_of_no_store_is_not_taken_for_a_path(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(OptionError, match="argument --out: no such kind of URL: 's4://clinic/maps'"):
+        OutputFolder("s4://clinic/maps")
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.parametrize("place", ["file", "file/out", "/proc/nothing/out"])
 def test_a_folder_that_cannot_be_made(tmp_path, place):
     (tmp_path / "file").touch()

@@ -31,6 +31,7 @@ def model(tmp_path_factory) -> str:
         (["--send-tls"], "--send-tls needs --send AET@HOST:PORT"),
         (["--tls-key", "k"], "--tls-key needs --tls-cert"),
         (["--tls-ca", "k"], "--tls-ca needs --tls-cert or --send-tls"),
+        (["--out", "s4://maps"], "argument --out: no such kind of URL: 's4://maps'; expected s3://"),
         (["--port", "65536"], "--port: got 65536; expected 0 to 65535"),
         (["--max-object", "0"], "--max-object: got 0; expected 1 to 2048"),
         (["--queue", "0"], "--queue: got 0; expected 1 to 1000000"),

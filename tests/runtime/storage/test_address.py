@@ -3,9 +3,11 @@ from pathlib import Path
 
 import pytest
 
+from retinagan.runtime.errors import OptionError
 from retinagan.runtime.storage.address import (
     absolute,
     below,
+    check_folder,
     common_folder,
     is_url,
     join,
@@ -35,6 +37,25 @@ def test_the_scheme_is_what_stands_before_the_colon_and_two_slashes(text, scheme
 def test_urls_are_those_of_stores():
     assert all(map(is_url, ["s3://b", "gs://b/x", "az://c/x", "memory://b", "GS://b"]))
     assert not any(map(is_url, ["file:///scans", "http://example.org/a.png", "scans", Path("s3://b")]))
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("s4://clinic/maps", "no such kind of URL: 's4://clinic/maps'; expected s3://, gs://"),
+        ("https://clinic/maps", "no such kind of URL: 'https://clinic/maps'; expected s3://, gs://"),
+        ("s3://", "got 's3://'; expected a bucket or folder after s3://"),
+        ("file:///", "got 'file:///'; expected a bucket or folder after file://"),
+    ],
+)
+def test_urls_that_can_be_no_output_folder(text, message):
+    with pytest.raises(OptionError, match=f"^argument --out: {message}"):
+        check_folder(text)
+
+
+@pytest.mark.parametrize("text", ["maps", "/data/maps", "a:b", "s3:maps", "S3://clinic", "file://maps"])
+def test_texts_that_can_be_an_output_folder(text):
+    check_folder(text)
 
 
 def test_a_file_url_is_a_path():
