@@ -1,13 +1,15 @@
 """Measure `retina-run --cluster`: images per second by the number of workers, and the cost over a plain run.
 
     python benchmarks/scale_out.py IMAGES --workers 1 2 4          a cluster of this machine, for the time
+    python benchmarks/scale_out.py IMAGES --repeat 3               plain run and one worker, thrice in turn
     python benchmarks/scale_out.py IMAGES --workers 16 64 --cluster auto --out s3://clinic/benchmark
     python benchmarks/scale_out.py --driver 1000000                what the driver keeps of as many images
 
 A rate is taken between the first and the last image that is done, so that it does not depend on how many
 images there are; what comes before is the start. The plain run has as many threads as one worker has CPUs.
 On one machine the workers share its cores: there the overhead of one worker says what Ray costs, that of
-several what the cores do to each other. Run it where nothing else runs, on 200 images a worker or more.
+several what the cores do to each other. Run it where nothing else runs, on 200 images a worker or more. With
+`--repeat` the medians of several runs are printed, which are taken in turn.
 """
 
 from __future__ import annotations
@@ -18,6 +20,7 @@ import io
 import json
 import os
 import resource
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -41,14 +44,16 @@ def main() -> None:
         cpus = max(options.workers) * options.threads
         address, stop = (options.cluster, None) if options.cluster else started(cpus)
         try:
-            runs = {0: timed(options, f"{out}/plain", [])}
-            for count in options.workers:
-                cluster = ["--cluster", address, "--workers", str(count)]
-                runs[count] = timed(options, f"{out}/workers-{count}", cluster)
+            runs: dict[int, list[dict[str, float]]] = {count: [] for count in (0, *options.workers)}
+            for _ in range(options.repeat):
+                runs[0].append(timed(options, f"{out}/plain", []))
+                for count in options.workers:
+                    cluster = ["--cluster", address, "--workers", str(count)]
+                    runs[count].append(timed(options, f"{out}/workers-{count}", cluster))
         finally:
             if stop is not None:
                 stop()
-    report(runs, options.threads)
+    report({count: medians(several) for count, several in runs.items()}, options.threads)
 
 
 def parsed() -> argparse.Namespace:
@@ -59,6 +64,7 @@ def parsed() -> argparse.Namespace:
     add("images", nargs="?", help="folder or URL")
     add("--workers", type=int, nargs="+", default=[1], help="numbers of workers (default: 1)")
     add("--threads", type=int, default=1, help="CPUs of a worker (default: 1)")
+    add("--repeat", type=int, default=1, metavar="N", help="runs of each kind (default: 1)")
     add("--cluster", metavar="ADDRESS", help="default: a cluster of this machine, started for the time")
     add("--out", metavar="DIR", help="folder or URL that all nodes see (default: a temporary folder)")
     add("--driver", type=int, metavar="N", help="only the memory that the driver needs for N images")
@@ -97,6 +103,11 @@ def timed(options: argparse.Namespace, out: str, more: list[str]) -> dict[str, f
         "start": ends[0] - before,
         "row": len(content) / len(ends),
     }
+
+
+def medians(runs: list[dict[str, float]]) -> dict[str, float]:
+    """Return the median of each value of several runs."""
+    return {name: statistics.median(run[name] for run in runs) for name in runs[0]}
 
 
 def read(path: str) -> bytes:

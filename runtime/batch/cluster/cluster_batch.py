@@ -25,7 +25,8 @@ from retinagan.runtime.batch.shard import ROWS
 from retinagan.runtime.storage.address import absolute, is_url
 from retinagan.runtime.storage.store import at_once
 
-_BLOCKS_OF_A_WORKER = 2  # one that it works on, and one that waits for it
+_BLOCKS_AT_ONCE = 2  # in a worker, so that the first images of one are read while the last of another end
+_BLOCKS_OF_A_WORKER = 2 * _BLOCKS_AT_ONCE  # with those that wait for it; Ray starts more workers by them
 _NO_TEXT = "its name is no valid text (UTF-8), which --cluster needs; rename it, or run without --cluster"
 
 
@@ -114,6 +115,8 @@ class ClusterBatch:
                 max_size=self._workers,
                 initial_size=self._workers,
                 max_tasks_in_flight_per_actor=_BLOCKS_OF_A_WORKER,
+                max_concurrent_calls_per_actor=_BLOCKS_AT_ONCE,
+                enable_true_multi_threading=True,
             ),
             num_cpus=self._options.threads,
             num_gpus=self._gpus,

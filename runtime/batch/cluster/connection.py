@@ -46,6 +46,7 @@ def connected(address: str) -> Iterator[None]:
             f"argument --cluster: got {address!r}; expected auto or HOST:PORT, on a machine of the cluster"
         )
     os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")  # its core writes to stderr, past Python
+    os.environ.setdefault("RAY_DATA_USAGE_DISABLED", "1")  # it would count, in a process of its own
     handlers = _handlers()
     try:
         with _stderr_closed():  # on which the core says that it has read that

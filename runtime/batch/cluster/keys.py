@@ -23,11 +23,11 @@ _SCHEMA = pa.schema(
         ("present", pa.string()),
     ]
 )
-_LARGEST = 64  # images in a block: what an actor does at a time
+_LARGEST = 64  # images in a block
 _BLOCKS_OF_AN_ACTOR = (
-    4  # at least, if there are as many images, so that all actors end at about the same time
+    8  # at least, if there are as many images, so that all actors end at about the same time
 )
-_SMALLEST = 5  # images that are on their way at once through one actor
+_SMALLEST = 16  # more than are on their way at once through one actor, those that are fetched ahead included
 
 
 class Block(NamedTuple):
@@ -43,8 +43,9 @@ class Block(NamedTuple):
 
 
 def images_in_a_block(jobs: int, actors: int) -> int:
-    """Return how many images an actor gets at a time."""
-    return min(_LARGEST, max(_SMALLEST, -(-jobs // (actors * _BLOCKS_OF_AN_ACTOR))))
+    """Return how many images are in a block."""
+    share = -(-jobs // actors)
+    return min(_LARGEST, max(min(_SMALLEST, share), -(-share // _BLOCKS_OF_AN_ACTOR)))
 
 
 def tables_of(

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import threading
 import warnings
-from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -16,6 +16,7 @@ from retinagan.runtime.batch.batch import Batch
 from retinagan.runtime.batch.cluster import attempts
 from retinagan.runtime.batch.cluster.keys import Block, block_of
 from retinagan.runtime.batch.cluster.rows import encoded_rows, rows_of, travelling
+from retinagan.runtime.batch.cluster.shared_batch import SharedBatch
 from retinagan.runtime.batch.jobs import Job, failed_row
 from retinagan.runtime.batch.outputs import OutputFolder
 from retinagan.runtime.batch.pictures import KINDS
@@ -79,6 +80,9 @@ class WorkerOptions:
 class Worker:
     """Segments blocks of images, for `ray.data.Dataset.map_batches`.
 
+    It may be called in several threads at once: while the last images of one block are being written, the
+    first of the next are read.
+
     What it began and ended is told to `attempts`, so that the worker which takes over a block after this one
     has died goes on where it was. Images that were being segmented then are segmented one at a time, and
     after three workers have died with an image, that image has failed.
@@ -97,7 +101,8 @@ class Worker:
         self._options = options
         self._settings = settings
         self._known = known
-        self._opened: tuple[Batch, OutputFolder] | None = None
+        self._opening = threading.Lock()
+        self._opened: tuple[SharedBatch, OutputFolder] | None = None
 
     def __call__(self, table: pa.Table) -> pa.Table:
         """Return the rows of a block's images when their pictures, and the rows, are written."""
@@ -115,27 +120,33 @@ class Worker:
         ray.get(self._known.forget.remote([job.input.name for job in block.jobs]))
         return travelling(rows)
 
-    def _open(self) -> tuple[Batch, OutputFolder]:
-        if self._opened is None:
-            warnings.simplefilter("ignore")  # decoders warn about files that they can read
-            options = self._options
-            segmenter = options.opened()
-            settings = options.settings_of(segmenter)
-            if settings != self._settings:
-                raise RetinaGanError(
-                    f"the nodes would not segment alike: {_described(settings)} here, "
-                    f"{_described(self._settings)} on another; install the same versions, "
-                    "or choose by --device and --engine"
-                )
-            folder = OutputFolder(
-                options.out, overwrite=options.overwrite, overlay_format=options.overlay_format, guest=True
-            )
-            folder.__enter__()
-            steps = segmenter.frame_steps(noun="image")
-            self._opened = Batch(steps, folder, settings, options.kinds), folder
-        return self._opened
+    def _open(self) -> tuple[SharedBatch, OutputFolder]:
+        with self._opening:
+            if self._opened is None:
+                self._opened = self._opened_anew()
+            return self._opened
 
-    def _segment(self, block: Block, batch: Batch, folder: OutputFolder, rows: list[tuple[str, ...]]) -> None:
+    def _opened_anew(self) -> tuple[SharedBatch, OutputFolder]:
+        warnings.simplefilter("ignore")  # decoders warn about files that they can read
+        options = self._options
+        segmenter = options.opened()
+        settings = options.settings_of(segmenter)
+        if settings != self._settings:
+            raise RetinaGanError(
+                f"the nodes would not segment alike: {_described(settings)} here, "
+                f"{_described(self._settings)} on another; install the same versions, "
+                "or choose by --device and --engine"
+            )
+        folder = OutputFolder(
+            options.out, overwrite=options.overwrite, overlay_format=options.overlay_format, guest=True
+        )
+        folder.__enter__()
+        batch = Batch(segmenter.frame_steps(noun="image"), folder, settings, options.kinds)
+        return SharedBatch(batch, self._begin), folder
+
+    def _segment(
+        self, block: Block, batch: SharedBatch, folder: OutputFolder, rows: list[tuple[str, ...]]
+    ) -> None:
         """Segment what is left of a block; add its rows to `rows`."""
         folder.place.know(block.present)
         known = ray.get(self._known.known.remote([job.input.name for job in block.jobs]))
@@ -150,15 +161,12 @@ class Worker:
                 rows.append(self._cells(failed_row(job, self._settings, KILLS)))
             else:
                 (suspects if begun else new).append(job)
-        for jobs in (new, *([job] for job in suspects)):
-            for row in batch.run(self._begun(jobs)):
-                rows.append(self._cells(row))
-                self._known.end.remote(row.path, rows[-1])
+        for row in batch.rows(new, suspects):
+            rows.append(self._cells(row))
+            self._known.end.remote(row.path, rows[-1])
 
-    def _begun(self, jobs: Sequence[Job]) -> Iterator[Job]:
-        for job in jobs:
-            ray.get(self._known.begin.remote(job.input.name))  # before anything can happen
-            yield job
+    def _begin(self, job: Job) -> None:
+        ray.get(self._known.begin.remote(job.input.name))  # before anything can happen
 
     def _cells(self, row: Row) -> tuple[str, ...]:
         return tuple(cells_of(row, self._settings))

@@ -34,11 +34,10 @@ real = pytest.mark.server
 class Fragile(Worker):
     """A worker that an image of a certain name kills."""
 
-    def _begun(self, jobs):
-        for job in super()._begun(jobs):
-            if job.output == "killer":
-                os._exit(1)
-            yield job
+    def _begin(self, job):
+        super()._begin(job)
+        if job.output == "killer":
+            os._exit(1)
 
 
 @pytest.fixture(scope="module")

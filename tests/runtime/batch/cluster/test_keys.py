@@ -17,7 +17,7 @@ def test_jobs_come_back_from_their_tables():
 
 
 def test_blocks_keep_all_workers_busy_and_are_small_enough_to_lose():
-    assert [images_in_a_block(jobs, 4) for jobs in (1, 100, 10_000)] == [5, 7, 64]
+    assert [images_in_a_block(jobs, 4) for jobs in (1, 17, 100, 1_000, 10_000)] == [1, 5, 16, 32, 64]
 
 
 def test_names_that_are_no_text_cannot_travel():

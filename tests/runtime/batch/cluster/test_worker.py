@@ -125,3 +125,18 @@ def test_what_ends_the_run_is_told(options, tmp_path, known, monkeypatch):
     (tmp_path / "out").rmdir()
     (row,) = segmented(options, tmp_path, known)
     assert "No such file or directory" in row[FAULT]
+
+
+def test_blocks_of_several_threads_share_a_batch(options, tmp_path, known):
+    from concurrent.futures import ThreadPoolExecutor
+
+    jobs = [Job(Input(str(tmp_path / f"{name}.png"), f"{name}.png"), name) for name in NAMES]
+    tables = list(tables_of(jobs, 1, lambda number: PART.replace("000000", f"{number:06}"), lambda job: {}))
+    shared = Worker(options, options.settings(), AtOnce(known))
+    with ThreadPoolExecutor(2) as pool:
+        rows = [row for table in pool.map(shared, tables) for row in table.to_pylist()]
+    assert [(row["path"], row["status"], row[FAULT]) for row in rows] == [
+        (f"{name}.png", "done", "") for name in NAMES
+    ]
+    assert len(list((tmp_path / "out" / "rows").iterdir())) == len(NAMES)
+    assert known.known([f"{name}.png" for name in NAMES]) == {}
