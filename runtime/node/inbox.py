@@ -7,11 +7,13 @@ import hashlib
 import re
 import shutil
 import threading
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
 from typing import NamedTuple
 
+from retinagan.runtime.batch.outputs import OutputError
 from retinagan.runtime.console.wording import counted
 from retinagan.runtime.images.dicom.classes import file_meta
 from retinagan.runtime.node.durable import made_folder, moved, synced
@@ -87,6 +89,11 @@ class Inbox:
         How many objects may wait.
     min_free : int
         Bytes that must stay free on the disk.
+
+    Raises
+    ------
+    OutputError
+        On entering, in `done` and in `failed`, if the disk cannot be written to.
     """
 
     def __init__(self, folder: Path, most: int, min_free: int) -> None:
@@ -102,17 +109,18 @@ class Inbox:
         self._closed = False
 
     def __enter__(self) -> Inbox:
-        made_folder(self._queue)
-        shutil.rmtree(self._incoming, ignore_errors=True)
-        made_folder(self._incoming)
-        for path in sorted(self._failed.glob(f"*/*{_SUFFIX}")):
-            target = self._queue / path.relative_to(self._failed)
-            if target.exists():  # it came again, and is newer
-                path.unlink()
-            else:
-                moved(path, target)
-            _remove_if_empty(path.parent)
-        found = [self._received(path) for path in self._queue.glob(f"*/*{_SUFFIX}")]
+        with self._errors():
+            made_folder(self._queue)
+            shutil.rmtree(self._incoming, ignore_errors=True)
+            made_folder(self._incoming)
+            for path in sorted(self._failed.glob(f"*/*{_SUFFIX}")):
+                target = self._queue / path.relative_to(self._failed)
+                if target.exists():  # it came again, and is newer
+                    path.unlink()
+                else:
+                    moved(path, target)
+                _remove_if_empty(path.parent)
+            found = [self._received(path) for path in self._queue.glob(f"*/*{_SUFFIX}")]
         found.sort(key=lambda received: received.version.modified)
         self._waiting = {received.name: received for received in found}
         return self
@@ -180,7 +188,7 @@ class Inbox:
 
     def done(self, one: Received) -> None:
         """Take an object out of the queue, unless another of its UID has replaced it meanwhile."""
-        with self._changed:
+        with self._errors(), self._changed:
             self._taken.discard(one.name)
             if _is_version(one):
                 one.path.unlink()
@@ -188,7 +196,7 @@ class Inbox:
 
     def failed(self, one: Received) -> None:
         """Put an object aside that cannot be segmented, unless another of its UID has replaced it."""
-        with self._changed:
+        with self._errors(), self._changed:
             self._taken.discard(one.name)
             if _is_version(one):
                 moved(one.path, self._failed / one.name)
@@ -197,6 +205,16 @@ class Inbox:
     def close(self) -> None:
         """Take no more objects in."""
         self._closed = True
+
+    @contextlib.contextmanager
+    def _errors(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise OutputError(
+                f"cannot use the queue {str(self._queue)!r} ({error.strerror}); "
+                "free the disk, or choose another --out"
+            ) from None
 
     def _received(self, path: Path, digest: str | None = None) -> Received:
         return Received(path, path.relative_to(self._queue).as_posix(), _Version.of(path), digest)

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from dicom_network import image, instance_uid
 
+from retinagan.runtime.batch.outputs import OutputError
 from retinagan.runtime.node.inbox import Full, Inbox, content_digest, file_name
 
 
@@ -124,6 +125,30 @@ def test_a_write_that_fails_leaves_nothing(tmp_path, monkeypatch):
     with pytest.raises(OSError, match="No space"):
         inbox.put(b"content", "", "1.2", "1.3")
     assert (len(inbox), files(tmp_path)) == (0, [])
+
+
+@pytest.mark.parametrize("end", ["done", "failed"])
+def test_a_disk_that_fails_while_an_object_leaves_the_queue_is_told(tmp_path, monkeypatch, end):
+    inbox = opened(tmp_path)
+    inbox.put(b"content", "", "1.2", "1.3")
+    (one,) = inbox.take()
+
+    def full(*arguments, **options):
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "unlink" if end == "done" else "replace", full)
+        with pytest.raises(
+            OutputError, match=r"^cannot use the queue '.*queue' \(No space left on device\); free"
+        ):
+            getattr(inbox, end)(one)
+    assert [again.instance for again in opened(tmp_path).take()] == ["1.3"]
+
+
+def test_a_queue_that_cannot_be_made_is_told(tmp_path):
+    (tmp_path / "queue").touch()
+    with pytest.raises(OutputError, match=r"^cannot use the queue '.*queue' \(File exists\); free the disk"):
+        opened(tmp_path)
 
 
 @pytest.mark.parametrize("uid", ["", ".", "..", "1..2", "../1", "/etc/passwd", "1.2/3", "1" * 65, "name"])
