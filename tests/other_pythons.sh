@@ -7,8 +7,8 @@
 # tests/on_each_python.txt: what a Python's version can change, which is the installation, the import of every module, the
 # extension, the reading of files, a bundled model's run, the commands and how a process is stopped. Functions that only a
 # later Python has are found by mypy and ruff, which check for 3.10.
-# tests/on_newest_python.txt: the two rooms but for what does not depend on Python, which is the C kernel, the maps of the
-# bundled models, random damage, the page in a browser, and real images.
+# tests/on_newest_python.txt: the two rooms but for what does not depend on Python, which is the C kernel, where the retina
+# is found, the maps of the bundled models, random damage, the page in a browser, and real images.
 set -eu
 done_version=$("$1" -c 'import sys; print("%d.%d" % sys.version_info[:2])')
 done_python=$1
