@@ -31,7 +31,8 @@ _RIM = 11
 _LEAST_THIN = 1e-4
 """Added to the thin share, so that its logarithm is finite."""
 
-_NO_CALIBRATION = Confidence()
+UNCALIBRATED = Confidence(bound=0.65)
+"""Stands in for a calibration that the spec lacks. Photographs have an expected Dice of 0.70 or more."""
 
 
 @dataclass(frozen=True)
@@ -151,7 +152,7 @@ def confidence_of(evidence: Evidence, threshold: float, calibration: Confidence 
     float
         0 to 1; 0 for a map without vessels.
     """
-    calibration = calibration or _NO_CALIBRATION
+    calibration = calibration or UNCALIBRATED
     expected = expected_dice(evidence.counts, threshold, calibration)
     if expected == 0:
         return 0.0
@@ -184,7 +185,7 @@ def expected_dice(
     float
         0 to 1; 0 for a map without vessels.
     """
-    vessel, probability = vessel_levels(threshold), calibrated_levels(calibration or _NO_CALIBRATION)
+    vessel, probability = vessel_levels(threshold), calibrated_levels(calibration or UNCALIBRATED)
     size = float(counts[vessel].sum() + counts @ probability)
     overlap = float(counts[vessel] @ probability[vessel])
     return 2 * overlap / size if overlap else 0.0

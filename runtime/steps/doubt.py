@@ -12,8 +12,16 @@ from retinagan.runtime.retina.evenness import is_filtered
 from retinagan.runtime.retina.green import small_green
 from retinagan.runtime.retina.missing import incomplete_warning, missing_share
 from retinagan.runtime.retina.polarity import polarity
+from retinagan.runtime.retina.scrambled import SCRAMBLED, colour_change
 from retinagan.runtime.retina.writing import SMALLEST_SIDE, drawn_pixels
-from retinagan.runtime.steps.confidence import Evidence, confidence_of, level_counts, shape_of, vessel_levels
+from retinagan.runtime.steps.confidence import (
+    UNCALIBRATED,
+    Evidence,
+    confidence_of,
+    level_counts,
+    shape_of,
+    vessel_levels,
+)
 from retinagan.runtime.steps.prepare import Prepared
 from retinagan.runtime.warnings import ImageWarning
 
@@ -68,7 +76,7 @@ def doubt(
     threshold : float
         Pixels at or above this probability count as vessel.
     calibration : Confidence, optional
-        From the model's spec. Without one, probabilities count as calibrated, and no confidence is too low.
+        From the model's spec. Without one, probabilities count as calibrated, with `UNCALIBRATED`'s bound.
     """
     counts = level_counts(probability, roi)
     density = float(counts[vessel_levels(threshold)].sum() / max(counts.sum(), 1.0))
@@ -79,11 +87,11 @@ def doubt(
         found.append(ImageWarning("density-implausible", text))
     shape = shape_of(probability, roi, threshold, prepared.retina.disc, prepared.field_of_view)
     confidence = confidence_of(Evidence(counts, shape), threshold, calibration)
-    if calibration is not None and confidence < calibration.bound:
-        text = (
-            f"the expected Dice is {confidence:.2f}; this model's maps usually have {calibration.bound:.2f}"
-        )
-        found.append(ImageWarning("low-confidence", f"{text} or more"))
+    bound = (calibration or UNCALIBRATED).bound
+    if confidence < bound:
+        usual = "this model's maps usually have" if calibration else "maps of photographs usually have"
+        text = f"the expected Dice is {confidence:.2f}; {usual} {bound:.2f} or more"
+        found.append(ImageWarning("low-confidence", text))
     return Doubt(confidence, tuple(found))
 
 
@@ -96,8 +104,11 @@ def _doubts_about_picture(prepared: Prepared, density: float) -> list[ImageWarni
         found.append(incomplete_warning(share))
     if polarity(green, inside) < (_NEGATIVE if density < _SPARSE else _SURELY_NEGATIVE):
         found.append(ImageWarning("negative"))
-    if is_filtered(green, inside):
+    large = prepared.crop.side >= SMALLEST_SIDE
+    if large and colour_change(square, roi) > SCRAMBLED:
+        found.append(ImageWarning("scrambled"))
+    elif is_filtered(green, inside):
         found.append(ImageWarning("preprocessed"))
-    elif prepared.crop.side >= SMALLEST_SIDE and drawn_pixels(square, roi) >= _DRAWN:
+    elif large and drawn_pixels(square, roi) >= _DRAWN:
         found.append(ImageWarning("writing-on-retina"))
     return found

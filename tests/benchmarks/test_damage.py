@@ -25,7 +25,7 @@ def picture() -> np.ndarray:
 
 def test_every_kind_of_file_is_read_while_it_is_sound(damage, picture, tmp_path):
     kinds = dict(damage.stored(picture))
-    assert len(kinds) == 16
+    assert len(kinds) in (16, 17)  # HEIC where pillow-heif is installed
     for name, data in kinds.items():
         assert damage.read(data, tmp_path / "file") is not None, name
 
@@ -39,7 +39,7 @@ def test_each_trial_has_one_outcome(damage, picture, tmp_path):
 
 
 def test_damage_that_is_read_counts_as_missed(damage, picture, tmp_path, monkeypatch):
-    reads = iter([picture, *[255 - picture] * damage.TRIALS])
+    reads = iter([picture, *[np.roll(picture, 20, axis=1)] * damage.TRIALS])
     monkeypatch.setattr(damage, "read", lambda data, path: next(reads))
     data = bytes(10 * damage.LENGTH)
     counts = damage.outcomes(data, tmp_path / "file", "random", np.random.default_rng(0))

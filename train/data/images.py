@@ -19,6 +19,7 @@ from retinagan.runtime.steps.crop import SquareCrop, square_crop
 from retinagan.runtime.steps.scale import working_square
 from retinagan.train.data.alignment import alignment_fault
 from retinagan.train.data.description import DataError
+from retinagan.train.data.drawing import drawing_fault
 from retinagan.train.data.files import Sample
 from retinagan.train.data.labels import Label, read_label, say_once
 from retinagan.train.data.masks import fov_fault, rim_of, truth_fault
@@ -117,7 +118,7 @@ def _retina_of(image: NDArray[np.uint8]) -> tuple[Retina | None, str]:
 def _drawn(path: Path, what: str, sample: Sample, shape: tuple[int, int]) -> Label:
     """Read what is drawn in a map of an image of that shape, and say once how its values were taken."""
     try:
-        label = read_label(path, what, may_fill=what == "field of view")
+        label = read_label(path, what, area=what == "field of view")
     except ImageError as error:
         raise DataError(f"{path}: {error}") from error
     say_once(label)
@@ -139,6 +140,8 @@ def _checked_vessels(
     mask, rim = (None, None) if retina is None else (retina.mask, rim_of(retina.mask, retina.disc.radius))
     if fault := truth_fault(label.mask, mask, rim):
         raise DataError(f"{path}: {fault}; its values were read as {label.mapping}: draw vessels on black")
+    if retina is not None and (fault := drawing_fault(label.mask & retina.mask, retina.disc)):
+        raise DataError(f"{path}: {fault}")
     if retina is not None and (fault := alignment_fault(image, retina, label.mask)):
         raise DataError(f"{path}: {fault}")
     return label.mask

@@ -63,7 +63,7 @@ class Label:
     plain: bool
 
 
-def read_label(path: str | Path, what: str = "vessel", *, may_fill: bool = False) -> Label:
+def read_label(path: str | Path, what: str = "vessel", *, area: bool = False) -> Label:
     """Read a drawn map.
 
     Parameters
@@ -72,8 +72,9 @@ def read_label(path: str | Path, what: str = "vessel", *, may_fill: bool = False
         The file, of any format that `read_image` reads.
     what : str
         What is drawn, named in the mapping.
-    may_fill : bool
-        Whether a uniform value other than 0 is a drawing that fills the image, such as a field of view.
+    area : bool
+        Whether it is an area such as a field of view, not lines: it may fill most of the image or all of it,
+        so that the background is what is dark, and not what is frequent.
 
     Raises
     ------
@@ -81,7 +82,9 @@ def read_label(path: str | Path, what: str = "vessel", *, may_fill: bool = False
         If the file cannot be read; `LabelError` if its values are ambiguous.
     """
     pixels = read_image(path).pixels
-    if may_fill and pixels.min() == pixels.max() > 0:
+    if area and pixels.ndim == 3:
+        pixels = pixels.max(axis=2)
+    if area and pixels.min() == pixels.max() > 0:
         return Label(np.ones(pixels.shape[:2], bool), f"1 value: {pixels.max()} = {what}", plain=True)
     return as_label(pixels, what)
 
@@ -209,6 +212,8 @@ def _are_classes(values: NDArray[np.intp]) -> bool:
 def _colour_label(pixels: NDArray[Any], what: str) -> Label:
     codes = _codes(pixels)
     colours, counts = np.unique(codes, return_counts=True)
+    if len(colours) == 1:
+        raise LabelError(f"every pixel is {_name(colours[0], pixels)}: nothing is drawn")
     background = colours[counts.argmax()]
     others = [_channels(code, pixels) for code in colours[: CLASSES + 2] if code != background]
     least = min(np.abs(other - _channels(background, pixels)).max() for other in others)

@@ -31,6 +31,14 @@ def judged(prepared, share, probability=0.9, calibration=None):
     return doubt(map_of(prepared, share, probability), prepared.retina.mask, prepared, 0.5, calibration)
 
 
+def codes(doubt):
+    return codes_of(doubt.warnings)
+
+
+def codes_of(warnings):
+    return [warning.code for warning in warnings]
+
+
 @pytest.mark.parametrize("share", [0.03, 0.12, 0.28])
 def test_a_plausible_map_is_not_doubted(prepared, share):
     assert judged(prepared, share).warnings == ()
@@ -38,9 +46,23 @@ def test_a_plausible_map_is_not_doubted(prepared, share):
 
 @pytest.mark.parametrize(("share", "found"), [(0.0, "0.0%"), (0.01, "1.0%"), (0.4, "40.0%")])
 def test_an_implausible_density_is_named(prepared, share, found):
-    (warning,) = judged(prepared, share).warnings
+    warning, *others = judged(prepared, share).warnings
+    assert codes_of(others) == (["low-confidence"] if share == 0 else [])
     assert warning.code == "density-implausible"
     assert warning.message == f"{found} of the retina is vessel; fundus images have 2% to 30%"
+
+
+def test_a_model_without_calibration_has_the_expected_dice_and_a_bound_of_its_own(prepared):
+    sure = map_of(prepared, 0.1, 0.7)
+    unsure = np.maximum(sure, map_of(prepared, 0.2, 0.4))  # 10 % of the retina with 0.7, 10 % with 0.4
+    for values, dice, warned in ((sure, 2 * 0.7 / 1.7, []), (unsure, 2 * 0.7 / 2.1, [])):
+        found = doubt(values, prepared.retina.mask, prepared, 0.5)
+        assert found.confidence == pytest.approx(dice, abs=0.01)
+        assert codes(found) == warned
+    doubted = doubt(np.maximum(sure, map_of(prepared, 0.3, 0.4)), prepared.retina.mask, prepared, 0.5)
+    (warning,) = doubted.warnings
+    text = "the expected Dice is 0.56; maps of photographs usually have 0.65 or more"
+    assert str(warning) == f"low-confidence: {text}"
 
 
 def test_low_confidence_is_said_below_the_bound_alone(prepared):
@@ -59,10 +81,6 @@ def test_the_shape_of_the_vessels_counts_where_the_calibration_says_so(prepared)
     expected = plain + 0.5 * shape.border + 0.01 * shape.thin
     assert judged(prepared, 0.1, calibration=calibration).confidence == pytest.approx(expected)
     assert expected != pytest.approx(plain, abs=0.001)
-
-
-def codes(doubt):
-    return [warning.code for warning in doubt.warnings]
 
 
 @pytest.fixture(scope="module")
@@ -105,6 +123,12 @@ def test_a_picture_that_was_filtered_is_named(eye):
     green = cv2.createCLAHE(4, (8, 8)).apply(eye[..., 1])
     equalized = prepare(np.repeat(green[..., None], 3, axis=2), Preprocessing("none", 5.0, 304))
     assert codes(judged(equalized, 0.1)) == ["preprocessed"]
+
+
+def test_a_picture_of_which_a_part_is_scrambled_is_named(eye):
+    image = eye.copy()
+    image[300:] = np.random.default_rng(0).integers(0, 256, image[300:].shape)
+    assert codes(judged(prepare(image, Preprocessing("none", 5.0, 304)), 0.1)) == ["scrambled"]
 
 
 def test_writing_is_named_unless_the_frame_is_small(eye):

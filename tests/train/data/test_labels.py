@@ -126,3 +126,16 @@ def test_an_empty_map_is_one():
 def test_maps_that_cannot_be_scored_are_refused(picture, message):
     with pytest.raises(LabelError, match=message):
         map_values(picture)
+
+
+def test_a_picture_of_one_colour_shows_nothing():
+    with pytest.raises(LabelError, match="every pixel is red: nothing is drawn"):
+        as_label(np.full((4, 5, 3), RED, np.uint8))
+
+
+def test_an_area_drawn_in_colour_is_what_is_not_dark(tmp_path):
+    area = np.indices(DRAWN.shape)[0] > 10  # more than half of the picture
+    for name, picture in {"most.png": area[..., None] * RED, "all.png": np.full((60, 80, 3), RED)}.items():
+        Image.fromarray(picture.astype(np.uint8)).save(tmp_path / name)
+    assert np.array_equal(read_label(tmp_path / "most.png", "field of view", area=True).mask, area)
+    assert read_label(tmp_path / "all.png", "field of view", area=True).mask.all()
