@@ -79,7 +79,7 @@ QUANTITIES = (
     Quantity("calibre_10th_percentile", 1),
     Quantity("calibre_median", 1),
     Quantity("calibre_90th_percentile", 1, default=False),
-    Quantity("curvature", -1),
+    Quantity("curvature", -1, default=False),
     *(Quantity(f"area_density_{region}", default=False) for region in REGIONS),
     *(Quantity(f"length_density_{region}", -1) for region in REGIONS),
 )
