@@ -118,7 +118,8 @@ def _write_triton(arguments: argparse.Namespace) -> int:
     unused += [f"--{name.replace('_', '-')}" for name in ("accept_drop", "plan") if getattr(arguments, name)]
     if unused:
         raise OptionError(
-            f"{', '.join(unused)}: --triton takes a model as it is; export it with --out, then give that file"
+            f"{', '.join(unused)}: not with --triton, which takes a model as it is: first export it without "
+            "--triton, then give the exported file to --triton alone"
         )
     name = arguments.source
     log = StepLog()

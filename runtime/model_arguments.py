@@ -46,10 +46,21 @@ def add_model_arguments(parser: argparse.ArgumentParser) -> None:
         "--pixels-per-degree",
         type=float,
         metavar="D",
-        help="density at which the network sees the vessels; a lower one than the model's is faster",
+        help="density at which the network sees the vessels; a lower one is faster and less "
+        "accurate (default: the model's)",
     )
-    add("--threshold", type=float, metavar="P", help="pixels at or above this probability count as vessel")
-    add("--overlap", type=float, metavar="SHARE", help="share of a patch that the next one overlaps")
+    add(
+        "--threshold",
+        type=float,
+        metavar="P",
+        help="pixels at or above this probability count as vessel (default: the model's)",
+    )
+    add(
+        "--overlap",
+        type=float,
+        metavar="SHARE",
+        help="share of a patch that the next one overlaps (default: the model's)",
+    )
     add("--threads", type=int, metavar="N", help="CPU threads (default: all cores)")
 
 

@@ -93,7 +93,7 @@ def _parsed(arguments: Sequence[str]) -> argparse.Namespace:
     add(
         "--shard",
         metavar="I/N",
-        help="do only part I of N, from 1; all parts have one --out, with a report each in its folder rows",
+        help="do only part I of N, from 1; all parts have one --out, each its rows in the folder rows there",
     )
     add(
         "--cluster",
@@ -104,8 +104,8 @@ def _parsed(arguments: Sequence[str]) -> argparse.Namespace:
         "--workers",
         type=int,
         metavar="N",
-        help="with --cluster, how many images to segment at once, each by --threads CPUs (default 1) "
-        "(default: as many as there is room for)",
+        help="with --cluster, how many images to segment at once, each by --threads CPUs, there 1 "
+        "unless given (default: as many as there is room for)",
     )
     add(
         "--worker-gpus",

@@ -102,8 +102,12 @@ def named_angle(text: str) -> tuple[str, float]:
     argparse.ArgumentTypeError
         If the name is empty, or the value is not a number.
     """
-    name, value = named_text(text)
+    name = text.partition("=")[0] if "=" in text else ""
     try:
-        return name, float(value)
+        if name:
+            return name, float(text[len(name) + 1 :])
     except ValueError:
-        raise argparse.ArgumentTypeError(f"got {text!r}, expected degrees, such as {name}=45") from None
+        pass
+    raise argparse.ArgumentTypeError(
+        f"got {text!r}, expected the name of a dataset folder and degrees, such as {name or 'NAME'}=45"
+    )

@@ -31,18 +31,19 @@ function visible(text) {
 
 const named = images.name.map(visible);
 
-// A column's name in words: "skeleton_length_mm" -> "Skeleton length mm".
+// A column's name in words: "length_pixels" -> "Length pixels", "roi_share" -> "ROI share".
 function inWords(name) {
-  const words = name.replaceAll("_", " ").trim();
+  const words = name.replaceAll("_", " ").trim().replace(/^roi\b/, "ROI");
   return visible(words.charAt(0).toUpperCase() + words.slice(1));
 }
 
-// A number in three or four digits, a whole one in all of its.
+// A number in three or four digits; a whole one, and one of 1000 or more, in all digits before the point.
 function inDigits(value) {
   if (value === null || value === undefined) return "";
   const size = Math.abs(value);
   if (size >= 1e7 || (size !== 0 && size < 0.001)) return value.toExponential(2);
-  return Number.isInteger(value) ? String(value) : value.toPrecision(size < 1 ? 3 : 4);
+  if (Number.isInteger(value) || size >= 1000) return String(Math.round(value));
+  return value.toPrecision(size < 1 ? 3 : 4);
 }
 
 function codesOf(image) {

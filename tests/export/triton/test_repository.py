@@ -151,8 +151,8 @@ def test_options_of_an_export_are_refused(model, tmp_path, capsys):
         main([str(model), "--triton", str(tmp_path / "models"), "--precision", "fp16", "--accept-drop"]) == 2
     )
     assert capsys.readouterr().err == (
-        "retina-export: --precision, --accept-drop: --triton takes a model as it is; export it with --out, "
-        "then give that file\n"
+        "retina-export: --precision, --accept-drop: not with --triton, which takes a model as it is: first "
+        "export it without --triton, then give the exported file to --triton alone\n"
     )
 
 

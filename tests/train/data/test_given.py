@@ -49,9 +49,13 @@ def test_arguments_by_name():
 @pytest.mark.parametrize("text", ["HRF", "=60", "HRF= "])
 def test_an_argument_without_name_or_value_is_an_error(text):
     with pytest.raises(argparse.ArgumentTypeError, match="expected NAME=VALUE, where NAME is a dataset"):
+        named_text(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "such"), [("30", "NAME=45"), ("=60", "NAME=45"), ("HRF=", "HRF=45"), ("HRF=wide", "HRF=45")]
+)
+def test_an_angle_without_a_folder_or_a_number_is_an_error(text, such):
+    message = f"got '{text}', expected the name of a dataset folder and degrees, such as {such}"
+    with pytest.raises(argparse.ArgumentTypeError, match=message):
         named_angle(text)
-
-
-def test_an_angle_that_is_no_number_is_an_error():
-    with pytest.raises(argparse.ArgumentTypeError, match="got 'HRF=wide', expected degrees, such as HRF=45"):
-        named_angle("HRF=wide")

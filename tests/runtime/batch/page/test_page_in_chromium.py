@@ -259,9 +259,17 @@ def test_measures_are_columns_with_histograms(page):
     assert "Calibre mean" in page.inner_text("#facts")
     page.uncheck("#columns label:has-text('Calibre mean') input")
     assert "Calibre mean" not in page.locator("#heads th").all_inner_texts()
-    page.check("#columns label:has-text('Roi share') input")
-    assert page.locator("#heads th").all_inner_texts()[-1] == "Roi share"
+    page.check("#columns label:has-text('ROI share') input")
+    assert page.locator("#heads th").all_inner_texts()[-1] == "ROI share"
     assert "unit" not in page.evaluate("Object.keys(report.numbers)")
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [(0.0151983, "0.0152"), (7.56877, "7.569"), (181, "181"), (10168.3, "10168"), (2e-5, "2.00e-5")],
+)
+def test_a_number_is_shown_in_the_digits_that_matter(page, value, shown):
+    assert page.evaluate(f"inDigits({value})") == shown
 
 
 @pytest.mark.parametrize("level", [None, 40, 200])
