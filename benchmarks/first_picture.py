@@ -1,6 +1,6 @@
 """Make the README's first picture: a real eye, and the vessels that the bundled model finds in it.
 
-    python benchmarks/first_picture.py HRF/images/03_h.JPG --field-of-view 60
+    python benchmarks/first_picture.py HRF/images/03_h.jpg --field-of-view 60
 
 The image must be one that may be given away, and that the model was not trained on.
 """
