@@ -6,14 +6,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from retinagan.runtime.retina.green import eroded
+from retinagan.runtime.retina.core import core_of
 from retinagan.runtime.retina.pieces import Mask
 
 SCRAMBLED = 70.0
 """Change of colour between neighbours, in grey levels. Photographs have up to 30, drawn letters up to 60."""
 
-_LARGEST_SIDE = 608
-_RIM = 25
 _BLOCK = 16
 _SHARE = 0.005
 """Share of the blocks that may lie above what is returned."""
@@ -41,11 +39,7 @@ def colour_change(square: NDArray[np.uint8], roi: Mask) -> float:
         of blue from green: of the blocks of 16x16 pixels, the 99.5th percentile of their means. 0 if it is
         less than four times the 5th percentile, as in a noisy picture.
     """
-    if len(roi) > _LARGEST_SIDE:
-        size = (_LARGEST_SIDE, _LARGEST_SIDE)
-        square = np.asarray(cv2.resize(square, size, interpolation=cv2.INTER_LINEAR), np.uint8)
-        roi = cv2.resize(roi.view(np.uint8), size, interpolation=cv2.INTER_NEAREST).view(np.bool_)
-    core = eroded(roi.view(np.uint8), _RIM)
+    square, core = core_of(square, roi)
     red, green, blue = (channel.astype(np.int16) for channel in cv2.split(square))
     change = np.zeros(core.shape, np.float32)
     for colour in (cv2.subtract(red, green), cv2.subtract(blue, green)):

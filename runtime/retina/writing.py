@@ -6,14 +6,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from retinagan.runtime.retina.green import eroded
+from retinagan.runtime.retina.core import core_of
 from retinagan.runtime.retina.pieces import Mask
 
 SMALLEST_SIDE = 400
 """Side in pixels of the square in the frame below which vessels can be as sharp as drawn strokes."""
 
-_LARGEST_SIDE = 608
-_RIM = 25
 _STEP = 65
 """Grey levels between neighbouring pixels. Vessels and bright lesions reach 60 in few pixels."""
 _NOISE = 8
@@ -37,11 +35,7 @@ def drawn_pixels(square: NDArray[np.uint8], roi: Mask) -> int:
     int
         0 in nearly all photographs; at least 50 for a letter.
     """
-    if len(roi) > _LARGEST_SIDE:
-        size = (_LARGEST_SIDE, _LARGEST_SIDE)
-        square = np.asarray(cv2.resize(square, size, interpolation=cv2.INTER_LINEAR), np.uint8)
-        roi = cv2.resize(roi.view(np.uint8), size, interpolation=cv2.INTER_NEAREST).view(np.bool_)
-    core = eroded(roi.view(np.uint8), _RIM)
+    square, core = core_of(square, roi)
     steps = _steps(square, core)
     if np.count_nonzero(steps > _STEP) < _LEAST:
         return 0

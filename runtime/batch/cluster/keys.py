@@ -24,9 +24,7 @@ _SCHEMA = pa.schema(
     ]
 )
 _LARGEST = 64  # images in a block
-_BLOCKS_OF_AN_ACTOR = (
-    8  # at least, if there are as many images, so that all actors end at about the same time
-)
+_BLOCKS_OF_AN_ACTOR = 8  # at least, if there are as many images, so that all actors end together
 _SMALLEST = 16  # more than are on their way at once through one actor, those that are fetched ahead included
 
 
