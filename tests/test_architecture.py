@@ -89,7 +89,7 @@ MAY_IMPORT = {
     "export.progress": COMMON,
     "export.options": f"{COMMON} runtime.model",
     "export.proof": (
-        f"{COMMON} runtime.batch runtime.engines runtime.images runtime.model runtime.steps "
+        f"{COMMON} runtime.batch runtime.engines runtime.images runtime.retina runtime.model runtime.steps "
         "train.data train.scores"
     ),
     "export.graph": (

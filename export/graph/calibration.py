@@ -17,11 +17,11 @@ from onnx import helper
 
 from retinagan.export.graph.edit import named_nodes
 from retinagan.export.progress import StepLog
-from retinagan.export.proof.images import ImageFolder, named
+from retinagan.export.proof.images import ImageFolder, named, read_sound
 from retinagan.runtime import __version__
 from retinagan.runtime.atomic import written_atomically
 from retinagan.runtime.errors import ImageError, ModelError, OptionError
-from retinagan.runtime.images.reading import read_image
+from retinagan.runtime.images.photograph import Frame
 from retinagan.runtime.model.spec import ModelSpec, Tiling
 from retinagan.runtime.steps.patches import PatchGrid
 from retinagan.runtime.steps.prepare import prepare
@@ -177,7 +177,7 @@ def _watched(model: onnx.ModelProto) -> tuple[Any, list[str]]:
 def _patches(session: Any, spec: ModelSpec, path: Path) -> Iterator[_Patch]:
     """Run the patches of an image that contain ROI."""
     try:
-        patches = calibration_patches(read_image(path).pixels, spec)
+        patches = calibration_patches(read_sound(path), spec)
     except ImageError as error:
         raise named(error, path) from error
     for index in range(len(patches.roi)):
@@ -188,7 +188,7 @@ def _patches(session: Any, spec: ModelSpec, path: Path) -> Iterator[_Patch]:
         yield _Patch(share, lowest, highest)
 
 
-def calibration_patches(frame: NDArray[np.uint8] | NDArray[np.uint16], spec: ModelSpec) -> PatchBatch:
+def calibration_patches(frame: Frame, spec: ModelSpec) -> PatchBatch:
     """Cut a frame into patches of the calibration's side, without overlap; keep those with ROI."""
     prepared = prepare(frame, spec.preprocessing)
     buffers = PatchBuffers(PatchGrid.of(len(prepared.roi), Tiling(_side(spec), 0.0)))

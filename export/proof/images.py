@@ -12,7 +12,10 @@ from numpy.typing import NDArray
 
 from retinagan.runtime.batch.inputs import find_inputs
 from retinagan.runtime.errors import ImageError
+from retinagan.runtime.images.photograph import Photograph
 from retinagan.runtime.images.reading import read_image
+from retinagan.runtime.retina.find import find_retina
+from retinagan.runtime.steps.picture import picture_of, picture_warnings
 
 if TYPE_CHECKING:
     from retinagan.train.data.files import Sample
@@ -92,7 +95,7 @@ class ImageFolder:
         InputError, DataError
             If there are no images, or the vessel maps do not fit the images.
         ImageError
-            If one cannot be read; the message names it.
+            If one cannot be read or is scrambled; the message names it.
         """
         samples = self._samples()
         if samples is None:
@@ -127,11 +130,28 @@ class ImageFolder:
 
 
 def read_proof_image(path: Path) -> ProofImage:
-    """Read an image without truth; an `ImageError` names the file."""
+    """Read an image without truth; raises as `read_sound`."""
+    return ProofImage(path.stem, read_sound(path).pixels)
+
+
+def read_sound(path: Path) -> Photograph:
+    """Read a photograph as 8-bit RGB.
+
+    Raises
+    ------
+    ImageError
+        If it cannot be read, shows no retina, or is scrambled, as where the file is damaged and its decoder
+        does not tell; the message names the file.
+    """
     try:
-        return ProofImage(path.stem, read_image(path).pixels)
+        photograph = read_image(path).in_rgb8()
+        picture = picture_of(photograph.pixels, find_retina(photograph.pixels))
     except ImageError as error:
         raise named(error, path) from error
+    for warning in picture_warnings(picture):
+        if warning.code == "scrambled":
+            raise ImageError(f"{path}: {warning.message}; replace the file, or leave it out")
+    return photograph
 
 
 def named(error: ImageError, path: str | os.PathLike[str]) -> ImageError:

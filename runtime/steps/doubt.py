@@ -8,12 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from retinagan.runtime.model.spec import Confidence
-from retinagan.runtime.retina.evenness import is_filtered
-from retinagan.runtime.retina.green import small_green
-from retinagan.runtime.retina.missing import incomplete_warning, missing_share
 from retinagan.runtime.retina.polarity import polarity
-from retinagan.runtime.retina.scrambled import SCRAMBLED, colour_change
-from retinagan.runtime.retina.writing import SMALLEST_SIDE, drawn_pixels
 from retinagan.runtime.steps.confidence import (
     UNCALIBRATED,
     Evidence,
@@ -22,6 +17,7 @@ from retinagan.runtime.steps.confidence import (
     shape_of,
     vessel_levels,
 )
+from retinagan.runtime.steps.picture import Picture, picture_warnings
 from retinagan.runtime.steps.prepare import Prepared
 from retinagan.runtime.warnings import ImageWarning
 
@@ -33,12 +29,6 @@ _SPARSE = 0.06
 _NEGATIVE, _SURELY_NEGATIVE = -0.1, -0.3
 """Polarity below which an image counts as a negative: with a sparse map, and with any. Photographs lie above
 0.1, and blurred ones above -0.3."""
-
-_MISSING = 0.05
-"""Share of the retina that may lie in long runs of equal pixels. Photographs have 0.00."""
-
-_DRAWN = 24
-"""Number of pixels on the edges of drawn strokes from which an image has writing."""
 
 
 @dataclass(frozen=True)
@@ -80,7 +70,10 @@ def doubt(
     """
     counts = level_counts(probability, roi)
     density = float(counts[vessel_levels(threshold)].sum() / max(counts.sum(), 1.0))
-    found = [*prepared.retina.warnings, *_doubts_about_picture(prepared, density)]
+    picture = Picture(prepared.retina, prepared.square, prepared.roi, prepared.crop.side)
+    found = [*prepared.retina.warnings, *picture_warnings(picture)]
+    if polarity(*picture.small) < (_NEGATIVE if density < _SPARSE else _SURELY_NEGATIVE):
+        found.append(ImageWarning("negative"))
     if not LOWEST_DENSITY <= density <= HIGHEST_DENSITY:
         usual = f"{LOWEST_DENSITY:.0%} to {HIGHEST_DENSITY:.0%}"
         text = f"{density:.1%} of the retina is vessel; fundus images have {usual}"
@@ -93,22 +86,3 @@ def doubt(
         text = f"the expected Dice is {confidence:.2f}; {usual} {bound:.2f} or more"
         found.append(ImageWarning("low-confidence", text))
     return Doubt(confidence, tuple(found))
-
-
-def _doubts_about_picture(prepared: Prepared, density: float) -> list[ImageWarning]:
-    square, roi = prepared.square, prepared.roi
-    green, inside = small_green(square, roi)
-    found = []
-    known = {warning.code for warning in prepared.retina.warnings}
-    if "retina-incomplete" not in known and (share := missing_share(square, roi)) > _MISSING:
-        found.append(incomplete_warning(share))
-    if polarity(green, inside) < (_NEGATIVE if density < _SPARSE else _SURELY_NEGATIVE):
-        found.append(ImageWarning("negative"))
-    large = prepared.crop.side >= SMALLEST_SIDE
-    if large and colour_change(square, roi) > SCRAMBLED:
-        found.append(ImageWarning("scrambled"))
-    elif is_filtered(green, inside):
-        found.append(ImageWarning("preprocessed"))
-    elif large and drawn_pixels(square, roi) >= _DRAWN:
-        found.append(ImageWarning("writing-on-retina"))
-    return found

@@ -23,6 +23,7 @@ from retinagan.train.data.drawing import drawing_fault
 from retinagan.train.data.files import Sample
 from retinagan.train.data.labels import Label, read_label, say_once
 from retinagan.train.data.masks import fov_fault, rim_of, truth_fault
+from retinagan.train.data.pictures import checked_picture, say_doubts
 
 
 @dataclass(frozen=True)
@@ -83,19 +84,23 @@ def qualified(dataset: str, name: str) -> str:
 
 
 def load_labelled(sample: Sample) -> LabelledImage:
-    """Read one image with its maps at native size.
+    """Read one image with its maps at native size; print once what is doubtful about the image.
 
     Raises
     ------
     DataError
-        If a file cannot be read, sizes differ, or a map or mask does not fit the image: it shows no vessels
-        or other ones, or another field of view.
+        If a file cannot be read, the image is scrambled, sizes differ, or a map or mask does not fit the
+        image: it shows no vessels or other ones, or another field of view.
     """
     try:
-        image = read_image(sample.image).as_rgb8()
+        photograph = read_image(sample.image)
     except ImageError as error:
         raise DataError(f"{sample.image.name}: {error}") from error
+    image = photograph.as_rgb8()
     retina, missing = _retina_of(image)
+    doubts = list(photograph.warnings)
+    if retina is not None:
+        doubts += checked_picture(sample.image, image, retina)
     truth = _checked_vessels(sample.truth, sample, image, retina)
     second = None if sample.second is None else _checked_vessels(sample.second, sample, image, retina)
     if sample.fov is not None:
@@ -104,6 +109,7 @@ def load_labelled(sample: Sample) -> LabelledImage:
         fov = retina.mask
     else:
         raise DataError(f"{sample.image.name}: {missing}")
+    say_doubts(sample.image, doubts)
     return LabelledImage(sample.name, image, truth, fov, second, sample.field_of_view)
 
 

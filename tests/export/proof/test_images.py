@@ -3,6 +3,7 @@ import shutil
 import cv2
 import numpy as np
 import pytest
+from canon_eye import canon_eye
 from drawn_retina import drawn_retina
 from other_layouts import as_chase, as_hrf, as_plain, as_stare
 from small_dataset import write_dataset
@@ -90,3 +91,15 @@ def test_the_synthetic_images_are_retinas_of_small_size():
     for image in images:
         prepared = prepare(image.pixels, Preprocessing("none", 5.0, 128))
         assert 0.5 < prepared.retina.mask.mean() < 0.9
+
+
+def test_a_scrambled_image_is_refused_with_its_file(tmp_path):
+    image = canon_eye().image.copy()
+    image[300:] = np.random.default_rng(0).integers(0, 256, image[300:].shape)
+    cv2.imwrite(str(tmp_path / "eye.png"), image)
+    with pytest.raises(ImageError) as caught:
+        list(ImageFolder(tmp_path, "training"))
+    assert str(caught.value) == (
+        f"{tmp_path / 'eye.png'}: colours change from pixel to pixel, as where the data of the picture are "
+        "damaged; replace the file, or leave it out"
+    )

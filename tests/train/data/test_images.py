@@ -176,3 +176,21 @@ def test_a_second_expert_is_learned_from_where_asked_for(folder):
     assert not lower.any()
     assert images_sha256(alone) != images_sha256(both)
     assert images_sha256(alone) == images_sha256([replace(image, second=None) for image in both])
+
+
+def test_a_scrambled_image_is_refused_and_a_doubtful_one_named(eyes, tmp_path, capsys):
+    image = np.asarray(Image.open(eyes[0].image)).copy()
+    Image.fromarray(image).save(
+        tmp_path / "two.tif", save_all=True, append_images=[Image.fromarray(image)], compression="tiff_lzw"
+    )
+    load_labelled(replace(eyes[0], image=tmp_path / "two.tif"))
+    assert capsys.readouterr().err == (
+        f"warning: {tmp_path / 'two.tif'}: first-of-several-frames: the file holds 2 images of full size; "
+        "this is the first\n"
+    )
+    image[300:] = np.random.default_rng(0).integers(0, 256, image[300:].shape)
+    Image.fromarray(image).save(tmp_path / "scrambled.png")
+    with pytest.raises(
+        DataError, match=r"scrambled\.png: colours change from pixel to pixel, .*; replace the"
+    ):
+        load_labelled(replace(eyes[0], image=tmp_path / "scrambled.png"))

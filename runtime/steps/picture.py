@@ -1,0 +1,88 @@
+"""Warnings about a picture that follow from the square around its retina, whatever the map."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from retinagan.runtime.retina.evenness import is_filtered
+from retinagan.runtime.retina.find import Retina
+from retinagan.runtime.retina.green import small_green
+from retinagan.runtime.retina.missing import incomplete_warning, missing_share
+from retinagan.runtime.retina.pieces import Gray
+from retinagan.runtime.retina.scrambled import SCRAMBLED, colour_change
+from retinagan.runtime.retina.writing import SMALLEST_SIDE, drawn_pixels
+from retinagan.runtime.steps.crop import square_crop
+from retinagan.runtime.warnings import ImageWarning
+
+_MISSING = 0.05
+"""Share of the retina that may lie in long runs of equal pixels. Photographs have 0.00."""
+
+_DRAWN = 24
+"""Number of pixels on the edges of drawn strokes from which an image has writing."""
+
+_SIDE = 608
+"""Side in pixels at which a picture is judged without a model, whose working size it would have."""
+
+
+@dataclass(frozen=True, eq=False)
+class Picture:
+    """The square around a retina; S is its side.
+
+    Attributes
+    ----------
+    retina : Retina
+        The retina in the frame.
+    square : (S, S, 3) uint8
+        RGB, before equalization.
+    roi : (S, S) bool
+        True inside the retina.
+    side : int
+        The square's side in the frame's pixels.
+    """
+
+    retina: Retina
+    square: NDArray[np.uint8]
+    roi: NDArray[np.bool_]
+    side: int
+
+    @cached_property
+    def small(self) -> tuple[Gray, NDArray[np.uint8]]:
+        """The green channel and the ROI, as `small_green` returns them."""
+        return small_green(self.square, self.roi)
+
+
+def picture_of(image: NDArray[np.uint8], retina: Retina) -> Picture:
+    """Return the square around a retina, 608 pixels wide unless it is small in the frame.
+
+    Parameters
+    ----------
+    image : (H, W, 3) uint8
+        RGB.
+    retina : Retina
+        The retina found in it.
+    """
+    crop = square_crop(retina.disc, retina.mask.shape, _SIDE)
+    if crop.side < SMALLEST_SIDE:  # much enlarged, neighbouring pixels would be equal
+        crop = square_crop(retina.disc, retina.mask.shape, crop.side)
+    return Picture(retina, crop.cut(image), crop.cut_mask(retina.mask), crop.side)
+
+
+def picture_warnings(picture: Picture) -> list[ImageWarning]:
+    """Return what is doubtful about a picture, beyond the warnings of its retina."""
+    square, roi = picture.square, picture.roi
+    found = []
+    known = {warning.code for warning in picture.retina.warnings}
+    if "retina-incomplete" not in known and (share := missing_share(square, roi)) > _MISSING:
+        found.append(incomplete_warning(share))
+    large = picture.side >= SMALLEST_SIDE
+    if large and colour_change(square, roi) > SCRAMBLED:
+        found.append(ImageWarning("scrambled"))
+    elif is_filtered(*picture.small):
+        found.append(ImageWarning("preprocessed"))
+    elif large and drawn_pixels(square, roi) >= _DRAWN:
+        found.append(ImageWarning("writing-on-retina"))
+    return found
