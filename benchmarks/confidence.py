@@ -27,6 +27,7 @@ from retinagan.runtime.model.bundled import find_model
 from retinagan.runtime.model.spec import Confidence, ModelSpec, spec_path
 from retinagan.runtime.retina.find import find_retina
 from retinagan.runtime.steps.confidence import (
+    SHAPE_TERMS,
     Evidence,
     confidence_of,
     expected_dice,
@@ -111,21 +112,19 @@ def fit(maps: list[Measured], threshold: float, *, shape: bool = True) -> Confid
     Without `shape`, by the probabilities of single pixels alone.
     """
     dice = np.array([one.dice for one in maps])
-    border = np.array([one.evidence.shape.border for one in maps])
-    thin = np.array([one.evidence.shape.thin for one in maps])
+    names = SHAPE_TERMS if shape else ()
+    measures = [[getattr(one.evidence.shape, name) for one in maps] for name in names]
     best, least = Confidence(), np.inf
     for slope in SLOPES:
         for offset in OFFSETS:
             plain = Confidence(slope=slope, offset=offset)
             expected = [expected_dice(one.evidence.counts, threshold, plain) for one in maps]
-            terms = np.column_stack(
-                [expected, np.ones(len(maps)), *([border, thin, thin**2] if shape else [])]
-            )
+            terms = np.column_stack([expected, np.ones(len(maps)), *measures])
             found = np.linalg.lstsq(terms, dice)[0]
             error = float(np.square(terms @ found - dice).sum())
             if found[0] >= 0 and error < least:
-                names = ("gain", "bias", "border", "thin", "thin_squared")[: len(found)]
-                best = replace(plain, **dict(zip(names, (float(one) for one in found), strict=True)))
+                factors = zip(("gain", "bias", *names), (float(one) for one in found), strict=True)
+                best = replace(plain, **dict(factors))
                 least = error
     return best
 

@@ -194,23 +194,31 @@ class Confidence:
     """How the expected Dice of a map follows from its probabilities and shape, as measured for this model.
 
     A probability p is calibrated to ``sigmoid(slope * logit(p) + offset)``. With E the expected Dice by these
-    probabilities, B the share of the retina that is border of vessels and T the logarithm of the share of
-    vessel pixels in thin vessels, the confidence is
-    ``gain * E + bias + border * B + thin * T + thin_squared * T**2``. The default values change nothing.
+    probabilities, the confidence is ``gain * E + bias`` plus a factor times each measure of the map's shape
+    (`retinagan.runtime.steps.confidence.Shape`). The default values change nothing.
     """
 
     slope: float = field(default=1.0, metadata=described("factor of the logit", low=0.01, high=100.0))
     offset: float = field(default=0.0, metadata=described("added to the logit", low=-100.0, high=100.0))
     gain: float = field(default=1.0, metadata=described("factor of the expected Dice", low=0.0, high=100.0))
     bias: float = field(default=0.0, metadata=described("added to the expected Dice", low=-100.0, high=100.0))
-    border: float = field(
-        default=0.0, metadata=described("factor of the vessels' border", low=-100.0, high=100.0)
-    )
     thin: float = field(
         default=0.0, metadata=described("factor of the thin share's logarithm", low=-100.0, high=100.0)
     )
     thin_squared: float = field(
         default=0.0, metadata=described("factor of its square", low=-100.0, high=100.0)
+    )
+    distance: float = field(
+        default=0.0,
+        metadata=described("factor of the logarithm of the distance to a vessel", low=-100.0, high=100.0),
+    )
+    steepness: float = field(
+        default=0.0,
+        metadata=described("factor of the probability's gradient at borders", low=-100.0, high=100.0),
+    )
+    evenness: float = field(
+        default=0.0,
+        metadata=described("factor of the logarithm of the barest quadrant", low=-100.0, high=100.0),
     )
     bound: float = field(
         default=0.0,

@@ -30,25 +30,43 @@ _RIM = 11
 """Side in pixels of the square by which the retina is eroded: maps end at its rim."""
 _LEAST_THIN = 1e-4
 """Added to the thin share, so that its logarithm is finite."""
+_LEAST_DENSITY = 0.005
+"""Added to the density of a quadrant for the same reason."""
 
 UNCALIBRATED = Confidence(bound=0.65)
 """Stands in for a calibration that the spec lacks. Photographs have an expected Dice of 0.70 or more."""
 
 
+SHAPE_TERMS = ("thin", "thin_squared", "distance", "steepness", "evenness")
+"""Attributes of `Shape` that a calibration has a factor for, by the same names."""
+
+
 @dataclass(frozen=True)
 class Shape:
-    """The shape of a map's vessels.
+    """The shape of a map's vessels, at 13 pixels per degree.
 
     Attributes
     ----------
-    border : float
-        Pixels on the border of vessels, as a share of the retina at 13 pixels per degree.
     thin : float
         Natural logarithm of the share of vessel pixels in thin vessels.
+    distance : float
+        Natural logarithm of 1 plus the mean distance in pixels from a place in the retina to a vessel.
+    steepness : float
+        Mean gradient of the probability on the border of vessels, per pixel.
+    evenness : float
+        Natural logarithm of the least density of vessels in a quadrant of the disc relative to the mean of
+        the four, at most 0.
     """
 
-    border: float
     thin: float
+    distance: float
+    steepness: float
+    evenness: float
+
+    @property
+    def thin_squared(self) -> float:
+        """The square of `thin`."""
+        return self.thin**2
 
 
 @dataclass(frozen=True)
@@ -96,7 +114,8 @@ def shape_of(
 ) -> Shape:
     """Measure the shape of a map's vessels at one scale for all cameras.
 
-    Blurred images give few and broad vessels, noisy and compressed ones give fragments.
+    Blurred images give few and broad vessels whose probability falls off slowly, noisy and compressed ones
+    give fragments, and uneven light leaves a part of the retina without vessels.
 
     Parameters
     ----------
@@ -126,11 +145,44 @@ def shape_of(
     erosion = np.ones((_RIM, _RIM), np.uint8)
     inside = cv2.erode(within, erosion, borderType=cv2.BORDER_CONSTANT, borderValue=0)
     vessels = cv2.bitwise_and((small >= threshold).view(np.uint8), inside)
-    inner = cv2.erode(vessels, np.ones((3, 3), np.uint8))
-    broad = cv2.morphologyEx(vessels, cv2.MORPH_OPEN, np.ones((_THIN, _THIN), np.uint8))
     area = cv2.countNonZero(vessels)
-    border = (area - cv2.countNonZero(inner)) / max(1, cv2.countNonZero(inside))
-    return Shape(border, math.log((area - cv2.countNonZero(broad)) / max(1, area) + _LEAST_THIN))
+    border = cv2.bitwise_xor(vessels, cv2.erode(vessels, np.ones((3, 3), np.uint8)))
+    broad = cv2.morphologyEx(vessels, cv2.MORPH_OPEN, np.ones((_THIN, _THIN), np.uint8))
+    center = (disc.center_y - rows.start) * scale, (disc.center_x - columns.start) * scale
+    return Shape(
+        thin=math.log((area - cv2.countNonZero(broad)) / max(1, area) + _LEAST_THIN),
+        distance=_distance(vessels, inside),
+        steepness=_steepness(small, border),
+        evenness=_evenness(vessels, inside, center),
+    )
+
+
+def _distance(vessels: NDArray[np.uint8], inside: NDArray[np.uint8]) -> float:
+    """Return the logarithm of 1 plus the mean distance to a vessel, of a map without any its diagonal."""
+    distances = cv2.distanceTransform(1 - vessels, cv2.DIST_L2, cv2.DIST_MASK_3)
+    return math.log1p(min(cv2.mean(distances, inside)[0], math.hypot(*vessels.shape)))
+
+
+def _steepness(probability: NDArray[np.float32], border: NDArray[np.uint8]) -> float:
+    """Return the mean gradient on the border of vessels, 0 where there is none."""
+    across, down = (cv2.Sobel(probability, cv2.CV_32F, *axes, scale=1 / 8) for axes in ((1, 0), (0, 1)))
+    return cv2.mean(cv2.magnitude(across, down), border)[0]
+
+
+def _evenness(vessels: NDArray[np.uint8], inside: NDArray[np.uint8], center: tuple[float, float]) -> float:
+    """Return the logarithm of the least density of a quadrant relative to the mean, at most 0."""
+    row, column = (min(max(0, round(at)), side) for at, side in zip(center, vessels.shape, strict=True))
+    quadrants = [
+        (slice(*down), slice(*across))
+        for down in ((0, row), (row, None))
+        for across in ((0, column), (column, None))
+    ]
+    densities = [
+        cv2.countNonZero(vessels[part]) / cv2.countNonZero(inside[part])
+        for part in quadrants
+        if inside[part].any()
+    ] or [0.0]
+    return math.log((min(densities) + _LEAST_DENSITY) / (sum(densities) / len(densities) + _LEAST_DENSITY))
 
 
 def confidence_of(evidence: Evidence, threshold: float, calibration: Confidence | None = None) -> float:
@@ -156,9 +208,7 @@ def confidence_of(evidence: Evidence, threshold: float, calibration: Confidence 
     expected = expected_dice(evidence.counts, threshold, calibration)
     if expected == 0:
         return 0.0
-    thin = evidence.shape.thin
-    shape = calibration.border * evidence.shape.border
-    shape += calibration.thin * thin + calibration.thin_squared * thin**2
+    shape = sum(getattr(calibration, term) * getattr(evidence.shape, term) for term in SHAPE_TERMS)
     return min(max(calibration.gain * expected + shape + calibration.bias, 0.0), 1.0)
 
 

@@ -4,7 +4,14 @@ import numpy as np
 import pytest
 
 from retinagan.runtime.model.spec import Confidence
-from retinagan.runtime.steps.confidence import LEVELS, Evidence, Shape, confidence_of, expected_dice
+from retinagan.runtime.steps.confidence import (
+    LEVELS,
+    SHAPE_TERMS,
+    Evidence,
+    Shape,
+    confidence_of,
+    expected_dice,
+)
 
 THRESHOLD = 0.5
 BENCHMARKS = Path(__file__).parent.parent.parent / "benchmarks"
@@ -27,8 +34,9 @@ def maps(confidence, number=40, gain=1.2, bias=-0.2):
     for index in range(number):
         counts = np.zeros(LEVELS)
         counts[50], counts[300], counts[600 + 9 * index] = 1000, 100, 300
-        shape = Shape(0.05 + 0.01 * (index % 3), -1.0 - 0.2 * (index % 5))
-        dice = gain * expected_dice(counts, THRESHOLD) + bias + shape.border - 0.01 * shape.thin**2
+        shape = Shape(-1.0 - 0.2 * (index % 5), 2.0 + 0.1 * (index % 3), 0.2 + 0.01 * (index % 7), 0.0)
+        dice = gain * expected_dice(counts, THRESHOLD) + bias - 0.01 * shape.thin**2
+        dice += 0.1 * (shape.distance - 2) - shape.steepness + 0.2
         dataset = "A" if index % 2 else "B"
         shift = confidence.PLAIN if index % 4 else "gamma 0.6"
         found.append(confidence.Measured(dataset, f"{index // 2}", shift, dice, Evidence(counts, shape)))
@@ -43,7 +51,7 @@ def test_the_fit_finds_what_the_dice_follows_from(confidence):
 
 def test_without_the_shape_a_fit_is_worse(confidence):
     calibration = confidence.fit(maps(confidence), THRESHOLD, shape=False)
-    assert (calibration.border, calibration.thin, calibration.thin_squared) == (0, 0, 0)
+    assert {getattr(calibration, term) for term in SHAPE_TERMS} == {0}
     got = [confidence_of(one.evidence, THRESHOLD, calibration) for one in maps(confidence)]
     assert got != pytest.approx([one.dice for one in maps(confidence)], abs=0.005)
 

@@ -297,7 +297,15 @@ def test_squares_must_fit_the_net():
 
 def test_the_confidence_survives_the_way_through_a_file(tmp_path):
     confidence = Confidence(
-        1.5, 2.0, gain=1.6, bias=-0.5, border=2.7, thin=-0.1, thin_squared=-0.05, bound=0.68
+        1.5,
+        2.0,
+        gain=1.6,
+        bias=-0.5,
+        thin=-0.1,
+        thin_squared=-0.05,
+        distance=-0.1,
+        steepness=-1.5,
+        bound=0.68,
     )
     spec = replace(full_spec(), confidence=confidence)
     spec.save(tmp_path / "model.onnx.json")

@@ -77,8 +77,8 @@ def test_low_confidence_is_said_below_the_bound_alone(prepared):
 def test_the_shape_of_the_vessels_counts_where_the_calibration_says_so(prepared):
     plain = judged(prepared, 0.1).confidence
     shape = shape_of(map_of(prepared, 0.1), prepared.retina.mask, 0.5, prepared.retina.disc)
-    calibration = Confidence(border=0.5, thin=0.01)
-    expected = plain + 0.5 * shape.border + 0.01 * shape.thin
+    calibration = Confidence(distance=-0.05, thin=0.01)
+    expected = plain - 0.05 * shape.distance + 0.01 * shape.thin
     assert judged(prepared, 0.1, calibration=calibration).confidence == pytest.approx(expected)
     assert expected != pytest.approx(plain, abs=0.001)
 
