@@ -19,6 +19,8 @@ SENTENCES = {
     "whole-frame-as-retina": "no fundus disc was found; the whole frame is treated as retina",
     "retina-incomplete": "part of the retina is covered, cut off by a bar, or missing from the picture",
     "negative": "vessels are brighter than their surroundings: this looks like a negative or an angiogram",
+    "few-grey-levels": "the retina's detail spans few grey levels; it is much too dark or too bright",
+    "overexposed": "part of the retina is as bright as the picture can be",
     "scrambled": "colours change from pixel to pixel, as where the data of the picture are damaged",
     "preprocessed": "the picture was filtered before: its light is even, or its local contrast enhanced",
     "writing-on-retina": "letters or lines are drawn on the retina; their strokes may count as vessels",

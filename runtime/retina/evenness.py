@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -31,11 +33,44 @@ def is_filtered(green: Gray, inside: NDArray[np.uint8]) -> bool:
     inside : (SIDE, SIDE) uint8
         As `small_green` returns them.
     """
-    core, window = eroded(inside, _RIM), (_GROUND, _GROUND)
-    if not core.any():
+    spread = ground_and_detail(green, inside)
+    if spread is None:
         return False
+    ground, detail = spread
+    return ground < _WITHOUT_GROUND * detail or (ground < _LITTLE_GROUND * detail and detail > _STRONG_DETAIL)
+
+
+class Spread(NamedTuple):
+    """Standard deviations in grey levels: of the local mean, and of the difference from it."""
+
+    ground: float
+    detail: float
+
+
+def ground_and_detail(green: Gray, inside: NDArray[np.uint8]) -> Spread | None:
+    """Return how much brightness differs over the retina's width, and from place to place.
+
+    Parameters
+    ----------
+    green : (SIDE, SIDE) float32
+    inside : (SIDE, SIDE) uint8
+        As `small_green` returns them.
+
+    Returns
+    -------
+    Spread or None
+        None if the retina is too small to tell.
+    """
+    core, window = core_of_small(inside), (_GROUND, _GROUND)
+    if not core.any():
+        return None
     weight = core.astype(np.float32)
     ground = cv2.blur(green * weight, window) / np.maximum(cv2.blur(weight, window), 1e-3)
     large = float(cv2.meanStdDev(ground, mask=core)[1].item())
     fine = float(cv2.meanStdDev(green - ground, mask=core)[1].item())
-    return large < _WITHOUT_GROUND * fine or (large < _LITTLE_GROUND * fine and fine > _STRONG_DETAIL)
+    return Spread(large, fine)
+
+
+def core_of_small(inside: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Return the retina at a small size without a band along its rim."""
+    return eroded(inside, _RIM)

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from retinagan.runtime.retina.evenness import is_filtered
+from retinagan.runtime.retina.exposure import BURNT_OUT, burnt_out_share, is_faint
 from retinagan.runtime.retina.find import Retina
 from retinagan.runtime.retina.green import small_green
 from retinagan.runtime.retina.missing import incomplete_warning, missing_share
@@ -23,6 +24,9 @@ _MISSING = 0.05
 
 _DRAWN = 24
 """Number of pixels on the edges of drawn strokes from which an image has writing."""
+
+_BADLY_LIT = ("few-grey-levels", "overexposed")
+"""Warnings that explain why brightness differs less than in photographs."""
 
 _SIDE = 608
 """Side in pixels at which a picture is judged without a model, whose working size it would have."""
@@ -74,15 +78,29 @@ def picture_of(image: NDArray[np.uint8], retina: Retina) -> Picture:
 def picture_warnings(picture: Picture) -> list[ImageWarning]:
     """Return what is doubtful about a picture, beyond the warnings of its retina."""
     square, roi = picture.square, picture.roi
-    found = []
-    known = {warning.code for warning in picture.retina.warnings}
-    if "retina-incomplete" not in known and (share := missing_share(square, roi)) > _MISSING:
-        found.append(incomplete_warning(share))
+    # few levels make long runs of equal pixels, too
+    faint = is_faint(*picture.small)
+    found = [ImageWarning("few-grey-levels")] if faint else _lost_parts(picture)
+    badly_lit = any(warning.code in _BADLY_LIT for warning in found)
     large = picture.side >= SMALLEST_SIDE
     if large and colour_change(square, roi) > SCRAMBLED:
         found.append(ImageWarning("scrambled"))
-    elif is_filtered(*picture.small):
+    elif not badly_lit and is_filtered(*picture.small):
         found.append(ImageWarning("preprocessed"))
     elif large and drawn_pixels(square, roi) >= _DRAWN:
         found.append(ImageWarning("writing-on-retina"))
+    return found
+
+
+def _lost_parts(picture: Picture) -> list[ImageWarning]:
+    """Return the warnings about parts of the retina that are missing or burnt out."""
+    found = []
+    known = {warning.code for warning in picture.retina.warnings}
+    missing = missing_share(picture.square, picture.roi)
+    if "retina-incomplete" not in known and missing > _MISSING:
+        found.append(incomplete_warning(missing))
+    burnt_out = burnt_out_share(*picture.small) - missing  # a bar may be white
+    if burnt_out > BURNT_OUT:
+        text = f"{burnt_out:.0%} of the retina is as bright as the picture can be; vessels are lost there"
+        found.append(ImageWarning("overexposed", text))
     return found

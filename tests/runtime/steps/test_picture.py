@@ -57,3 +57,22 @@ def test_a_small_picture_is_not_searched_for_writing(eye):
     cv2.putText(image, "OD", (150, 300), cv2.FONT_HERSHEY_SIMPLEX, 1.0, (255, 255, 255), 2)
     assert codes(image) == ["writing-on-retina"]
     assert codes(cv2.resize(image, None, fx=0.6, fy=0.6, interpolation=cv2.INTER_AREA)) == []
+
+
+def lit(image, light):
+    return np.clip(np.round(image * np.float32(light)), 0, 255).astype(np.uint8)
+
+
+@pytest.mark.parametrize(
+    ("light", "found"),
+    [(0.5, []), (0.1, ["few-grey-levels"]), (0.05, ["few-grey-levels"]), (2.5, ["overexposed"])],
+)
+def test_too_little_or_too_much_light_is_named(eye, light, found):
+    image = lit(eye, light)
+    assert codes(image) == found
+
+
+def test_a_white_bar_is_not_overexposed(eye):
+    image = eye.copy()
+    image[250:340, 100:400] = 255
+    assert "overexposed" not in codes(image)
