@@ -12,16 +12,27 @@ from retinagan.runtime.retina.pieces import Mask
 SMALLEST_SIDE = 400
 """Side in pixels of the square in the frame below which vessels can be as sharp as drawn strokes."""
 
-_STEP = 65
-"""Grey levels between neighbouring pixels. Vessels and bright lesions reach 60 in few pixels."""
+_STEP, _STROKE = 65, 24
+"""Grey levels between neighbouring pixels, and the number of pixels of such steps. Vessels and bright lesions
+reach 60 in few pixels."""
+
+_FAINT_STEP, _FAINT_STROKE = 30, 150
+"""The same in red and in blue, where vessels are faint. Photographs have up to 58 such pixels."""
+
+_COLOURFUL = 40.0
+"""Mean of red above that of blue. Photographs have 72 or more; in grey ones vessels show in all channels."""
+
 _NOISE = 8
 """Multiple of the median step, so that a noisy picture has no strokes."""
 _LEAST, _LONGEST_DOT = 12, 5
 """Pixels of a piece of a stroke's edge, and the extent of what may be a hot pixel."""
 
 
-def drawn_pixels(square: NDArray[np.uint8], roi: Mask) -> int:
-    """Count the pixels on the edges of drawn strokes: steps from pixel to pixel that no camera's optics give.
+def is_written_on(square: NDArray[np.uint8], roi: Mask) -> bool:
+    """Whether strokes are drawn on the retina: edges from pixel to pixel that no camera's optics give.
+
+    Strokes that let the retina shine through, as of a watermark, change all channels. Vessels hardly change
+    red and blue, so that less tells there.
 
     Parameters
     ----------
@@ -29,19 +40,26 @@ def drawn_pixels(square: NDArray[np.uint8], roi: Mask) -> int:
         RGB, the square around the retina before equalization; larger ones are shrunk.
     roi : (S, S) bool
         True inside the retina. A band along its rim is left out.
-
-    Returns
-    -------
-    int
-        0 in nearly all photographs; at least 50 for a letter.
     """
     square, core = core_of(square, roi)
     steps = _steps(square, core)
-    if np.count_nonzero(steps > _STEP) < _LEAST:
+    if _edge_pixels(steps.max(axis=2), core, _STEP) >= _STROKE:
+        return True
+    red, _, blue, _ = cv2.mean(square, mask=core)
+    if red - blue < _COLOURFUL:
+        return False
+    return any(
+        _edge_pixels(cv2.extractChannel(steps, channel), core, _FAINT_STEP) >= _FAINT_STROKE
+        for channel in (0, 2)
+    )
+
+
+def _edge_pixels(steps: NDArray[np.uint8], core: NDArray[np.uint8], least: int) -> int:
+    """Count the pixels of steps above a level that lie together as along an edge."""
+    if np.count_nonzero(steps > least) < _LEAST:
         return 0
-    largest = steps.max(axis=2)
-    bound = max(_STEP, _NOISE * float(np.median(largest[core > 0])))
-    steep = (largest > bound).view(np.uint8)
+    bound = max(least, _NOISE * float(np.median(steps[core > 0])))
+    steep = (steps > bound).view(np.uint8)
     _, _, pieces, _ = cv2.connectedComponentsWithStats(steep, connectivity=8)
     area, extent = pieces[1:, cv2.CC_STAT_AREA], pieces[1:, [cv2.CC_STAT_WIDTH, cv2.CC_STAT_HEIGHT]]
     return int(area[(area >= _LEAST) & (extent.max(axis=1) > _LONGEST_DOT)].sum())

@@ -15,15 +15,12 @@ from retinagan.runtime.retina.green import small_green
 from retinagan.runtime.retina.missing import incomplete_warning, missing_share
 from retinagan.runtime.retina.pieces import Gray
 from retinagan.runtime.retina.scrambled import SCRAMBLED, colour_change
-from retinagan.runtime.retina.writing import SMALLEST_SIDE, drawn_pixels
+from retinagan.runtime.retina.writing import SMALLEST_SIDE, is_written_on
 from retinagan.runtime.steps.crop import square_crop
 from retinagan.runtime.warnings import ImageWarning
 
 _MISSING = 0.05
 """Share of the retina that may lie in long runs of equal pixels. Photographs have 0.00."""
-
-_DRAWN = 24
-"""Number of pixels on the edges of drawn strokes from which an image has writing."""
 
 _BADLY_LIT = ("few-grey-levels", "overexposed")
 """Warnings that explain why brightness differs less than in photographs."""
@@ -87,7 +84,7 @@ def picture_warnings(picture: Picture) -> list[ImageWarning]:
         found.append(ImageWarning("scrambled"))
     elif not badly_lit and is_filtered(*picture.small):
         found.append(ImageWarning("preprocessed"))
-    elif large and drawn_pixels(square, roi) >= _DRAWN:
+    elif large and is_written_on(square, roi):
         found.append(ImageWarning("writing-on-retina"))
     return found
 
