@@ -40,9 +40,25 @@ def polarity(green: Gray, inside: NDArray[np.uint8]) -> float:
     kept = round(_SHARE * np.count_nonzero(core))
     if kept == 0:
         return 0.0
-    bright, dark = _strongest_lines(_standardised(green))
+    bright, dark = strongest_lines(green)
     strongest = [float(np.partition(lines[core], -kept)[-kept:].mean()) for lines in (dark, bright)]
     return float(np.log2((max(strongest[0], 0.0) + _FAINT) / (max(strongest[1], 0.0) + _FAINT)))
+
+
+def strongest_lines(green: Gray) -> tuple[Gray, Gray]:
+    """Return how strong the strongest bright and the strongest dark line through each pixel are.
+
+    Parameters
+    ----------
+    green : (SIDE, SIDE) float32
+        As `small_green` returns it.
+
+    Returns
+    -------
+    bright, dark : (SIDE, SIDE) float32
+        The mean along the line, in local standard deviations above or below the local mean.
+    """
+    return _extreme_means(_standardised(green))
 
 
 def _standardised(green: Gray) -> Gray:
@@ -53,7 +69,7 @@ def _standardised(green: Gray) -> Gray:
     return np.asarray(np.clip(detail / deviation, -2, 2), np.float32)
 
 
-def _strongest_lines(detail: Gray) -> tuple[Gray, Gray]:
+def _extreme_means(detail: Gray) -> tuple[Gray, Gray]:
     """Return the largest and the negative smallest mean along a line through each pixel."""
     bright = np.full(detail.shape, -np.inf, np.float32)
     dark = np.full(detail.shape, -np.inf, np.float32)

@@ -70,7 +70,7 @@ def doubt(
     """
     counts = level_counts(probability, roi)
     density = float(counts[vessel_levels(threshold)].sum() / max(counts.sum(), 1.0))
-    picture = Picture(prepared.retina, prepared.square, prepared.roi, prepared.crop.side)
+    picture = Picture(prepared.retina, prepared.square, prepared.roi, prepared.crop)
     found = [*prepared.retina.warnings, *picture_warnings(picture)]
     if polarity(*picture.small) < (_NEGATIVE if density < _SPARSE else _SURELY_NEGATIVE):
         found.append(ImageWarning("negative"))

@@ -16,7 +16,7 @@ from retinagan.runtime.retina.missing import incomplete_warning, missing_share
 from retinagan.runtime.retina.pieces import Gray
 from retinagan.runtime.retina.scrambled import SCRAMBLED, colour_change
 from retinagan.runtime.retina.writing import SMALLEST_SIDE, is_written_on
-from retinagan.runtime.steps.crop import square_crop
+from retinagan.runtime.steps.crop import SquareCrop, square_crop
 from retinagan.runtime.warnings import ImageWarning
 
 _MISSING = 0.05
@@ -41,14 +41,14 @@ class Picture:
         RGB, before equalization.
     roi : (S, S) bool
         True inside the retina.
-    side : int
-        The square's side in the frame's pixels.
+    crop : SquareCrop
+        The square's position in the frame.
     """
 
     retina: Retina
     square: NDArray[np.uint8]
     roi: NDArray[np.bool_]
-    side: int
+    crop: SquareCrop
 
     @cached_property
     def small(self) -> tuple[Gray, NDArray[np.uint8]]:
@@ -69,7 +69,7 @@ def picture_of(image: NDArray[np.uint8], retina: Retina) -> Picture:
     crop = square_crop(retina.disc, retina.mask.shape, _SIDE)
     if crop.side < SMALLEST_SIDE:  # much enlarged, neighbouring pixels would be equal
         crop = square_crop(retina.disc, retina.mask.shape, crop.side)
-    return Picture(retina, crop.cut(image), crop.cut_mask(retina.mask), crop.side)
+    return Picture(retina, crop.cut(image), crop.cut_mask(retina.mask), crop)
 
 
 def picture_warnings(picture: Picture) -> list[ImageWarning]:
@@ -79,7 +79,7 @@ def picture_warnings(picture: Picture) -> list[ImageWarning]:
     faint = is_faint(*picture.small)
     found = [ImageWarning("few-grey-levels")] if faint else _lost_parts(picture)
     badly_lit = any(warning.code in _BADLY_LIT for warning in found)
-    large = picture.side >= SMALLEST_SIDE
+    large = picture.crop.side >= SMALLEST_SIDE
     if large and colour_change(square, roi) > SCRAMBLED:
         found.append(ImageWarning("scrambled"))
     elif not badly_lit and is_filtered(*picture.small):

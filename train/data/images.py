@@ -16,10 +16,12 @@ from retinagan.runtime.images.reading import read_image
 from retinagan.runtime.model.spec import Preprocessing
 from retinagan.runtime.retina.find import Retina, find_retina
 from retinagan.runtime.steps.crop import SquareCrop, square_crop
+from retinagan.runtime.steps.picture import Picture, picture_of
 from retinagan.runtime.steps.scale import working_square
 from retinagan.train.data.alignment import alignment_fault
 from retinagan.train.data.description import DataError
 from retinagan.train.data.drawing import drawing_fault
+from retinagan.train.data.extent import drawing_doubts, outline_fault
 from retinagan.train.data.files import Sample
 from retinagan.train.data.labels import Label, read_label, say_once
 from retinagan.train.data.masks import fov_fault, rim_of, truth_fault
@@ -98,11 +100,12 @@ def load_labelled(sample: Sample) -> LabelledImage:
         raise DataError(f"{sample.image.name}: {error}") from error
     image = photograph.as_rgb8()
     retina, missing = _retina_of(image)
+    picture = None if retina is None else picture_of(image, retina)
     doubts = list(photograph.warnings)
-    if retina is not None:
-        doubts += checked_picture(sample.image, image, retina)
-    truth = _checked_vessels(sample.truth, sample, image, retina)
-    second = None if sample.second is None else _checked_vessels(sample.second, sample, image, retina)
+    if picture is not None:
+        doubts += checked_picture(sample.image, picture)
+    truth = _checked_vessels(sample.truth, sample, image, picture)
+    second = None if sample.second is None else _checked_vessels(sample.second, sample, image, picture)
     if sample.fov is not None:
         fov = _checked_fov(sample.fov, sample, truth, retina)
     elif retina is not None:
@@ -139,17 +142,24 @@ def _drawn(path: Path, what: str, sample: Sample, shape: tuple[int, int]) -> Lab
 
 
 def _checked_vessels(
-    path: Path, sample: Sample, image: NDArray[np.uint8], retina: Retina | None
+    path: Path, sample: Sample, image: NDArray[np.uint8], picture: Picture | None
 ) -> NDArray[np.bool_]:
     """Read an expert's vessels; refuse what cannot be vessels, or not those of the image."""
     label = _drawn(path, "vessel", sample, image.shape[:2])
+    retina = None if picture is None else picture.retina
     mask, rim = (None, None) if retina is None else (retina.mask, rim_of(retina.mask, retina.disc.radius))
     if fault := truth_fault(label.mask, mask, rim):
         raise DataError(f"{path}: {fault}; its values were read as {label.mapping}: draw vessels on black")
-    if retina is not None and (fault := drawing_fault(label.mask & retina.mask, retina.disc)):
+    if picture is None:
+        return label.mask
+    fault = (
+        drawing_fault(label.mask & picture.retina.mask, picture.retina.disc)
+        or alignment_fault(image, picture.retina, label.mask)
+        or outline_fault(picture, label.mask)
+    )
+    if fault:
         raise DataError(f"{path}: {fault}")
-    if retina is not None and (fault := alignment_fault(image, retina, label.mask)):
-        raise DataError(f"{path}: {fault}")
+    say_doubts(path, drawing_doubts(picture, label.mask))
     return label.mask
 
 

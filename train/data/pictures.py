@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
 from retinagan.runtime.console.wording import say
-from retinagan.runtime.retina.find import Retina
-from retinagan.runtime.steps.picture import picture_of, picture_warnings
+from retinagan.runtime.steps.picture import Picture, picture_warnings
 from retinagan.runtime.warnings import ImageWarning
 from retinagan.train.data.description import DataError
 
@@ -19,32 +16,30 @@ _REFUSED = "scrambled"
 _WELCOME = "preprocessed"  # a model may be trained for pictures that were filtered before
 
 
-def checked_picture(path: Path, image: NDArray[np.uint8], retina: Retina) -> list[ImageWarning]:
+def checked_picture(path: Path, picture: Picture) -> list[ImageWarning]:
     """Return what is doubtful about a photograph that is to be learned from or scored.
 
     Parameters
     ----------
     path : Path
         Its file.
-    image : (H, W, 3) uint8
-        RGB.
-    retina : Retina
-        The retina found in it.
+    picture : Picture
+        As `picture_of` returns it.
 
     Raises
     ------
     DataError
         If the picture is scrambled, as where the file is damaged and its decoder does not tell.
     """
-    found = picture_warnings(picture_of(image, retina))
+    found = picture_warnings(picture)
     for warning in found:
         if warning.code == _REFUSED:
             raise DataError(f"{path}: {warning.message}; replace the file, or leave it and its map out")
-    return [*retina.warnings, *(warning for warning in found if warning.code != _WELCOME)]
+    return [*picture.retina.warnings, *(warning for warning in found if warning.code != _WELCOME)]
 
 
-def say_doubts(path: Path, warnings: list[ImageWarning]) -> None:
-    """Print warnings about a photograph on stderr, once however often it is read."""
+def say_doubts(path: Path, warnings: Iterable[ImageWarning | str]) -> None:
+    """Print warnings about a file on stderr, once however often it is read."""
     for warning in warnings:
         _say_once(f"warning: {path}: {warning}")
 

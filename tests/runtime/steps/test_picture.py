@@ -19,7 +19,7 @@ def codes(image):
 def test_a_small_square_is_not_enlarged(eye):
     image = cv2.resize(eye, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
     picture = picture_of(image, find_retina(image))
-    assert len(picture.square) == picture.side == pytest.approx(271, abs=2)
+    assert len(picture.square) == picture.crop.side == pytest.approx(271, abs=2)
 
 
 def test_other_squares_have_one_size(eye):
@@ -28,7 +28,7 @@ def test_other_squares_have_one_size(eye):
         picture = picture_of(image, find_retina(image))
         assert picture.square.shape == (608, 608, 3)
         assert picture.roi.shape == (608, 608)
-        assert picture.side == pytest.approx(scale * 541, abs=4)
+        assert picture.crop.side == pytest.approx(scale * 541, abs=4)
 
 
 def test_a_sound_picture_is_not_doubted(eye):

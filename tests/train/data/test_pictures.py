@@ -6,6 +6,7 @@ import pytest
 from canon_eye import canon_eye
 
 from retinagan.runtime.retina.find import find_retina
+from retinagan.runtime.steps.picture import picture_of
 from retinagan.runtime.warnings import ImageWarning
 from retinagan.train.data.description import DataError
 from retinagan.train.data.pictures import checked_picture, say_doubts
@@ -19,7 +20,7 @@ def eye():
 
 
 def checked(image):
-    return [warning.code for warning in checked_picture(PATH, image, find_retina(image))]
+    return [warning.code for warning in checked_picture(PATH, picture_of(image, find_retina(image)))]
 
 
 def test_a_scrambled_picture_is_refused_with_its_file(eye):

@@ -1,0 +1,79 @@
+import cv2
+import numpy as np
+import pytest
+from canon_eye import canon_eye
+
+from retinagan.runtime.retina.find import find_retina
+from retinagan.runtime.steps.picture import picture_of
+from retinagan.train.data.extent import drawing_doubts, outline_fault
+
+
+class Eye:
+    """A drawn eye at twice the size, as of a current camera, with its vessels."""
+
+    def __init__(self):
+        fundus = canon_eye(20)
+        self.image = cv2.resize(fundus.image, None, fx=2, fy=2, interpolation=cv2.INTER_CUBIC)
+        self.vessels = cv2.resize(fundus.vessels * np.uint8(255), None, fx=2, fy=2) > 127
+        self.retina = find_retina(self.image)
+        self.picture = picture_of(self.image, self.retina)
+        rows, columns = np.indices(self.vessels.shape)
+        self.right = (columns - self.retina.disc.center_x) / self.retina.disc.radius
+        self.down = (rows - self.retina.disc.center_y) / self.retina.disc.radius
+
+
+@pytest.fixture(scope="module")
+def eye():
+    return Eye()
+
+
+def test_all_vessels_of_an_eye_are_not_doubted(eye):
+    assert outline_fault(eye.picture, eye.vessels) == ""
+    assert drawing_doubts(eye.picture, eye.vessels) == []
+
+
+@pytest.mark.parametrize(
+    ("missing", "side"),
+    [
+        (lambda eye: eye.right > 0.3, "right"),
+        (lambda eye: eye.down > 0.3, "lower"),
+        (lambda eye: eye.right < -0.4, "left"),
+        (lambda eye: (eye.right < 0) & (eye.down < 0), "upper left"),
+    ],
+)
+def test_a_part_of_which_no_vessels_are_drawn_is_named(eye, missing, side):
+    (doubt,) = drawing_doubts(eye.picture, eye.vessels & ~missing(eye))
+    assert doubt.startswith("only ")
+    assert doubt.endswith("are drawn; look whether the map is complete there")
+    assert side.split()[-1] in doubt
+
+
+def test_bright_vessels_are_held_against_bright_lines(eye):
+    negative = np.where(eye.retina.mask[..., None], 255 - eye.image, 0).astype(np.uint8)
+    picture = picture_of(negative, eye.retina)
+    assert drawing_doubts(picture, eye.vessels) == []
+    assert len(drawing_doubts(picture, eye.vessels & (eye.right < 0.3))) == 1
+
+
+def test_vessels_drawn_as_outlines_are_refused(eye):
+    contours, _ = cv2.findContours(eye.vessels.astype(np.uint8), cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
+    outlines = np.zeros(eye.vessels.shape, np.uint8)
+    cv2.drawContours(outlines, contours, -1, 1, 2)
+    assert outline_fault(eye.picture, outlines > 0) == (
+        "what lies between the drawn lines is as dark as the lines: vessels are drawn as outlines; fill them"
+    )
+
+
+def test_vessels_drawn_too_narrow_are_doubted(eye):
+    narrow = cv2.erode(eye.vessels.astype(np.uint8), np.ones((5, 5), np.uint8)) > 0
+    assert outline_fault(eye.picture, narrow) == ""
+    assert any("drawn as wide as they are" in doubt for doubt in drawing_doubts(eye.picture, narrow))
+
+
+def test_small_images_and_empty_drawings_are_not_judged(eye):
+    image = cv2.resize(eye.image, None, fx=0.3, fy=0.3, interpolation=cv2.INTER_AREA)
+    nothing = np.zeros(image.shape[:2], np.bool_)
+    nothing[0, 0] = True
+    assert drawing_doubts(picture_of(image, find_retina(image)), nothing) == []
+    assert drawing_doubts(eye.picture, np.zeros_like(eye.vessels)) == []
+    assert outline_fault(eye.picture, np.zeros_like(eye.vessels)) == ""
