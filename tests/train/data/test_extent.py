@@ -6,6 +6,8 @@ from canon_eye import canon_eye
 from retinagan.runtime.retina.find import find_retina
 from retinagan.runtime.steps.picture import picture_of
 from retinagan.train.data.extent import drawing_doubts, outline_fault
+from retinagan.train.data.files import find_samples
+from retinagan.train.data.images import load_labelled
 
 
 class Eye:
@@ -77,3 +79,9 @@ def test_small_images_and_empty_drawings_are_not_judged(eye):
     assert drawing_doubts(picture_of(image, find_retina(image)), nothing) == []
     assert drawing_doubts(eye.picture, np.zeros_like(eye.vessels)) == []
     assert outline_fault(eye.picture, np.zeros_like(eye.vessels)) == ""
+
+
+def test_no_experts_map_is_doubted(drive, capsys):
+    for sample in find_samples(drive, "test")[:6]:
+        assert load_labelled(sample).second is not None
+    assert capsys.readouterr().err == ""
