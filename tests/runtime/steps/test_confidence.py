@@ -104,7 +104,7 @@ def shape(probability, roi, disc=DISC, threshold=0.5, **options):
 def test_the_distance_is_that_of_a_place_in_the_retina_to_the_nearest_vessel():
     # of 40 pixels, 4 are vessel; from there the distance is 1, 2 ... 18, 18 ... 2, 1
     mean = 2 * sum(range(19)) / 40
-    assert shape(*drawn(4)).distance == pytest.approx(math.log1p(mean), abs=0.05)
+    assert shape(*drawn(4)).distance == pytest.approx(math.log1p(mean), abs=0.1)
     probability, roi = drawn(4)
     probability[:, :292] = 0
     assert shape(probability, roi).distance > shape(*drawn(4)).distance + 0.5
@@ -137,7 +137,7 @@ def test_the_thin_share_tells_narrow_vessels_from_broad_ones():
 
 def alike(one, other):
     assert other.thin == pytest.approx(one.thin, abs=0.1)
-    assert other.distance == pytest.approx(one.distance, abs=0.05)
+    assert other.distance == pytest.approx(one.distance, abs=0.1)
     assert other.steepness == pytest.approx(one.steepness, rel=0.25)
     assert other.evenness == pytest.approx(one.evenness, abs=0.03)
     return True
