@@ -24,7 +24,8 @@ from tqdm import tqdm
 
 from retinagan.runtime.errors import ImageError, RetinaGanError
 from retinagan.runtime.model.bundled import find_model
-from retinagan.runtime.model.spec import Confidence, ModelSpec, spec_path
+from retinagan.runtime.model.parameters import Confidence
+from retinagan.runtime.model.spec import ModelSpec, spec_path
 from retinagan.runtime.retina.find import find_retina
 from retinagan.runtime.steps.confidence import (
     SHAPE_TERMS,

@@ -28,7 +28,7 @@ from synthetic_fundus import FundusOptions, render
 
 from retinagan.runtime.errors import ImageError, NoRetinaError
 from retinagan.runtime.images.reading import read_image
-from retinagan.runtime.model.spec import Preprocessing
+from retinagan.runtime.model.parameters import Preprocessing
 from retinagan.runtime.retina.scrambled import SCRAMBLED, colour_change
 from retinagan.runtime.steps.prepare import prepare
 

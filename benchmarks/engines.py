@@ -29,7 +29,8 @@ from retinagan.runtime import Segmenter
 from retinagan.runtime.engines import EngineAdapter, open_adapter
 from retinagan.runtime.errors import EngineError
 from retinagan.runtime.images.reading import read_image
-from retinagan.runtime.model.spec import ModelSpec, Tiling, spec_path
+from retinagan.runtime.model.parameters import Tiling
+from retinagan.runtime.model.spec import ModelSpec, spec_path
 from retinagan.runtime.steps.patches import PatchGrid
 from retinagan.runtime.steps.prepare import prepare
 from retinagan.runtime.steps.segment import PatchBuffers, cut_patches

@@ -32,7 +32,8 @@ from retinagan.runtime.atomic import written_atomically
 from retinagan.runtime.engines import EngineAdapter, open_adapter
 from retinagan.runtime.errors import RetinaGanError
 from retinagan.runtime.model.bundled import find_model
-from retinagan.runtime.model.spec import ModelSpec, Preprocessing, Tiling, spec_path
+from retinagan.runtime.model.parameters import Preprocessing, Tiling
+from retinagan.runtime.model.spec import ModelSpec, spec_path
 from retinagan.runtime.steps.prepare import prepare
 from retinagan.runtime.steps.segment import Network, segment_square
 from retinagan.train.data.files import Sample, find_dataset

@@ -24,7 +24,8 @@ from pipeline import cpu_name
 from retinagan.runtime.engines import EngineAdapter, open_adapter
 from retinagan.runtime.errors import EngineError
 from retinagan.runtime.model.bundled import find_model
-from retinagan.runtime.model.spec import ModelSpec, Tiling, spec_path
+from retinagan.runtime.model.parameters import Tiling
+from retinagan.runtime.model.spec import ModelSpec, spec_path
 from retinagan.runtime.retina.disc import Disc
 from retinagan.runtime.steps.patches import PatchGrid
 from retinagan.runtime.steps.scale import working_square

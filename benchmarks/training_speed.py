@@ -25,7 +25,7 @@ import torch
 
 from retinagan.runtime.doctor.machine import describe_cpu
 from retinagan.runtime.errors import OptionError, RetinaGanError
-from retinagan.runtime.model.spec import Preprocessing
+from retinagan.runtime.model.parameters import Preprocessing
 from retinagan.train.data.files import TRAINING, find_samples
 from retinagan.train.data.images import load_training_images
 from retinagan.train.loop.devices import DEVICES, PRECISIONS, choose_device, choose_precision

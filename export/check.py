@@ -10,7 +10,8 @@ from typing import Any
 from retinagan.export.proof.bounds import Bounds, deciding_set, dice_drop, faults
 from retinagan.export.tensorrt.export import engine_fits
 from retinagan.runtime.errors import ModelError
-from retinagan.runtime.model.spec import ModelSpec, spec_path, verify
+from retinagan.runtime.model.spec import ModelSpec, spec_path
+from retinagan.runtime.model.verification import verify
 
 _RUNNERS = {"ONNX Runtime": ("onnxruntime", "onnxruntime-gpu"), "OpenVINO": ("openvino",)}
 

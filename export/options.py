@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from retinagan.runtime.errors import OptionError
-from retinagan.runtime.model.spec import Tiling
+from retinagan.runtime.model.parameters import Tiling
 
 MEANT_FOR = {
     "fp32": "every engine",

@@ -12,7 +12,7 @@ from retinagan.runtime.errors import (
     RetinaGanError,
     StreamError,
 )
-from retinagan.runtime.model.spec import UnverifiedModelWarning
+from retinagan.runtime.model.verification import UnverifiedModelWarning
 
 if TYPE_CHECKING:
     from retinagan.runtime.batch.overlay import draw_overlay

@@ -5,7 +5,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from retinagan.runtime.model.spec import NetworkInput, Preprocessing, Tiling
+from retinagan.runtime.model.parameters import NetworkInput, Preprocessing, Tiling
 from retinagan.train.nets.checkpoint import Checkpoint
 from retinagan.train.nets.generator import Generator, GeneratorConfig
 

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from drawn_retina import drawn_retina
 
-from retinagan.runtime.model.spec import Preprocessing
+from retinagan.runtime.model.parameters import Preprocessing
 from retinagan.train.data.files import find_samples
 from retinagan.train.data.images import TrainingImage, load_training_images
 from retinagan.train.loop.options import StageOptions, TrainingOptions

@@ -7,16 +7,9 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 from onnx.reference import ReferenceEvaluator
 
-from retinagan.runtime.model.spec import (
-    METADATA_KEY,
-    Confidence,
-    ModelSpec,
-    NetworkInput,
-    Preprocessing,
-    Tiling,
-    sha256_of,
-    spec_path,
-)
+from retinagan.runtime.model.parameters import Confidence, NetworkInput, Preprocessing, Tiling
+from retinagan.runtime.model.spec import METADATA_KEY, ModelSpec, spec_path
+from retinagan.runtime.model.verification import sha256_of
 
 WORKING_SIZE = 128
 PATCH = 64

@@ -22,7 +22,8 @@ from retinagan.runtime import __version__
 from retinagan.runtime.atomic import written_atomically
 from retinagan.runtime.errors import ImageError, ModelError, OptionError
 from retinagan.runtime.images.photograph import Frame
-from retinagan.runtime.model.spec import ModelSpec, Tiling
+from retinagan.runtime.model.parameters import Tiling
+from retinagan.runtime.model.spec import ModelSpec
 from retinagan.runtime.steps.patches import PatchGrid
 from retinagan.runtime.steps.prepare import prepare
 from retinagan.runtime.steps.segment import PatchBatch, PatchBuffers, cut_patches

@@ -13,7 +13,8 @@ from retinagan.export.options import Changes
 from retinagan.export.progress import StepLog
 from retinagan.runtime.engines import EngineAdapter
 from retinagan.runtime.errors import ModelError
-from retinagan.runtime.model.spec import METADATA_KEY, ModelSpec, sha256_of, spec_path, verify
+from retinagan.runtime.model.spec import METADATA_KEY, ModelSpec, spec_path
+from retinagan.runtime.model.verification import sha256_of, verify
 
 if TYPE_CHECKING:
     from retinagan.train.nets.checkpoint import Checkpoint

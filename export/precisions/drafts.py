@@ -21,7 +21,8 @@ from retinagan.export.proof.noise import compare, noise_patches
 from retinagan.export.proof.pack import write_pack
 from retinagan.export.tensorrt.tiling import engine_tiling
 from retinagan.runtime.engines import EngineAdapter, OnnxRuntimeAdapter, OpenVinoAdapter
-from retinagan.runtime.model.spec import METADATA_KEY, ModelSpec, sha256_of
+from retinagan.runtime.model.spec import METADATA_KEY, ModelSpec
+from retinagan.runtime.model.verification import sha256_of
 
 NOISE_TOLERANCE = 1e-4
 """Largest difference of FP32 from torch on noise, in sizes and batches unlike an image's."""

@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from retinagan.export.proof.images import ProofImage
 from retinagan.runtime.errors import ImageError, ModelError
 from retinagan.runtime.images.reading import read_image
-from retinagan.runtime.model.spec import ModelSpec, sha256_of
+from retinagan.runtime.model.spec import ModelSpec
+from retinagan.runtime.model.verification import sha256_of
 
 _MANIFEST = "proof.json"
 _FULL = np.iinfo(np.uint16).max

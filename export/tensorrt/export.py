@@ -30,7 +30,9 @@ from retinagan.runtime.engines.tensorrt.device import (
     this_system,
 )
 from retinagan.runtime.errors import EngineError, ModelError, OptionError
-from retinagan.runtime.model.spec import EngineBuild, ModelSpec, sha256_of, spec_path, verify
+from retinagan.runtime.model.parameters import EngineBuild
+from retinagan.runtime.model.spec import ModelSpec, spec_path
+from retinagan.runtime.model.verification import sha256_of, verify
 from retinagan.runtime.steps.patches import PatchGrid
 
 _RTX_GPU, _RTX_LEAST = "any RTX GPU", "8.0"  # what TensorRT-RTX builds for unless told otherwise

@@ -3,7 +3,8 @@
 import math
 from collections.abc import Iterator
 
-from retinagan.runtime.model.spec import ModelSpec, Preprocessing, Tiling
+from retinagan.runtime.model.parameters import Preprocessing, Tiling
+from retinagan.runtime.model.spec import ModelSpec
 from retinagan.runtime.steps.patches import PatchGrid
 
 ANGLES = (30.0, 35.0, 45.0, 50.0, 60.0)

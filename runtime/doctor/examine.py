@@ -14,7 +14,8 @@ from retinagan.runtime.doctor.child import Answer, ask
 from retinagan.runtime.doctor.machine import describe_cpu, describe_jetson
 from retinagan.runtime.errors import ModelError
 from retinagan.runtime.model.bundled import DEFAULT_MODEL, find_model
-from retinagan.runtime.model.spec import ModelSpec, spec_path, verify
+from retinagan.runtime.model.spec import ModelSpec, spec_path
+from retinagan.runtime.model.verification import verify
 
 Ask = Callable[[Mapping[str, Any]], tuple[list[Answer], str]]
 State = Literal["ok", "absent", "problem"]

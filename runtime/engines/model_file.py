@@ -9,14 +9,8 @@ from typing import SupportsIndex
 
 from retinagan.runtime.errors import ModelError, OptionError
 from retinagan.runtime.model.onnx_metadata import onnx_metadata
-from retinagan.runtime.model.spec import (
-    METADATA_KEY,
-    ModelSpec,
-    UnverifiedModelWarning,
-    sha256_of,
-    spec_path,
-    verify,
-)
+from retinagan.runtime.model.spec import METADATA_KEY, ModelSpec, spec_path
+from retinagan.runtime.model.verification import UnverifiedModelWarning, sha256_of, verify
 
 
 def checked_spec(path: str | os.PathLike[str], spec: ModelSpec | None) -> ModelSpec:

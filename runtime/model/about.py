@@ -9,7 +9,8 @@ from typing import Any
 from retinagan.runtime.errors import ModelError
 from retinagan.runtime.model.bundled import find_model
 from retinagan.runtime.model.onnx_metadata import onnx_metadata
-from retinagan.runtime.model.spec import METADATA_KEY, ModelSpec, spec_path, verify
+from retinagan.runtime.model.spec import METADATA_KEY, ModelSpec, spec_path
+from retinagan.runtime.model.verification import verify
 
 
 def about(model: str | os.PathLike[str] | None) -> Iterator[str]:

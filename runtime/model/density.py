@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from retinagan.runtime.errors import OptionError
-from retinagan.runtime.model.spec import ModelSpec, Preprocessing
+from retinagan.runtime.model.parameters import Preprocessing
+from retinagan.runtime.model.spec import ModelSpec
 from retinagan.runtime.warnings import ImageWarning
 
 LOWEST_SHARE, HIGHEST_SHARE = 0.3, 1.5

@@ -49,7 +49,7 @@ def is_written_on(square: NDArray[np.uint8], roi: Mask) -> bool:
     if red - blue < _COLOURFUL:
         return False
     return any(
-        _edge_pixels(cv2.extractChannel(steps, channel), core, _FAINT_STEP) >= _FAINT_STROKE
+        _edge_pixels(np.ascontiguousarray(steps[:, :, channel]), core, _FAINT_STEP) >= _FAINT_STROKE
         for channel in (0, 2)
     )
 

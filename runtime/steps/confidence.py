@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from retinagan.runtime.model.spec import Confidence
+from retinagan.runtime.model.parameters import Confidence
 from retinagan.runtime.retina.disc import Disc
 
 LEVELS = 1000
@@ -140,13 +140,13 @@ def shape_of(
     within = np.ascontiguousarray(roi[rows, columns]).view(np.uint8)
     height, width = (max(1, round(side * step * scale)) for side in sample.shape)
     how = cv2.INTER_AREA if scale * step < 1 else cv2.INTER_LINEAR
-    small = cv2.resize(sample, (width, height), interpolation=how)
+    small = np.asarray(cv2.resize(sample, (width, height), interpolation=how), np.float32)
     within = np.asarray(cv2.resize(within, (width, height), interpolation=cv2.INTER_NEAREST), np.uint8)
     erosion = np.ones((_RIM, _RIM), np.uint8)
-    inside = cv2.erode(within, erosion, borderType=cv2.BORDER_CONSTANT, borderValue=0)
-    vessels = cv2.bitwise_and((small >= threshold).view(np.uint8), inside)
+    inside = np.asarray(cv2.erode(within, erosion, borderType=cv2.BORDER_CONSTANT, borderValue=0), np.uint8)
+    vessels = (small >= threshold).view(np.uint8) & inside
     area = cv2.countNonZero(vessels)
-    border = cv2.bitwise_xor(vessels, cv2.erode(vessels, np.ones((3, 3), np.uint8)))
+    border = vessels ^ np.asarray(cv2.erode(vessels, np.ones((3, 3), np.uint8)), np.uint8)
     broad = cv2.morphologyEx(vessels, cv2.MORPH_OPEN, np.ones((_THIN, _THIN), np.uint8))
     center = (disc.center_y - rows.start) * scale, (disc.center_x - columns.start) * scale
     return Shape(
@@ -220,7 +220,7 @@ def confidence_of(evidence: Evidence, threshold: float, calibration: Confidence 
     expected = expected_dice(evidence.counts, threshold, calibration)
     if expected == 0:
         return 0.0
-    shape = sum(getattr(calibration, term) * getattr(evidence.shape, term) for term in SHAPE_TERMS)
+    shape: float = sum(getattr(calibration, term) * getattr(evidence.shape, term) for term in SHAPE_TERMS)
     return min(max(calibration.gain * expected + shape + calibration.bias, 0.0), 1.0)
 
 

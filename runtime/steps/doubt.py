@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from retinagan.runtime.model.spec import Confidence
+from retinagan.runtime.model.parameters import Confidence
 from retinagan.runtime.retina.polarity import polarity
 from retinagan.runtime.steps.confidence import (
     UNCALIBRATED,

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from retinagan.ace_ext import Workspace, ace
-from retinagan.runtime.model.spec import Preprocessing
+from retinagan.runtime.model.parameters import Preprocessing
 
 _Method = Callable[[NDArray[np.uint8], NDArray[np.bool_], Preprocessing], NDArray[np.uint8]]
 

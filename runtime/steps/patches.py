@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from retinagan.runtime.errors import ModelError
-from retinagan.runtime.model.spec import Tiling
+from retinagan.runtime.model.parameters import Tiling
 
 
 @dataclass(frozen=True)

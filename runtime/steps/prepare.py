@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from retinagan.runtime.images.frames import ColorOrder
 from retinagan.runtime.images.photograph import Frame, angle_of, rgb8_of
-from retinagan.runtime.model.spec import Preprocessing
+from retinagan.runtime.model.parameters import Preprocessing
 from retinagan.runtime.retina.find import Retina, find_retina
 from retinagan.runtime.steps.crop import SquareCrop, square_crop
 from retinagan.runtime.steps.equalize import equalize

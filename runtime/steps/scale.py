@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from retinagan.runtime.errors import ImageError
 from retinagan.runtime.images.photograph import NARROWEST, WIDEST
-from retinagan.runtime.model.spec import Preprocessing
+from retinagan.runtime.model.parameters import Preprocessing
 from retinagan.runtime.retina.disc import Disc
 
 

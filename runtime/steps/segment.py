@@ -10,7 +10,7 @@ from types import MappingProxyType
 import numpy as np
 from numpy.typing import NDArray
 
-from retinagan.runtime.model.spec import Confidence, NetworkInput, Tiling
+from retinagan.runtime.model.parameters import Confidence, NetworkInput, Tiling
 from retinagan.runtime.retina.disc import Disc
 from retinagan.runtime.steps.doubt import doubt
 from retinagan.runtime.steps.patches import PatchGrid

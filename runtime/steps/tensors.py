@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from retinagan.runtime.model.spec import NetworkInput
+from retinagan.runtime.model.parameters import NetworkInput
 
 
 def image_tensor(

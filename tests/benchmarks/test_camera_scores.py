@@ -7,7 +7,7 @@ import pytest
 from small_checkpoint import small_generator, write_checkpoint
 from small_dataset import write_dataset
 
-from retinagan.runtime.model.spec import Preprocessing
+from retinagan.runtime.model.parameters import Preprocessing
 from retinagan.train.data.description import Description
 from retinagan.train.data.files import Sample
 from retinagan.train.scores.metrics import LEVELS, Histogram

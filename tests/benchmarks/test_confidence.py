@@ -3,7 +3,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from retinagan.runtime.model.spec import Confidence
+from retinagan.runtime.model.parameters import Confidence
 from retinagan.runtime.steps.confidence import (
     LEVELS,
     SHAPE_TERMS,

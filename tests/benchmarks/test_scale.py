@@ -7,7 +7,7 @@ import pytest
 from small_dataset import write_dataset
 from tiny_model import tiny_spec, write_tiny_model
 
-from retinagan.runtime.model.spec import Preprocessing, Tiling
+from retinagan.runtime.model.parameters import Preprocessing, Tiling
 
 BENCHMARKS = Path(__file__).parent.parent.parent / "benchmarks"
 

@@ -7,7 +7,9 @@ import pytest
 
 from retinagan.export import check as module
 from retinagan.export.cli import main
-from retinagan.runtime.model.spec import EngineBuild, ModelSpec, sha256_of, spec_path
+from retinagan.runtime.model.parameters import EngineBuild
+from retinagan.runtime.model.spec import ModelSpec, spec_path
+from retinagan.runtime.model.verification import sha256_of
 
 MEASURED = {"images": 3, "max_abs_difference": 0.1, "mean_abs_difference": 0.002, "map_dice": 0.99}
 SCORES = {"auc": 0.979, "dice": 0.82, "acc": 0.955, "sen": 0.83, "spe": 0.97}

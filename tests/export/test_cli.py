@@ -25,7 +25,8 @@ from retinagan.export.proof.images import ProofImage, synthetic_images
 from retinagan.export.proof.measure import prepared, probability_map
 from retinagan.runtime import Segmenter, __version__
 from retinagan.runtime.engines import open_adapter
-from retinagan.runtime.model.spec import METADATA_KEY, ModelSpec, UnverifiedModelWarning, verify
+from retinagan.runtime.model.spec import METADATA_KEY, ModelSpec
+from retinagan.runtime.model.verification import UnverifiedModelWarning, verify
 from retinagan.train.nets.checkpoint import load_checkpoint
 
 pytestmark = pytest.mark.usefixtures("short_pack")  # `exported`, which is made before, has a whole pack

@@ -4,7 +4,7 @@ import pytest
 
 from retinagan.export.options import MEANT_FOR, Changes, ExportOptions
 from retinagan.runtime.errors import ModelError, RetinaGanError
-from retinagan.runtime.model.spec import Tiling
+from retinagan.runtime.model.parameters import Tiling
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,8 @@ from synthetic_fundus import EXAMPLES, render
 from retinagan.runtime import Segmenter
 from retinagan.runtime.images.reading import read_image
 from retinagan.runtime.model.bundled import bundled_model, bundled_models
-from retinagan.runtime.model.spec import ModelSpec, Tiling, spec_path
+from retinagan.runtime.model.parameters import Tiling
+from retinagan.runtime.model.spec import ModelSpec, spec_path
 from retinagan.runtime.steps.patches import PatchGrid
 from retinagan.runtime.steps.prepare import prepare
 

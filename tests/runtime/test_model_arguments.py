@@ -6,7 +6,8 @@ from drawn_retina import drawn_retina
 from tiny_model import tiny_spec, write_tiny_model
 
 from retinagan.runtime import ModelError, OptionError
-from retinagan.runtime.model.spec import Preprocessing, Tiling, spec_path
+from retinagan.runtime.model.parameters import Preprocessing, Tiling
+from retinagan.runtime.model.spec import spec_path
 from retinagan.runtime.model_arguments import add_model_arguments, open_segmenter
 
 

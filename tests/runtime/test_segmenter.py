@@ -22,7 +22,8 @@ from retinagan.runtime import (
     UnverifiedModelWarning,
 )
 from retinagan.runtime.model import bundled
-from retinagan.runtime.model.spec import Preprocessing, Tiling, spec_path
+from retinagan.runtime.model.parameters import Preprocessing, Tiling
+from retinagan.runtime.model.spec import spec_path
 from retinagan.runtime.steps.patches import PatchGrid
 from retinagan.runtime.steps.prepare import prepare
 

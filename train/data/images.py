@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from retinagan.runtime.errors import ImageError
 from retinagan.runtime.images.reading import read_image
-from retinagan.runtime.model.spec import Preprocessing
+from retinagan.runtime.model.parameters import Preprocessing
 from retinagan.runtime.retina.find import Retina, find_retina
 from retinagan.runtime.steps.crop import SquareCrop, square_crop
 from retinagan.runtime.steps.picture import Picture, picture_of

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from retinagan.runtime.errors import OptionError
-from retinagan.runtime.model.spec import Preprocessing
+from retinagan.runtime.model.parameters import Preprocessing
 from retinagan.runtime.steps.equalize import equalize
 from retinagan.train.data.augmentation import ColourJitter, Layers, jitter_colours
 from retinagan.train.data.images import TrainingImage

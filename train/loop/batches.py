@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from retinagan.runtime.model.spec import NetworkInput
+from retinagan.runtime.model.parameters import NetworkInput
 from retinagan.runtime.steps.tensors import image_tensor
 from retinagan.train.data.ahead import VariantSource
 from retinagan.train.data.augmentation import Layers, cut_patch, flip_and_turn, window

@@ -11,7 +11,7 @@ import torch
 
 from retinagan.runtime import __version__
 from retinagan.runtime.errors import OptionError
-from retinagan.runtime.model.spec import Preprocessing
+from retinagan.runtime.model.parameters import Preprocessing
 from retinagan.train.data.description import DataError
 from retinagan.train.data.files import Dataset, Sample, find_dataset, folder_name
 from retinagan.train.data.given import Given

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from retinagan.runtime.errors import OptionError
-from retinagan.runtime.model.spec import Preprocessing
+from retinagan.runtime.model.parameters import Preprocessing
 from retinagan.train.data.augmentation import ColourJitter, GeometricJitter
 from retinagan.train.data.matching import EXPERTS
 from retinagan.train.loop.devices import PRECISIONS

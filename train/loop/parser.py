@@ -14,7 +14,7 @@ import torch
 from retinagan.runtime import __version__
 from retinagan.runtime.console.command import CommandParser
 from retinagan.runtime.errors import OptionError
-from retinagan.runtime.model.spec import Preprocessing
+from retinagan.runtime.model.parameters import Preprocessing
 from retinagan.train.checkpoints import find_checkpoint
 from retinagan.train.data.augmentation import GeometricJitter
 from retinagan.train.data.files import ALL, TRAINING, folder_name

@@ -7,7 +7,7 @@ from dataclasses import replace
 import torch
 
 from retinagan.runtime.errors import ModelError
-from retinagan.runtime.model.spec import Preprocessing
+from retinagan.runtime.model.parameters import Preprocessing
 from retinagan.train.loop.batches import Batch
 from retinagan.train.nets.checkpoint import Checkpoint
 

@@ -14,7 +14,7 @@ from typing import Any
 import torch
 
 from retinagan.runtime.errors import OptionError
-from retinagan.runtime.model.spec import NetworkInput, Tiling
+from retinagan.runtime.model.parameters import NetworkInput, Tiling
 from retinagan.train.checkpoints import find_checkpoint
 from retinagan.train.data.images import TrainingImage, images_sha256, qualified
 from retinagan.train.loop.adversarial_step import adversarial_step

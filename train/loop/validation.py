@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from retinagan.runtime.errors import ImageError, OptionError
-from retinagan.runtime.model.spec import NetworkInput, Preprocessing, Tiling
+from retinagan.runtime.model.parameters import NetworkInput, Preprocessing, Tiling
 from retinagan.runtime.steps.prepare import Prepared, prepare
 from retinagan.runtime.steps.segment import Network, segment_square
 from retinagan.train.data.description import DataError

@@ -15,7 +15,7 @@ import torch
 
 from retinagan.runtime.atomic import written_atomically
 from retinagan.runtime.errors import ModelError
-from retinagan.runtime.model.spec import NetworkInput, Preprocessing, Tiling
+from retinagan.runtime.model.parameters import NetworkInput, Preprocessing, Tiling
 from retinagan.train.nets.discriminator import Discriminator, DiscriminatorConfig
 from retinagan.train.nets.generator import Generator, GeneratorConfig
 

@@ -17,7 +17,7 @@ from retinagan.runtime.errors import ImageError, ModelError, OptionError
 from retinagan.runtime.images.reading import SUFFIXES, read_image
 from retinagan.runtime.model.bundled import find_model
 from retinagan.runtime.model.density import at_density
-from retinagan.runtime.model.spec import Preprocessing
+from retinagan.runtime.model.parameters import Preprocessing
 from retinagan.runtime.segmenter import Segmenter
 from retinagan.runtime.steps.prepare import prepare
 from retinagan.runtime.steps.segment import Network, segment_square

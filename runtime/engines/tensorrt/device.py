@@ -6,7 +6,7 @@ from typing import Any
 
 from retinagan.runtime.engines.cuda.driver import Gpu, find_gpu
 from retinagan.runtime.errors import EngineError
-from retinagan.runtime.model.spec import EngineBuild
+from retinagan.runtime.model.parameters import EngineBuild
 
 NAMES = {"tensorrt": "TensorRT", "tensorrt_rtx": "TensorRT-RTX"}
 """The products' names, by module."""

@@ -22,7 +22,8 @@ from retinagan.runtime.engines.tensorrt.device import (
 from retinagan.runtime.engines.tensorrt.lane import CHANNELS, Lane, LaneParts
 from retinagan.runtime.engines.tensorrt.log import message_log
 from retinagan.runtime.errors import EngineError, ImageError, ModelError
-from retinagan.runtime.model.spec import ModelSpec, spec_path, verify
+from retinagan.runtime.model.spec import ModelSpec, spec_path
+from retinagan.runtime.model.verification import verify
 
 _LANES = 2  # one computes while the other copies; more would only cost memory
 

@@ -20,7 +20,8 @@ from retinagan.export.graph.calibration import (
 from retinagan.export.progress import StepLog
 from retinagan.export.proof.images import ImageFolder
 from retinagan.runtime.errors import ImageError, ModelError, OptionError
-from retinagan.runtime.model.spec import ModelSpec, Tiling, spec_path
+from retinagan.runtime.model.parameters import Tiling
+from retinagan.runtime.model.spec import ModelSpec, spec_path
 
 LOG = StepLog(io.StringIO())
 

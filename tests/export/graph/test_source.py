@@ -11,7 +11,8 @@ from retinagan.export.graph.source import open_source, read_onnx
 from retinagan.export.options import Changes
 from retinagan.export.progress import StepLog
 from retinagan.runtime.errors import ModelError
-from retinagan.runtime.model.spec import ModelSpec, Tiling, spec_path
+from retinagan.runtime.model.parameters import Tiling
+from retinagan.runtime.model.spec import ModelSpec, spec_path
 
 
 def opened(path, **changes):

@@ -8,7 +8,7 @@ from tiny_model import tiny_spec
 
 from retinagan.export.graph.torch_adapter import TorchAdapter
 from retinagan.runtime.errors import EngineError, ImageError
-from retinagan.runtime.model.spec import NetworkInput
+from retinagan.runtime.model.parameters import NetworkInput
 
 
 @pytest.fixture

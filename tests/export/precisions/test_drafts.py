@@ -17,7 +17,8 @@ from retinagan.export.proof.pack import read_pack
 from retinagan.runtime.engines import OnnxRuntimeAdapter, OpenVinoAdapter
 from retinagan.runtime.errors import ModelError
 from retinagan.runtime.model.onnx_metadata import onnx_metadata
-from retinagan.runtime.model.spec import METADATA_KEY, ModelSpec, sha256_of, spec_path
+from retinagan.runtime.model.spec import METADATA_KEY, ModelSpec, spec_path
+from retinagan.runtime.model.verification import sha256_of
 
 
 def altered(draft, change):

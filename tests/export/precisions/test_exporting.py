@@ -13,7 +13,8 @@ from retinagan.export.proof import bounds
 from retinagan.export.proof.agreement import ParityError
 from retinagan.export.proof.bounds import Bounds
 from retinagan.runtime.errors import ImageError, ModelError, RetinaGanError
-from retinagan.runtime.model.spec import ModelSpec, spec_path, verify
+from retinagan.runtime.model.spec import ModelSpec, spec_path
+from retinagan.runtime.model.verification import verify
 
 pytestmark = pytest.mark.usefixtures("short_pack")
 

@@ -7,7 +7,7 @@ from onnx import TensorProto
 from retinagan.export.graph.edit import layers
 from retinagan.export.options import MEANT_FOR
 from retinagan.runtime.engines import OnnxRuntimeAdapter
-from retinagan.runtime.model.spec import sha256_of
+from retinagan.runtime.model.verification import sha256_of
 
 
 def probability(draft):

@@ -18,7 +18,8 @@ from retinagan.export.proof.measure import measure
 from retinagan.export.proof.pack import read_pack
 from retinagan.runtime import Segmenter
 from retinagan.runtime.engines import OnnxRuntimeAdapter, open_adapter
-from retinagan.runtime.model.spec import ModelSpec, spec_path, verify
+from retinagan.runtime.model.spec import ModelSpec, spec_path
+from retinagan.runtime.model.verification import verify
 from retinagan.train.scores.metrics import Histogram
 
 pytestmark = pytest.mark.usefixtures("short_pack")  # `all_of`, a process of its own, has whole packs

@@ -11,7 +11,7 @@ from small_dataset import write_dataset
 from retinagan.export.proof.images import ImageFolder, named, synthetic_images
 from retinagan.runtime.batch.inputs import InputError
 from retinagan.runtime.errors import ImageError, NoRetinaError
-from retinagan.runtime.model.spec import Preprocessing
+from retinagan.runtime.model.parameters import Preprocessing
 from retinagan.runtime.steps.prepare import prepare
 from retinagan.train.data.files import find_samples
 

@@ -7,7 +7,8 @@ from retinagan.export.proof.agreement import ParityError
 from retinagan.export.proof.noise import Difference, Patches, compare, noise_patches
 from retinagan.runtime.engines import EngineAdapter
 from retinagan.runtime.errors import EngineError
-from retinagan.runtime.model.spec import ModelSpec, NetworkInput
+from retinagan.runtime.model.parameters import NetworkInput
+from retinagan.runtime.model.spec import ModelSpec
 
 SPEC = ModelSpec("small", "small.onnx", "fp32", 0.5, network_input=NetworkInput(divisor=2))
 

@@ -17,7 +17,8 @@ from retinagan.export.tensorrt.export import EngineOptions, engine_fits, export_
 from retinagan.runtime.engines import EngineAdapter, OnnxRuntimeAdapter
 from retinagan.runtime.engines.cuda.driver import Gpu
 from retinagan.runtime.errors import EngineError, ModelError, OptionError
-from retinagan.runtime.model.spec import EngineBuild, ModelSpec, Tiling, spec_path
+from retinagan.runtime.model.parameters import EngineBuild, Tiling
+from retinagan.runtime.model.spec import ModelSpec, spec_path
 
 ORIN = Gpu("Orin (nvgpu)", "8.7", 8 << 30, "12.6")
 

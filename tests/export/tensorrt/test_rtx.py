@@ -18,7 +18,8 @@ from retinagan.export.tensorrt import export as engine_export
 from retinagan.export.tensorrt.builder import EnginePlan, build_engine
 from retinagan.export.tensorrt.export import EngineOptions, engine_fits, export_engine
 from retinagan.runtime.errors import EngineError, ModelError
-from retinagan.runtime.model.spec import ModelSpec, sha256_of, spec_path
+from retinagan.runtime.model.spec import ModelSpec, spec_path
+from retinagan.runtime.model.verification import sha256_of
 
 trt = pytest.importorskip("tensorrt_rtx", reason="TensorRT-RTX is not installed: pip install tensorrt-rtx")
 

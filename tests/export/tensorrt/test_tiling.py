@@ -7,7 +7,8 @@ from tiny_model import tiny_spec
 
 from retinagan.export.tensorrt.export import default_batch
 from retinagan.export.tensorrt.tiling import OVERLAP, covered, engine_tiling, usual_sizes
-from retinagan.runtime.model.spec import ModelSpec, Preprocessing, Tiling
+from retinagan.runtime.model.parameters import Preprocessing, Tiling
+from retinagan.runtime.model.spec import ModelSpec
 from retinagan.runtime.steps.patches import PatchGrid
 
 

@@ -4,7 +4,7 @@ import pytest
 from tiny_model import tiny_spec
 
 from retinagan.export.triton.configuration import WRITTEN, network_configuration, whole_configuration
-from retinagan.runtime.model.spec import EngineBuild, Tiling
+from retinagan.runtime.model.parameters import EngineBuild, Tiling
 
 SPEC = tiny_spec(sha256="ab" * 32)
 ENGINE = replace(

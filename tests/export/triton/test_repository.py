@@ -13,7 +13,9 @@ from retinagan.export.cli import main
 from retinagan.export.progress import StepLog
 from retinagan.export.triton.repository import write_repository
 from retinagan.runtime import ModelError, OptionError, Segmenter
-from retinagan.runtime.model.spec import EngineBuild, ModelSpec, sha256_of, spec_path
+from retinagan.runtime.model.parameters import EngineBuild
+from retinagan.runtime.model.spec import ModelSpec, spec_path
+from retinagan.runtime.model.verification import sha256_of
 
 
 @pytest.fixture

@@ -23,7 +23,8 @@ from tiny_model import tiny_spec, write_tiny_model
 from retinagan.runtime import EngineError, __version__, segmenter
 from retinagan.runtime.batch import drawing, progress
 from retinagan.runtime.batch.cli import _parsed, main
-from retinagan.runtime.model.spec import Preprocessing, Tiling, spec_path
+from retinagan.runtime.model.parameters import Preprocessing, Tiling
+from retinagan.runtime.model.spec import spec_path
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ from retinagan.runtime.batch.drawing import PICTURES, Scene
 from retinagan.runtime.batch.overlay import draw_overlay
 from retinagan.runtime.batch.settings import Settings
 from retinagan.runtime.images.photograph import Photograph
-from retinagan.runtime.model.spec import Preprocessing
+from retinagan.runtime.model.parameters import Preprocessing
 from retinagan.runtime.retina.disc import Disc
 from retinagan.runtime.segmenter import Segmentation
 from retinagan.runtime.steps.prepare import prepare

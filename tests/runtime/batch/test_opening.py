@@ -8,7 +8,7 @@ from retinagan.runtime import EngineError
 from retinagan.runtime.batch.opening import add_shared_options, kinds_to_save, opened
 from retinagan.runtime.console.command import CommandParser
 from retinagan.runtime.errors import OptionError
-from retinagan.runtime.model.spec import Preprocessing
+from retinagan.runtime.model.parameters import Preprocessing
 
 
 def parsed(*arguments: str, **more):

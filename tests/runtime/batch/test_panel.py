@@ -9,7 +9,7 @@ from retinagan.runtime.batch.coloring import Coloring
 from retinagan.runtime.batch.panel import PanelParts, draw_panel, require_letters
 from retinagan.runtime.batch.ruler import Ruler
 from retinagan.runtime.errors import OptionError
-from retinagan.runtime.model.spec import Preprocessing
+from retinagan.runtime.model.parameters import Preprocessing
 from retinagan.runtime.steps.prepare import prepare
 
 DEGREES = Ruler("degrees", 45 / 166, 0.5, "camera of 45 degrees, which is assumed")

@@ -2,7 +2,8 @@ import os
 from dataclasses import replace
 
 from retinagan.runtime.batch.settings import Settings, Stamp
-from retinagan.runtime.model.spec import ModelSpec, Preprocessing, Tiling
+from retinagan.runtime.model.parameters import Preprocessing, Tiling
+from retinagan.runtime.model.spec import ModelSpec
 
 SETTINGS = Settings("ONNX Runtime 1, CPU", "tiny", "ab" * 32, 0.4, 0.25, "0.1.0", "0123456789abcdef")
 

@@ -8,7 +8,8 @@ from tiny_model import tiny_graph, tiny_spec, write_tiny_model
 
 from retinagan.runtime.engines.model_file import check_graph, checked_spec, checked_threads, one_line
 from retinagan.runtime.errors import ModelError, OptionError
-from retinagan.runtime.model.spec import ModelSpec, UnverifiedModelWarning, sha256_of, spec_path
+from retinagan.runtime.model.spec import ModelSpec, spec_path
+from retinagan.runtime.model.verification import UnverifiedModelWarning, sha256_of
 
 INPUTS = {("image", "float32", 4), ("roi", "float32", 4)}
 OUTPUTS = {("probability", "float32", 4)}

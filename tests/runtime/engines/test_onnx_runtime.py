@@ -18,13 +18,9 @@ from retinagan.runtime.engines import OnnxRuntimeAdapter
 from retinagan.runtime.engines.cuda import driver as cuda_driver
 from retinagan.runtime.engines.cuda.driver import find_gpu
 from retinagan.runtime.errors import EngineError, ModelError, OptionError
-from retinagan.runtime.model.spec import (
-    ModelSpec,
-    NetworkInput,
-    UnverifiedModelWarning,
-    sha256_of,
-    spec_path,
-)
+from retinagan.runtime.model.parameters import NetworkInput
+from retinagan.runtime.model.spec import ModelSpec, spec_path
+from retinagan.runtime.model.verification import UnverifiedModelWarning, sha256_of
 
 
 class TestOnnxRuntime(AdapterContract):

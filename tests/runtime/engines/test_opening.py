@@ -9,7 +9,9 @@ from tiny_model import tiny_spec, write_tiny_model
 from retinagan.runtime.engines import open_adapter, opening
 from retinagan.runtime.engines.base import EngineAdapter
 from retinagan.runtime.errors import EngineError, ModelError, OptionError
-from retinagan.runtime.model.spec import EngineBuild, ModelSpec, UnverifiedModelWarning, spec_path
+from retinagan.runtime.model.parameters import EngineBuild
+from retinagan.runtime.model.spec import ModelSpec, spec_path
+from retinagan.runtime.model.verification import UnverifiedModelWarning
 
 ENGINE = EngineBuild("tensorrt", "10.3.0", "Orin", "8.7", "linux-aarch64", (1, 4, 8), "tiny.onnx")
 

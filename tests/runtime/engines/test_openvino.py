@@ -12,14 +12,9 @@ from retinagan.runtime.engines import OpenVinoAdapter
 from retinagan.runtime.engines import openvino as module
 from retinagan.runtime.engines.pool import Pool
 from retinagan.runtime.errors import EngineError, ModelError, OptionError
-from retinagan.runtime.model.spec import (
-    ModelSpec,
-    Preprocessing,
-    Tiling,
-    UnverifiedModelWarning,
-    sha256_of,
-    spec_path,
-)
+from retinagan.runtime.model.parameters import Preprocessing, Tiling
+from retinagan.runtime.model.spec import ModelSpec, spec_path
+from retinagan.runtime.model.verification import UnverifiedModelWarning, sha256_of
 
 openvino = pytest.importorskip("openvino", reason='needs OpenVINO: pip install "retinagan[openvino]"')
 

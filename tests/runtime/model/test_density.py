@@ -4,7 +4,8 @@ import pytest
 
 from retinagan.runtime.errors import OptionError
 from retinagan.runtime.model.density import at_density, doubts_of_density
-from retinagan.runtime.model.spec import ModelSpec, Preprocessing
+from retinagan.runtime.model.parameters import Preprocessing
+from retinagan.runtime.model.spec import ModelSpec
 
 OWN = Preprocessing(pixels_per_degree=20.0, largest_magnification=2.0)
 

@@ -7,7 +7,7 @@ from drawn_retina import drawn_retina
 from tiny_model import tiny_spec, write_tiny_model
 
 from retinagan.runtime import Segmenter
-from retinagan.runtime.model.spec import Preprocessing
+from retinagan.runtime.model.parameters import Preprocessing
 from retinagan.runtime.serve.handler import Handler
 
 

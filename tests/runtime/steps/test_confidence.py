@@ -5,7 +5,7 @@ import cv2
 import numpy as np
 import pytest
 
-from retinagan.runtime.model.spec import Confidence
+from retinagan.runtime.model.parameters import Confidence
 from retinagan.runtime.retina.disc import Disc
 from retinagan.runtime.steps.confidence import (
     LEVELS,

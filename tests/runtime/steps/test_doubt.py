@@ -4,7 +4,7 @@ import pytest
 from canon_eye import canon_eye
 from drawn_retina import drawn_retina
 
-from retinagan.runtime.model.spec import Confidence, Preprocessing
+from retinagan.runtime.model.parameters import Confidence, Preprocessing
 from retinagan.runtime.retina.find import find_retina
 from retinagan.runtime.steps.confidence import shape_of
 from retinagan.runtime.steps.doubt import doubt

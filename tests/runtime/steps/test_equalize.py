@@ -3,7 +3,7 @@ import numpy as np
 from drawn_retina import drawn_retina
 
 from retinagan.ace_ext import ace
-from retinagan.runtime.model.spec import Preprocessing
+from retinagan.runtime.model.parameters import Preprocessing
 from retinagan.runtime.steps.equalize import clahe, equalize
 
 

@@ -4,7 +4,7 @@ from drawn_retina import drawn_retina
 
 from retinagan.runtime.errors import ImageError, NoRetinaError
 from retinagan.runtime.images.photograph import Photograph
-from retinagan.runtime.model.spec import Preprocessing
+from retinagan.runtime.model.parameters import Preprocessing
 from retinagan.runtime.steps.prepare import prepare
 from retinagan.runtime.steps.timing import StageClock
 

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from retinagan.runtime.errors import ImageError
-from retinagan.runtime.model.spec import Preprocessing
+from retinagan.runtime.model.parameters import Preprocessing
 from retinagan.runtime.retina.disc import Disc
 from retinagan.runtime.steps.scale import check_field_of_view, working_square
 

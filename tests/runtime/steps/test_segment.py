@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 from drawn_retina import drawn_retina
 
-from retinagan.runtime.model.spec import NetworkInput, Preprocessing, Tiling
+from retinagan.runtime.model.parameters import NetworkInput, Preprocessing, Tiling
 from retinagan.runtime.steps.patches import PatchGrid
 from retinagan.runtime.steps.prepare import prepare
 from retinagan.runtime.steps.segment import BufferPool, Network, segment_square

@@ -1,6 +1,6 @@
 import numpy as np
 
-from retinagan.runtime.model.spec import NetworkInput
+from retinagan.runtime.model.parameters import NetworkInput
 from retinagan.runtime.steps.tensors import image_tensor, roi_tensor
 
 

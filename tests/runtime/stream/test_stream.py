@@ -16,7 +16,7 @@ from retinagan.runtime import (
     StreamError,
 )
 from retinagan.runtime.images.photograph import Photograph
-from retinagan.runtime.model.spec import Preprocessing, Tiling
+from retinagan.runtime.model.parameters import Preprocessing, Tiling
 from retinagan.runtime.steps import segment as steps
 from retinagan.runtime.stream.stream import Stream, StreamOptions
 

@@ -3,7 +3,7 @@ import pytest
 import torch
 from small_dataset import small_options, training_images, write_dataset
 
-from retinagan.runtime.model.spec import NetworkInput, Preprocessing
+from retinagan.runtime.model.parameters import NetworkInput, Preprocessing
 from retinagan.runtime.steps.equalize import equalize
 from retinagan.train.data.augmentation import ColourJitter, GeometricJitter
 from retinagan.train.data.files import find_samples

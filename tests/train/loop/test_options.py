@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from retinagan.runtime.model.spec import Preprocessing
+from retinagan.runtime.model.parameters import Preprocessing
 from retinagan.train.data.augmentation import ColourJitter, GeometricJitter
 from retinagan.train.loop.options import StageOptions, TrainingOptions
 

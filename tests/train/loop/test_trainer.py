@@ -5,7 +5,7 @@ import pytest
 import torch
 from small_dataset import WORKING_SIZE, small_options, training_images
 
-from retinagan.runtime.model.spec import Preprocessing
+from retinagan.runtime.model.parameters import Preprocessing
 from retinagan.train.loop.options import StageOptions
 from retinagan.train.loop.parts import TrainingError
 from retinagan.train.loop.trainer import Trainer

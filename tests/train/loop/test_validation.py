@@ -3,7 +3,7 @@ import pytest
 import torch
 from small_dataset import WORKING_SIZE, small_options, training_images, write_dataset
 
-from retinagan.runtime.model.spec import NetworkInput, Preprocessing
+from retinagan.runtime.model.parameters import NetworkInput, Preprocessing
 from retinagan.train.data.files import DataError, find_samples
 from retinagan.train.data.images import load_labelled
 from retinagan.train.loop.trainer import Trainer

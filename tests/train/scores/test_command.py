@@ -12,7 +12,7 @@ from small_checkpoint import small_generator, write_checkpoint
 from small_dataset import write_dataset
 from tiny_model import tiny_spec, write_tiny_model
 
-from retinagan.runtime.model.spec import Preprocessing, Tiling
+from retinagan.runtime.model.parameters import Preprocessing, Tiling
 from retinagan.train.data.files import find_samples
 from retinagan.train.data.images import load_labelled
 from retinagan.train.nets.checkpoint import load_checkpoint

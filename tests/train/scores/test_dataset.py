@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from small_dataset import write_dataset
 
-from retinagan.runtime.model.spec import Preprocessing
+from retinagan.runtime.model.parameters import Preprocessing
 from retinagan.train.data.files import find_dataset
 from retinagan.train.scores.dataset import (
     ASSUMED,

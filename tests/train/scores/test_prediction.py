@@ -9,7 +9,7 @@ from small_checkpoint import small_generator, write_checkpoint
 from tiny_model import tiny_spec, write_tiny_model
 
 from retinagan.runtime.errors import ModelError, OptionError
-from retinagan.runtime.model.spec import Preprocessing, Tiling
+from retinagan.runtime.model.parameters import Preprocessing, Tiling
 from retinagan.runtime.segmenter import Segmenter
 from retinagan.runtime.steps.patches import PatchGrid
 from retinagan.runtime.steps.prepare import prepare

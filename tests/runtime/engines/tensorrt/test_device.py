@@ -13,7 +13,7 @@ from retinagan.runtime.engines.tensorrt.device import (
     this_system,
 )
 from retinagan.runtime.errors import EngineError
-from retinagan.runtime.model.spec import EngineBuild
+from retinagan.runtime.model.parameters import EngineBuild
 
 ORIN = Gpu("Orin", "8.7", 8 << 30, "12.6")
 BUILD = EngineBuild("tensorrt", "10.3.0", "Orin", "8.7", this_system(), (1, 4, 8), "tiny.onnx")

@@ -20,7 +20,9 @@ from retinagan.runtime.engines.cuda import driver as cuda_driver
 from retinagan.runtime.engines.cuda.driver import find_gpu
 from retinagan.runtime.engines.tensorrt.device import import_tensorrt, this_system
 from retinagan.runtime.errors import EngineError, ImageError, ModelError
-from retinagan.runtime.model.spec import EngineBuild, ModelSpec, sha256_of, spec_path
+from retinagan.runtime.model.parameters import EngineBuild
+from retinagan.runtime.model.spec import ModelSpec, spec_path
+from retinagan.runtime.model.verification import sha256_of
 
 
 def build(version: str = "10.3.0", **changes) -> EngineBuild:
