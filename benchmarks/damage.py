@@ -29,6 +29,7 @@ from synthetic_fundus import FundusOptions, render
 from retinagan.runtime.errors import ImageError, NoRetinaError
 from retinagan.runtime.images.reading import read_image
 from retinagan.runtime.model.parameters import Preprocessing
+from retinagan.runtime.retina.core import core_of
 from retinagan.runtime.retina.scrambled import SCRAMBLED, colour_change
 from retinagan.runtime.steps.prepare import prepare
 
@@ -103,7 +104,7 @@ def _outcome(found: np.ndarray | None, sound: np.ndarray) -> str:
         prepared = prepare(found, Preprocessing("none", 5.0, 608))
     except NoRetinaError:
         return "found"
-    return "doubted" if colour_change(prepared.square, prepared.roi) > SCRAMBLED else "missed"
+    return "doubted" if colour_change(*core_of(prepared.square, prepared.roi)) > SCRAMBLED else "missed"
 
 
 def _alike(one: np.ndarray, other: np.ndarray) -> bool:

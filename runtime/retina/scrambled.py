@@ -6,9 +6,6 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from retinagan.runtime.retina.core import core_of
-from retinagan.runtime.retina.pieces import Mask
-
 SCRAMBLED = 70.0
 """Change of colour between neighbours, in grey levels. Photographs have up to 30, drawn letters up to 60."""
 
@@ -19,7 +16,7 @@ _SOUND, _NOISE = 0.05, 4.0
 """Share of the blocks that are sound at least, and the multiple of theirs above which others are not."""
 
 
-def colour_change(square: NDArray[np.uint8], roi: Mask) -> float:
+def colour_change(square: NDArray[np.uint8], core: NDArray[np.uint8]) -> float:
     """Return how much the colour changes from pixel to pixel where it changes most.
 
     Light and shadow change all channels of a pixel together, so that their differences are smooth in every
@@ -27,10 +24,9 @@ def colour_change(square: NDArray[np.uint8], roi: Mask) -> float:
 
     Parameters
     ----------
-    square : (S, S, 3) uint8
-        RGB, the square around the retina before equalization; larger ones are shrunk.
-    roi : (S, S) bool
-        True inside the retina. A band along its rim is left out.
+    square : (T, T, 3) uint8
+    core : (T, T) uint8
+        As `core_of` returns them.
 
     Returns
     -------
@@ -39,7 +35,6 @@ def colour_change(square: NDArray[np.uint8], roi: Mask) -> float:
         of blue from green: of the blocks of 16x16 pixels, the 99.5th percentile of their means. 0 if it is
         less than four times the 5th percentile, as in a noisy picture.
     """
-    square, core = core_of(square, roi)
     red, green, blue = (channel.astype(np.int16) for channel in cv2.split(square))
     change = np.zeros(core.shape, np.float32)
     for colour in (cv2.subtract(red, green), cv2.subtract(blue, green)):

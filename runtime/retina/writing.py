@@ -6,9 +6,6 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from retinagan.runtime.retina.core import core_of
-from retinagan.runtime.retina.pieces import Mask
-
 SMALLEST_SIDE = 400
 """Side in pixels of the square in the frame below which vessels can be as sharp as drawn strokes."""
 
@@ -28,7 +25,7 @@ _LEAST, _LONGEST_DOT = 12, 5
 """Pixels of a piece of a stroke's edge, and the extent of what may be a hot pixel."""
 
 
-def is_written_on(square: NDArray[np.uint8], roi: Mask) -> bool:
+def is_written_on(square: NDArray[np.uint8], core: NDArray[np.uint8]) -> bool:
     """Whether strokes are drawn on the retina: edges from pixel to pixel that no camera's optics give.
 
     Strokes that let the retina shine through, as of a watermark, change all channels. Vessels hardly change
@@ -36,12 +33,10 @@ def is_written_on(square: NDArray[np.uint8], roi: Mask) -> bool:
 
     Parameters
     ----------
-    square : (S, S, 3) uint8
-        RGB, the square around the retina before equalization; larger ones are shrunk.
-    roi : (S, S) bool
-        True inside the retina. A band along its rim is left out.
+    square : (T, T, 3) uint8
+    core : (T, T) uint8
+        As `core_of` returns them.
     """
-    square, core = core_of(square, roi)
     steps = _steps(square, core)
     if _edge_pixels(steps.max(axis=2), core, _STEP) >= _STROKE:
         return True

@@ -8,6 +8,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from retinagan.runtime.retina.core import core_of
 from retinagan.runtime.retina.evenness import is_filtered
 from retinagan.runtime.retina.exposure import BURNT_OUT, burnt_out_share, is_faint
 from retinagan.runtime.retina.find import Retina
@@ -55,6 +56,11 @@ class Picture:
         """The green channel and the ROI, as `small_green` returns them."""
         return small_green(self.square, self.roi)
 
+    @cached_property
+    def core(self) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+        """The middle of the retina, as `core_of` returns it."""
+        return core_of(self.square, self.roi)
+
 
 def picture_of(image: NDArray[np.uint8], retina: Retina) -> Picture:
     """Return the square around a retina, 608 pixels wide unless it is small in the frame.
@@ -74,17 +80,16 @@ def picture_of(image: NDArray[np.uint8], retina: Retina) -> Picture:
 
 def picture_warnings(picture: Picture) -> list[ImageWarning]:
     """Return what is doubtful about a picture, beyond the warnings of its retina."""
-    square, roi = picture.square, picture.roi
     # few levels make long runs of equal pixels, too
     faint = is_faint(*picture.small)
     found = [ImageWarning("few-grey-levels")] if faint else _lost_parts(picture)
     badly_lit = any(warning.code in _BADLY_LIT for warning in found)
     large = picture.crop.side >= SMALLEST_SIDE
-    if large and colour_change(square, roi) > SCRAMBLED:
+    if large and colour_change(*picture.core) > SCRAMBLED:
         found.append(ImageWarning("scrambled"))
     elif not badly_lit and is_filtered(*picture.small):
         found.append(ImageWarning("preprocessed"))
-    elif large and is_written_on(square, roi):
+    elif large and is_written_on(*picture.core):
         found.append(ImageWarning("writing-on-retina"))
     return found
 
