@@ -6,8 +6,8 @@
 Draws synthetic eyes, stores them as JPEG (each chroma subsampling, progressive, restart markers, grey,
 CMYK), TIFF (each compression), PNG, WebP, JPEG 2000 and, where pillow-heif is installed, HEIC, overwrites
 512 bytes at a random place, 40 times each, and reads the result. A file that is read although its pixels
-changed by more than 2 grey levels (root mean square) is missed, or doubted if its picture has the warning
-``scrambled``; others are harmless. Then it reads sound JPEGs: some 500 that it draws, and all in the folders
+changed by more than 2 grey levels (root mean square) is missed, or doubted if its picture has a warning;
+others are harmless. Then it reads sound JPEGs: some 500 that it draws, and all in the folders
 named. Prints a Markdown table. With --only, it damages the files whose kind has this word, and reads no
 sound ones.
 """
@@ -27,11 +27,10 @@ from PIL import Image
 from synthetic_fundus import FundusOptions, render
 
 from retinagan.runtime.errors import ImageError, NoRetinaError
+from retinagan.runtime.images.frames import as_rgb8
 from retinagan.runtime.images.reading import read_image
-from retinagan.runtime.model.parameters import Preprocessing
-from retinagan.runtime.retina.core import core_of
-from retinagan.runtime.retina.scrambled import SCRAMBLED, colour_change
-from retinagan.runtime.steps.prepare import prepare
+from retinagan.runtime.retina.find import find_retina
+from retinagan.runtime.steps.picture import picture_of, picture_warnings
 
 TRIALS, LENGTH = 40, 512
 OUTCOMES = ("found", "harmless", "doubted", "missed")
@@ -100,11 +99,12 @@ def _outcome(found: np.ndarray | None, sound: np.ndarray) -> str:
         return "found"
     if _alike(found, sound):
         return "harmless"
+    picture = as_rgb8(found)
     try:
-        prepared = prepare(found, Preprocessing("none", 5.0, 608))
+        retina = find_retina(picture)
     except NoRetinaError:
         return "found"
-    return "doubted" if colour_change(*core_of(prepared.square, prepared.roi)) > SCRAMBLED else "missed"
+    return "doubted" if retina.warnings or picture_warnings(picture_of(picture, retina)) else "missed"
 
 
 def _alike(one: np.ndarray, other: np.ndarray) -> bool:
