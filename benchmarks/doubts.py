@@ -6,8 +6,9 @@
 Each folder is a dataset. Each picture is altered in each way, and its warnings counted: those of the picture
 alone, or with --model those of the model's result, and the mean Dice inside the FOV at the model's threshold.
 "light x 0.1" multiplies all values and rounds them, as a dark photograph of 8 bits has them; those above 255
-are burnt out. "letters" are a word across the retina in white or black, of which the number is the opacity;
-"logo" is a small word repeated all over it. Prints a Markdown table for each dataset.
+are burnt out. "enlarged" are pictures that had a smaller retina; "focus lost" are blurred, by a sigma in
+608ths of the retina's diameter. "letters" are a word across the retina in white or black, of which the number
+is the opacity; "logo" is a small word repeated all over it. Prints a Markdown table for each dataset.
 """
 
 import argparse
@@ -39,6 +40,18 @@ REFUSED = "refused"
 def lit(light: float, image: Image, disc: Disc) -> Image:
     """Return a picture with a multiple of its light."""
     return np.asarray(np.clip(np.round(image * np.float32(light)), 0, 255), np.uint8)
+
+
+def enlarged(diameter: int, image: Image, disc: Disc) -> Image:
+    """Return a picture that was shrunk until the retina had this diameter, and enlarged again."""
+    scale = diameter / (2 * disc.radius)
+    small = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+    return np.asarray(cv2.resize(small, image.shape[1::-1], interpolation=cv2.INTER_CUBIC), np.uint8)
+
+
+def out_of_focus(sigma: float, image: Image, disc: Disc) -> Image:
+    """Return a blurred picture; sigma in 608ths of the retina's diameter."""
+    return np.asarray(cv2.GaussianBlur(image, (0, 0), sigma * disc.radius / 304), np.uint8)
 
 
 def lettered(opacity: float, level: int, image: Image, disc: Disc) -> Image:
@@ -75,6 +88,8 @@ def _blended(image: Image, drawn: Image, opacity: float, level: int) -> Image:
 ALTERATIONS: dict[str, Alter] = {
     "none": lambda image, disc: image,
     **{f"light x {light}": partial(lit, light) for light in (0.3, 0.2, 0.1, 0.05, 2.0, 3.0, 4.0)},
+    **{f"enlarged from {diameter} pixels": partial(enlarged, diameter) for diameter in (200, 150, 110)},
+    **{f"focus lost by {sigma}": partial(out_of_focus, sigma) for sigma in (1, 2, 3)},
     **{
         f"{name}, {colour}, {opacity}": partial(draw, opacity, level)
         for name, draw in (("letters", lettered), ("logo", with_logo))

@@ -23,6 +23,7 @@ SENTENCES = {
     "overexposed": "part of the retina is as bright as the picture can be",
     "scrambled": "colours change from pixel to pixel, as where the data of the picture are damaged",
     "preprocessed": "the picture was filtered before: its light is even, or its local contrast enhanced",
+    "blurred": "the picture has no fine detail: it is out of focus or was enlarged; thin vessels are missed",
     "writing-on-retina": "letters or lines are drawn on the retina; their strokes may count as vessels",
     # The result
     "coarse-scale": "the network sees the vessels at less than half the density that it was made for",

@@ -16,6 +16,7 @@ from retinagan.runtime.retina.green import small_green
 from retinagan.runtime.retina.missing import incomplete_warning, missing_share
 from retinagan.runtime.retina.pieces import Gray
 from retinagan.runtime.retina.scrambled import SCRAMBLED, colour_change
+from retinagan.runtime.retina.sharpness import is_blurred
 from retinagan.runtime.retina.writing import SMALLEST_SIDE, is_written_on
 from retinagan.runtime.steps.crop import SquareCrop, square_crop
 from retinagan.runtime.warnings import ImageWarning
@@ -91,6 +92,8 @@ def picture_warnings(picture: Picture) -> list[ImageWarning]:
         found.append(ImageWarning("preprocessed"))
     elif large and is_written_on(*picture.core):
         found.append(ImageWarning("writing-on-retina"))
+    if large and not badly_lit and is_blurred(*picture.core):
+        found.append(ImageWarning("blurred"))
     return found
 
 
