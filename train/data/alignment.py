@@ -19,6 +19,10 @@ or more. The same maps mirrored, turned, of another image, or moved by 2 % of th
 0.22. Moved by 1 %, those of DRIVE and the drawn eyes have at most 0.25.
 """
 
+LEAST_NEAR_RIM, _INNER = 0.65, 0.6
+"""The same beyond 0.6 of the retina's radius. Experts' maps have 0.88 or more; turned by 2 degrees they have
+at most 0.63, since a turn or another scale moves most what is far from the centre."""
+
 _SIDE = 304
 _GROUND = 15
 _DRAWN, _FREE = 102, 26  # of 255: the shares from which a pixel is drawn, and up to which it is background
@@ -60,6 +64,28 @@ def alignment_fault(image: NDArray[np.uint8], retina: Retina, drawn: Mask) -> st
     return (
         f"what is drawn does not lie on the image's vessels: it is {contrast:.1f} standard deviations darker "
         "than what lies beside it, vessels are 1 to 2; it may be another image's map, or shifted"
+    )
+
+
+def rim_fault(image: NDArray[np.uint8], retina: Retina, drawn: Mask) -> str:
+    """Return that drawn vessels lie on the image's in the middle alone; an empty string if elsewhere, too.
+
+    Parameters
+    ----------
+    image, retina, drawn
+        As for `alignment_fault`.
+    """
+    crop = square_crop(retina.disc, retina.mask.shape, _SIDE)
+    detail, core = _detail(crop.cut(image[..., 1]), crop.cut_mask(retina.mask))
+    rows, columns = np.ogrid[:_SIDE, :_SIDE]
+    middle = (_SIDE - 1) / 2
+    outer = np.hypot(rows - middle, columns - middle) > _INNER * _SIDE / 2
+    contrast = _contrast(detail, core & outer, crop, drawn)
+    if contrast is None or abs(contrast) >= LEAST_NEAR_RIM:
+        return ""
+    return (
+        "what is drawn lies on the image's vessels in the middle, but beside them farther out: the map is "
+        "turned by some degrees, of another scale, or coarse; register it to the image"
     )
 
 

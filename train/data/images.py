@@ -18,10 +18,10 @@ from retinagan.runtime.retina.find import Retina, find_retina
 from retinagan.runtime.steps.crop import SquareCrop, square_crop
 from retinagan.runtime.steps.picture import Picture, picture_of
 from retinagan.runtime.steps.scale import working_square
-from retinagan.train.data.alignment import alignment_fault
+from retinagan.train.data.alignment import alignment_fault, rim_fault
 from retinagan.train.data.description import DataError
 from retinagan.train.data.drawing import drawing_fault
-from retinagan.train.data.extent import drawing_doubts, outline_fault
+from retinagan.train.data.extent import drawing_doubts, extent_fault
 from retinagan.train.data.files import Sample
 from retinagan.train.data.labels import Label, read_label, say_once
 from retinagan.train.data.masks import fov_fault, rim_of, truth_fault
@@ -155,7 +155,8 @@ def _checked_vessels(
     fault = (
         drawing_fault(label.mask & picture.retina.mask, picture.retina.disc)
         or alignment_fault(image, picture.retina, label.mask)
-        or outline_fault(picture, label.mask)
+        or extent_fault(picture, label.mask)
+        or rim_fault(image, picture.retina, label.mask)
     )
     if fault:
         raise DataError(f"{path}: {fault}")

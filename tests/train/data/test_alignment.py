@@ -1,9 +1,10 @@
+import cv2
 import numpy as np
 import pytest
 from canon_eye import canon_eye
 
 from retinagan.runtime.retina.find import find_retina
-from retinagan.train.data.alignment import alignment_fault
+from retinagan.train.data.alignment import alignment_fault, rim_fault
 from retinagan.train.data.files import find_samples
 from retinagan.train.data.images import load_labelled
 
@@ -14,6 +15,29 @@ RETINA = find_retina(EYE.image)
 
 def fault(drawn, image=EYE.image):
     return alignment_fault(image, find_retina(image), np.ascontiguousarray(drawn))
+
+
+def changed(turn, scale):
+    """Return the vessels turned about the retina's centre, in degrees, and scaled."""
+    centre = (RETINA.disc.center_x, RETINA.disc.center_y)
+    moved = cv2.getRotationMatrix2D(centre, turn, scale)
+    drawn = EYE.vessels.astype(np.uint8)
+    return cv2.warpAffine(drawn, moved, drawn.shape[::-1], flags=cv2.INTER_NEAREST) > 0
+
+
+@pytest.mark.parametrize(("turn", "scale"), [(2, 1.0), (-2, 1.0), (0, 0.98)])
+def test_vessels_that_fit_in_the_middle_alone_are_refused(turn, scale):
+    assert rim_fault(EYE.image, RETINA, EYE.vessels) == ""
+    assert rim_fault(EYE.image, RETINA, changed(turn, scale)) == (
+        "what is drawn lies on the image's vessels in the middle, but beside them farther out: the map is "
+        "turned by some degrees, of another scale, or coarse; register it to the image"
+    )
+
+
+def test_vessels_in_the_middle_alone_are_not_judged_by_the_rim():
+    middle = EYE.vessels.copy()
+    middle[:150] = middle[430:] = middle[:, :150] = middle[:, 430:] = False
+    assert rim_fault(EYE.image, RETINA, middle) == ""
 
 
 def squared(image):
