@@ -36,25 +36,37 @@ th { color: #555; }
 <script>
 const form = document.querySelector("form"), shown = document.querySelector("img");
 const say = (role, text) => { document.querySelector(`[role=${role}]`).textContent = text; };
+const errorOf = async (response) => {
+  const told = await response.json().catch(() => null);  // a proxy before the server answers otherwise
+  return told?.error ?? `the answer is ${response.status} ${response.statusText}, without a reason`;
+};
+let last = new AbortController();
 form.addEventListener("submit", async (event) => {
   event.preventDefault();
-  const file = form.elements.file.files[0], query = new URLSearchParams({output: form.elements.output.value});
+  last.abort();  // a picture and the report of another must never stand together
+  const {signal} = last = new AbortController();
+  const file = form.elements.file.files[0], output = form.elements.output.value;
+  const query = new URLSearchParams({output});
   if (form.elements.angle.value) query.set("field_of_view", form.elements.angle.value);
   const headers = form.elements.token.value ? {Authorization: `Bearer ${form.elements.token.value}`} : {};
   const table = document.querySelector("table");
   table.replaceChildren();
   shown.hidden = true;
   say("alert", "");
-  say("status", "Segmenting …");
+  say("status", `Segmenting ${file.name} …`);
   try {
-    const response = await fetch(`segment?${query}`, {method: "POST", headers, body: file});
-    if (!response.ok) throw new Error((await response.json()).error);
-    const report = JSON.parse(response.headers.get("Retinagan-Report"));
+    const response = await fetch(`segment?${query}`, {method: "POST", headers, body: file, signal})
+      .catch((error) => { throw signal.aborted ? error : new Error(
+        "no answer came; is the server still running, and the file still there and readable?"); });
+    if (!response.ok) throw new Error(await errorOf(response));
+    const report = JSON.parse(response.headers.get("Retinagan-Report")), picture = await response.blob();
+    if (signal.aborted) return;
     URL.revokeObjectURL(shown.src);
-    shown.src = URL.createObjectURL(await response.blob());
-    shown.alt = `${form.elements.output.value} of ${file.name}`;
+    shown.src = URL.createObjectURL(picture);
+    shown.alt = `${output} of ${file.name}`;
     shown.hidden = false;
-    say("status", report.status === "done" ? "Done, without warnings." : "Done, with warnings:");
+    const warned = report.status !== "done";
+    say("status", `${file.name}: done, ${warned ? "with warnings:" : "without warnings."}`);
     say("alert", report.warnings.map((warning) => warning.message).join("; "));
     const names = ["confidence", "field_of_view", "field_of_view_from", "working_size", "model", "engine"];
     for (const name of names) {
@@ -64,8 +76,9 @@ form.addEventListener("submit", async (event) => {
       row.insertCell().textContent = report[name] ?? "unknown";
     }
   } catch (error) {
+    if (signal.aborted) return;
     say("status", "");
-    say("alert", error.message);
+    say("alert", `${file.name}: ${error.message}`);
   }
 });
 </script>
