@@ -44,6 +44,10 @@ def as_rgb8(frame: NDArray[Any], color: ColorOrder = "rgb", *, bits: int | None 
     """
     if color not in get_args(ColorOrder):
         raise ImageError(f'got color={color!r}; expected "rgb" or "bgr"')
+    if frame is None:
+        raise ImageError(
+            f"got None, which OpenCV returns where it cannot read a file or a frame; {_EXPECTED}"
+        )
     if not isinstance(frame, np.ndarray):
         raise ImageError(f"got {type(frame).__name__}; {_EXPECTED}, as a numpy array: {_way_to_one(frame)}")
     _check_shape(frame)

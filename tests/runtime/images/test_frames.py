@@ -101,7 +101,7 @@ def test_big_endian_frames():
             r"got str; expected .*: read a file by retinagan\.runtime\.read_image",
         ),
         (Path("scan.jpg"), r"as a numpy array: read a file by retinagan\.runtime\.read_image\(path\)"),
-        (None, r"got NoneType; expected"),
+        (None, r"got None, which OpenCV returns where it cannot read a file or a frame; expected"),
     ],
 )
 def test_errors_say_what_came_and_what_to_do(frame, text):
