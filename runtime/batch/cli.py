@@ -195,6 +195,7 @@ def _run(options: argparse.Namespace) -> int:
 
 
 def _segment_once(options: argparse.Namespace) -> int:
+    from retinagan.runtime.batch.again import why_again
     from retinagan.runtime.batch.inputs import every_frame, find_inputs
     from retinagan.runtime.batch.jobs import jobs_to_do
     from retinagan.runtime.batch.json_lines import JsonLines
@@ -215,6 +216,9 @@ def _segment_once(options: argparse.Namespace) -> int:
             batch.measures,
             again=options.overwrite,
         )
+        told = None if options.quiet or options.overwrite else why_again(jobs, report)
+        if told is not None:
+            complain(_NAME, told)
         if options.shard is not None:
             own = tuple(item for item in found.inputs if options.shard.holds(item.name))
             found = replace(found, inputs=own)

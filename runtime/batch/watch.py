@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
 
+from retinagan.runtime.batch.again import why_again
 from retinagan.runtime.batch.arrivals import Arrivals
 from retinagan.runtime.batch.inputs import Input
 from retinagan.runtime.batch.jobs import Job, jobs_to_do
@@ -86,9 +87,13 @@ class Watch:
             self._say(counts(self._tally))
 
     def _jobs(self, inputs: Sequence[Input]) -> list[Job]:
-        return jobs_to_do(
+        jobs = jobs_to_do(
             inputs, self._report, self._folder, self._options.kinds, self._batch.page, self._batch.measures
         )
+        told = None if self._options.quiet else why_again(jobs, self._report)
+        if told is not None:
+            self._say(told)
+        return jobs
 
     def _stopped_while_segmenting(self, jobs: Sequence[Job]) -> bool:
         inputs = {job.input.name: job.input for job in jobs}

@@ -194,9 +194,12 @@ def test_a_changed_option_does_all_again(here, model, capsys, more):
     main(["in", "--model", model])
     capsys.readouterr()
     assert main(["in", "--model", model, *more]) == 0
-    first = capsys.readouterr().out.splitlines()[0]
+    said = capsys.readouterr()
+    first = said.out.splitlines()[0]
     assert first.startswith("3 images: ")
     assert "kept from before" not in first  # at a high threshold some have warnings
+    why = {"--threshold": "threshold was '0.5' and is '0.9' now", "--overlap": "overlap was"}.get(more[0])
+    assert (f"retina-run: 3 images are done again: {why}" in said.err) is (why is not None)
     assert len(rows()) == 3
 
 
