@@ -27,6 +27,8 @@ from retinagan.train.data.labels import Label, read_label, say_once
 from retinagan.train.data.masks import fov_fault, rim_of, truth_fault
 from retinagan.train.data.pictures import checked_picture, say_doubts
 
+_EXAMPLES = 3
+
 
 @dataclass(frozen=True)
 class LabelledImage:
@@ -196,8 +198,7 @@ def crop_for_training(
     if preprocessing.pixels_per_degree is not None and labelled.field_of_view is None:
         raise DataError(
             f"{labelled.name}: its camera's angle is not known, from which the size of the square follows: "
-            'give --field-of-view NAME=DEGREES, or write {"field_of_view": DEGREES} into the dataset\'s '
-            "dataset.json"
+            f"{_give_angle('NAME')}"
         )
     try:
         retina = find_retina(labelled.image)
@@ -215,6 +216,26 @@ def crop_for_training(
 
     second = shares(labelled.second) if both and labelled.second is not None else None
     return TrainingImage(labelled.name, crop.cut(labelled.image), roi, shares(labelled.truth), second=second)
+
+
+def _give_angle(dataset: str) -> str:
+    return (
+        f"give --field-of-view {dataset}=DEGREES, where the name is that of the dataset's folder, "
+        'or write {"field_of_view": DEGREES} into its dataset.json'
+    )
+
+
+def _check_angles(samples: list[Sample], preprocessing: Preprocessing, dataset: str) -> None:
+    """Refuse images of unknown angle together, before any is read."""
+    unknown = [sample.name for sample in samples if sample.field_of_view is None]
+    if preprocessing.pixels_per_degree is None or not unknown:
+        return
+    named = ", ".join(unknown[:_EXAMPLES]) + (", ..." if len(unknown) > _EXAMPLES else "")
+    raise DataError(
+        f"{f'{dataset}: ' if dataset else ''}the camera's angle is not known of {len(unknown)} of "
+        f"{len(samples)} images ({named}), from which the size of the square follows: "
+        f"{_give_angle(dataset or 'NAME')}"
+    )
 
 
 def load_training_images(
@@ -236,8 +257,10 @@ def load_training_images(
     Raises
     ------
     DataError
-        With one line for each sample that cannot be used.
+        With one line for each sample that cannot be used; with one line for all, before any is read, where
+        the size of the squares depends on an angle that is not known.
     """
+    _check_angles(samples, preprocessing, dataset)
     images, faults = [], []
     for sample in samples:
         try:

@@ -418,8 +418,9 @@ def test_an_angle_that_is_not_known_is_named(two_cameras, tmp_path, capsys):
     del words[words.index("--field-of-view", words.index("drawn=30"))]
     assert main(words) == 2
     error = capsys.readouterr().err
-    assert "24: its camera's angle is not known" in error
-    assert "give --field-of-view NAME=DEGREES, or write" in error
+    assert error.count("the camera's angle is not known of") == 1
+    assert re.search(r"wide: the camera's angle is not known of (\d+) of \1 images \(.*24", error)
+    assert "give --field-of-view wide=DEGREES, where the name is that of the dataset's folder" in error
 
 
 def test_two_folders_of_one_name_are_refused(data, tmp_path, capsys):
