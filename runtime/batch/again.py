@@ -14,8 +14,8 @@ _COMPARED = ("engine", "model", "threshold", "overlap", "version")
 """Columns of run.csv that people can compare; the others that count are digests."""
 
 
-def why_again(jobs: Sequence[Job], report: Report) -> str | None:
-    """Return a line about images that are done already, though not with what this run has.
+def why_again(jobs: Sequence[Job], report: Report) -> list[str]:
+    """Return lines about images that are done already, but not with what this run has or asks for.
 
     A run that goes on on another machine, such as one that takes in the parts of a job array, may have
     another engine, and so would do all images again without the user having asked for it.
@@ -29,21 +29,31 @@ def why_again(jobs: Sequence[Job], report: Report) -> str | None:
 
     Returns
     -------
-    str or None
-        None if no image is done again for such a reason.
+    list of str
+        A line for each reason; none for images that failed or whose files have changed.
     """
-    others = set()
+    otherwise, incomplete = set(), 0
     for job in jobs:
         recorded = report.recorded.get(job.input.name)
         if recorded is None or recorded.status == FAILED:
             continue
         now = stamp_of(job.input, report.settings)
-        if recorded.stamp[:2] == now[:2] and recorded.stamp != now:
-            others.add(job.input.name)
-    if not others:
-        return None
-    what = "is" if len(others) == 1 else "are"
-    return f"{counted(len(others), 'image')} {what} done again: {_difference(others, report)}"
+        if recorded.stamp == now:
+            incomplete += 1
+        elif recorded.stamp[:2] == now[:2]:
+            otherwise.add(job.input.name)
+    lines = []
+    if otherwise:
+        lines.append(f"{_counted(len(otherwise))} done again: {_difference(otherwise, report)}")
+    if incomplete:
+        lines.append(
+            f"{_counted(incomplete)} done again: pictures or measures that are asked for are not there yet"
+        )
+    return lines
+
+
+def _counted(number: int) -> str:
+    return f"{counted(number, 'image')} {'is' if number == 1 else 'are'}"
 
 
 def _difference(others: set[str], report: Report) -> str:

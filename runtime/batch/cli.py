@@ -216,9 +216,8 @@ def _segment_once(options: argparse.Namespace) -> int:
             batch.measures,
             again=options.overwrite,
         )
-        told = None if options.quiet or options.overwrite else why_again(jobs, report)
-        if told is not None:
-            complain(_NAME, told)
+        for line in () if options.quiet or options.overwrite else why_again(jobs, report):
+            complain(_NAME, line)
         if options.shard is not None:
             own = tuple(item for item in found.inputs if options.shard.holds(item.name))
             found = replace(found, inputs=own)

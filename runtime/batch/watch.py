@@ -90,9 +90,8 @@ class Watch:
         jobs = jobs_to_do(
             inputs, self._report, self._folder, self._options.kinds, self._batch.page, self._batch.measures
         )
-        told = None if self._options.quiet else why_again(jobs, self._report)
-        if told is not None:
-            self._say(told)
+        for line in () if self._options.quiet else why_again(jobs, self._report):
+            self._say(line)
         return jobs
 
     def _stopped_while_segmenting(self, jobs: Sequence[Job]) -> bool:

@@ -27,7 +27,7 @@ def jobs(tmp_path) -> list[Job]:
     return jobs
 
 
-def told(jobs: list[Job], **changes: object) -> str | None:
+def told(jobs: list[Job], **changes: object) -> list[str]:
     """Return what a run with other settings says."""
     settings = replace(SETTINGS, **({"digest": "fedcba9876543210"} | changes if changes else {}))
     out = f"{jobs[0].input.path.rpartition('/')[0]}/out"
@@ -47,15 +47,22 @@ def told(jobs: list[Job], **changes: object) -> str | None:
     ],
 )
 def test_what_differs_is_said_with_the_number_of_images(jobs, changes, reason):
-    assert told(jobs, **changes) == f"2 images are done again: {reason}"
-    assert told(jobs[1:], **changes) == f"1 image is done again: {reason}"
+    assert told(jobs, **changes) == [f"2 images are done again: {reason}"]
+    assert told(jobs[1:], **changes) == [f"1 image is done again: {reason}"]
 
 
-def test_nothing_is_said_of_images_that_failed_are_new_or_only_miss_a_picture(jobs):
-    assert told(jobs) is None
-    assert told(jobs[2:], threshold=0.5) is None
+def test_what_is_missing_is_said(jobs):
+    missing = "done again: pictures or measures that are asked for are not there yet"
+    assert told(jobs) == [f"2 images are {missing}"]
+    assert told(jobs[1:]) == [f"1 image is {missing}"]
+
+
+def test_nothing_is_said_of_images_that_failed_or_are_new(jobs):
+    assert told(jobs[2:]) == []
+    assert told(jobs[2:], threshold=0.5) == []
 
 
 def test_nothing_is_said_of_an_image_whose_file_has_changed(jobs, tmp_path):
     (tmp_path / "-a.png").write_bytes(b"another picture")
-    assert told(jobs[:1], threshold=0.5) is None
+    assert told(jobs[:1]) == []
+    assert told(jobs[:1], threshold=0.5) == []

@@ -198,7 +198,11 @@ def test_a_changed_option_does_all_again(here, model, capsys, more):
     first = said.out.splitlines()[0]
     assert first.startswith("3 images: ")
     assert "kept from before" not in first  # at a high threshold some have warnings
-    why = {"--threshold": "threshold was '0.5' and is '0.9' now", "--overlap": "overlap was"}.get(more[0])
+    why = {
+        "--threshold": "threshold was '0.5' and is '0.9' now",
+        "--overlap": "overlap was",
+        "--save": "pictures or measures that are asked for are not there yet",
+    }.get(more[0])
     assert (f"retina-run: 3 images are done again: {why}" in said.err) is (why is not None)
     assert len(rows()) == 3
 
