@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from retinagan.runtime.errors import OptionError
+from retinagan.runtime.model.fields import is_number
 from retinagan.runtime.model.parameters import Preprocessing
 from retinagan.runtime.model.spec import ModelSpec
 from retinagan.runtime.warnings import ImageWarning
@@ -35,8 +36,10 @@ def at_density(preprocessing: Preprocessing, pixels_per_degree: float, model: st
     Raises
     ------
     OptionError
-        If the density is out of range, or the model has a fixed working size.
+        If the density is no number or out of range, or the model has a fixed working size.
     """
+    if not is_number(pixels_per_degree):
+        raise OptionError(f"pixels per degree: got {pixels_per_degree!r}; expected a number, such as 13")
     own = preprocessing.pixels_per_degree
     if own is None:
         raise OptionError(

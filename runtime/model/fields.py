@@ -45,6 +45,11 @@ def described(doc: str, **limits: Any) -> dict[str, Rule]:
     return {_RULE: Rule(doc, **limits)}
 
 
+def is_number(value: object) -> bool:
+    """Whether a value is a real number, of Python or of NumPy."""
+    return isinstance(value, numbers.Real)
+
+
 def check_fields(instance: Any) -> None:
     """Check every field of a frozen dataclass against its rule; numbers become plain int and float.
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from retinagan.runtime.errors import ImageError
 from retinagan.runtime.images.photograph import NARROWEST, WIDEST
+from retinagan.runtime.model.fields import is_number
 from retinagan.runtime.model.parameters import Preprocessing
 from retinagan.runtime.retina.disc import Disc
 
@@ -75,6 +76,10 @@ def check_field_of_view(degrees: float) -> None:
     ImageError
         If it is not a number from 10 to 220.
     """
+    if not is_number(degrees):
+        raise ImageError(
+            f"field of view: got {degrees!r}; expected the camera's angle as a number, such as 45"
+        )
     if not NARROWEST <= degrees <= WIDEST:  # not so for NaN either
         raise ImageError(
             f"field of view of {degrees:g} degrees; expected the camera's angle, "

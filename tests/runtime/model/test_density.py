@@ -27,6 +27,13 @@ def test_other_densities_are_refused(density):
     )
 
 
+@pytest.mark.parametrize("density", ["13", [13], None])
+def test_what_is_no_number_is_refused(density):
+    with pytest.raises(OptionError) as caught:
+        at_density(OWN, density, "a")
+    assert str(caught.value) == f"pixels per degree: got {density!r}; expected a number, such as 13"
+
+
 def test_a_fixed_working_size_takes_no_density():
     with pytest.raises(OptionError) as caught:
         at_density(Preprocessing(working_size=608), 13.0, "a")

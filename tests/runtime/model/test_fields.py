@@ -1,3 +1,4 @@
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -7,7 +8,7 @@ import numpy as np
 import pytest
 
 from retinagan.runtime.errors import ModelError
-from retinagan.runtime.model.fields import FieldError, check_fields, described, from_mapping, shown
+from retinagan.runtime.model.fields import FieldError, check_fields, described, from_mapping, is_number, shown
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,11 @@ class Camera:
 
 
 CAMERA = {"kind": "hand", "pixels": [640, 480], "lens": {"angle": 45}}
+
+
+def test_numbers_are_those_of_python_and_numpy():
+    assert all(map(is_number, (1, 1.5, np.float32(1), np.uint8(1), math.nan)))
+    assert not any(map(is_number, ("1", None, [1], 1j)))
 
 
 def test_json_becomes_dataclasses_and_tuples():

@@ -40,6 +40,20 @@ def test_a_fixed_size_knows_no_angle():
     assert (square.size, square.side, square.field_of_view) == (608, 3001, None)
 
 
+@pytest.mark.parametrize("degrees", ["45", [45], b"45"])
+def test_an_angle_that_is_no_number_is_refused(degrees):
+    with pytest.raises(ImageError) as caught:
+        check_field_of_view(degrees)
+    assert str(caught.value) == (
+        f"field of view: got {degrees!r}; expected the camera's angle as a number, such as 45"
+    )
+
+
+@pytest.mark.parametrize("degrees", [45, np.float32(45), np.int64(45)])
+def test_numbers_of_every_kind_are_angles(degrees):
+    check_field_of_view(degrees)
+
+
 @pytest.mark.parametrize("degrees", [0, -45, 9.9, 221, math.nan, math.inf])
 def test_no_camera_has_that_angle(degrees):
     with pytest.raises(ImageError, match=r"field of view of \S+ degrees; expected the camera's angle"):
