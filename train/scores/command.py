@@ -252,7 +252,12 @@ def _output_folder(arguments: argparse.Namespace) -> Path:
         raise OptionError('--figures: matplotlib is not installed; type  pip install "retinagan[train]"')
     folder = Path(arguments.out or ".")
     if arguments.out:
-        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise OptionError(
+                f"cannot write to the folder {arguments.out!r} ({error.strerror}); choose another with --out"
+            ) from None
     return folder
 
 

@@ -312,12 +312,18 @@ def test_no_threads_at_all_is_one_line(data, tmp_path, capsys, kind):
         (".", ["--threshold", "2"], "--threshold 2: expected 0 to 1, or the word training"),
         (".", ["--threshold", "half"], "--threshold half: expected 0 to 1, or the word training"),
         (".", ["--figures"], "--figures needs a folder to write to; name one with --out DIR"),
+        (
+            ".",
+            ["--out", "file"],
+            "cannot write to the folder 'file' (File exists); choose another with --out",
+        ),
         (".", ["--data", "nowhere"], "nowhere is not a folder"),
         (".", [], "no map of 24_test"),
     ],
 )
 def test_wrong_use_is_one_line(data, tmp_path, capsys, monkeypatch, source, more, message):
     monkeypatch.chdir(tmp_path)
+    (tmp_path / "file").touch()
     assert main([source, "--data", str(data), *more]) == 2
     error = capsys.readouterr().err
     assert error.startswith("retina-eval: ")
