@@ -142,7 +142,9 @@ async def _http_error(request: Request, error: Exception) -> Response:
     """Answer a path or method that is not there."""
     assert isinstance(error, HTTPException)
     asked = f"{request.method} {request.url.path}"
-    return JSONResponse({"error": f"{asked}: {error.detail}"}, error.status_code, error.headers)
+    allowed = (error.headers or {}).get("Allow")
+    expected = f"; expected {allowed}" if allowed else ""
+    return JSONResponse({"error": f"{asked}: {error.detail}{expected}"}, error.status_code, error.headers)
 
 
 async def _gone(request: Request, error: Exception) -> Response:

@@ -72,7 +72,7 @@ def test_metadata(application):
         ("GET", "/v2/models/tiny/versions/2", 404, "model 'tiny' has no version '2'; expected '1'"),
         ("POST", "/v2/models/other/infer", 404, "model 'other' is not served here"),
         ("GET", "/nowhere", 404, "GET /nowhere: Not Found"),
-        ("GET", "/segment", 405, "GET /segment: Method Not Allowed"),
+        ("GET", "/segment", 405, "GET /segment: Method Not Allowed; expected POST"),
         ("GET", "/docs", 404, "GET /docs: Not Found"),
         ("GET", "/openapi.json", 404, "GET /openapi.json: Not Found"),
         ("POST", "/v2/models/tiny/infer", 400, "the request is not JSON"),
