@@ -7,7 +7,8 @@ from torch import nn
 
 from retinagan.runtime.model.parameters import NetworkInput, Preprocessing, Tiling
 from retinagan.train.nets.checkpoint import Checkpoint
-from retinagan.train.nets.generator import Generator, GeneratorConfig
+from retinagan.train.nets.config import GeneratorConfig
+from retinagan.train.nets.generator import Generator
 
 
 def small_generator(**changes) -> Generator:

@@ -1,24 +1,49 @@
 """The console scripts of this room. They name missing packages before torch is imported.
 
+`retina-train` names wrong options before that, too.
+
 The commands themselves are in `loop.command`, `scores.command` and `paper.command`, which need torch.
 """
 
 from collections.abc import Sequence
 from importlib.util import find_spec
 
-from retinagan.runtime.console.command import UNUSABLE, complain
+from retinagan.runtime.console.command import UNUSABLE, complain, run_command
 
 _NEEDED = ("torch", "sklearn", "skimage")
 _FOR_FIGURES = ("matplotlib",)
 
 
 def main_train(argv: list[str] | None = None) -> int:
-    """Run `retina-train` with these arguments, or those of the process; 2 if a package is missing."""
+    """Run `retina-train`.
+
+    Parameters
+    ----------
+    argv : list of str, optional
+        The arguments; by default those of the process.
+
+    Returns
+    -------
+    int
+        The exit code: 0 done, 2 invalid options or data, or a package that is missing, 70 a defect, 128 + the
+        signal's number if a signal stopped it.
+    """
     if _complain_of_missing("retina-train", _NEEDED):
         return UNUSABLE
-    from retinagan.train.loop import command
+    return run_command(
+        "retina-train",
+        lambda: _train(argv),
+        interrupted="interrupted before it could save; the last checkpoint remains",
+    )
 
-    return command.main(argv)
+
+def _train(argv: list[str] | None) -> int:
+    from retinagan.train.loop.parser import build_parser
+
+    arguments = build_parser().parse_args(argv)
+    from retinagan.train.loop import command  # imports torch, for which wrong options do not wait
+
+    return command.train(arguments)
 
 
 def main_evaluate(argv: list[str] | None = None) -> int:

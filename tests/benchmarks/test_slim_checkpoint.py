@@ -5,8 +5,9 @@ import pytest
 import torch
 
 from retinagan.train.nets.checkpoint import Checkpoint, load_checkpoint
+from retinagan.train.nets.config import GeneratorConfig
 from retinagan.train.nets.discriminator import Discriminator
-from retinagan.train.nets.generator import Generator, GeneratorConfig
+from retinagan.train.nets.generator import Generator
 
 BENCHMARKS = Path(__file__).parent.parent.parent / "benchmarks"
 

@@ -16,7 +16,7 @@ from small_dataset import write_dataset
 
 from retinagan.export.cli import main as retina_export
 from retinagan.runtime.batch.cli import main as retina_run
-from retinagan.train.loop.command import main as retina_train
+from retinagan.train.commands import main_train as retina_train
 from retinagan.train.loop.trainer import Trainer
 from retinagan.train.nets.checkpoint import load_checkpoint
 from retinagan.train.scores.command import main as retina_eval

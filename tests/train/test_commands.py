@@ -83,3 +83,23 @@ def test_a_command_is_found_without_the_packages(main):
     assert finished.returncode == 2
     assert "not installed: torch, sklearn, skimage" in finished.stderr
     assert "Traceback" not in finished.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        (["--help"], 0, "usage: retina-train"),
+        (["--data", "in", "--epochs", "3"], 2, "unrecognized arguments: --epochs 3"),
+        (["--data", "in", "--seed", "one"], 2, "argument --seed: invalid int value: 'one'"),
+    ],
+)
+def test_options_are_parsed_before_torch_is_imported(words, code, said):
+    program = (
+        "import sys\n"
+        "from retinagan.train.commands import main_train\n"
+        f"code = main_train({words})\n"
+        "sys.exit('torch is imported' if 'torch' in sys.modules else code)"
+    )
+    finished = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert finished.returncode == code, finished.stderr
+    assert said in (finished.stdout if code == 0 else finished.stderr)

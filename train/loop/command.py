@@ -12,7 +12,7 @@ from pathlib import Path
 import torch
 
 from retinagan.runtime.atomic import written_atomically
-from retinagan.runtime.console.command import DONE, run_command
+from retinagan.runtime.console.command import DONE
 from retinagan.runtime.console.signals import StopSignal, exit_code, signals_noted
 from retinagan.runtime.console.wording import counted
 from retinagan.runtime.errors import ModelError, OptionError
@@ -23,7 +23,7 @@ from retinagan.train.loop.devices import choose_device
 from retinagan.train.loop.journal import Journal
 from retinagan.train.loop.learning import TrainingData, find_sources
 from retinagan.train.loop.options import TrainingOptions
-from retinagan.train.loop.parser import build_parser, command_of, jitter_workers, options_of
+from retinagan.train.loop.parser import command_of, jitter_workers, options_of
 from retinagan.train.loop.release import with_threshold
 from retinagan.train.loop.run import CHECKPOINT, FINAL, follow, resume, run
 from retinagan.train.loop.trainer import Trainer
@@ -128,19 +128,3 @@ def _training_data(arguments: argparse.Namespace, options: TrainingOptions, work
         for source in sources:
             print_notes("retina-train", source.dataset)
     return TrainingData(sources, command_of(arguments, options), options.experts)
-
-
-def main(argv: list[str] | None = None) -> int:
-    """Run `retina-train`.
-
-    Returns
-    -------
-    int
-        The exit code: 0 done, 2 invalid options or data, 70 a defect, 128 + the signal's number if a signal
-        stopped it.
-    """
-    return run_command(
-        "retina-train",
-        lambda: train(build_parser().parse_args(argv)),
-        interrupted="interrupted before it could save; the last checkpoint remains",
-    )

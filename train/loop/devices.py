@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-
-import torch
+from typing import TYPE_CHECKING
 
 from retinagan.runtime.errors import OptionError
+
+if TYPE_CHECKING:  # the options of the commands are parsed before torch is imported, which takes seconds
+    import torch
 
 DEVICES = ("auto", "cpu", "cuda")
 PRECISIONS = ("fp32", "bf16", "fp16")
@@ -30,6 +32,8 @@ def choose_device(name: str, index: int = 0) -> torch.device:
     OptionError
         If "cuda" is requested and there is no such device, or the name is unknown.
     """
+    import torch
+
     if name not in DEVICES:
         raise OptionError(f"--device {name}: expected one of {', '.join(DEVICES)}")
     count = torch.cuda.device_count() if torch.cuda.is_available() else 0
@@ -55,6 +59,8 @@ def choose_precision(name: str, device: torch.device) -> str:
     if name != "auto":
         return name
     if device.type == "cuda":
+        import torch
+
         return "bf16" if torch.cuda.get_device_capability(device) >= (8, 0) else "fp16"
     return "bf16" if _cpu_flags() & _CPU_FLAGS else "fp32"
 
@@ -72,5 +78,7 @@ def _cpu_flags(path: Path = Path("/proc/cpuinfo")) -> frozenset[str]:
 
 def autocast(device: torch.device, precision: str) -> torch.autocast:
     """Return a context in which convolutions run in that format."""
+    import torch
+
     kind = torch.float16 if precision == "fp16" else torch.bfloat16
     return torch.autocast(device.type, kind, enabled=precision != "fp32")

@@ -13,8 +13,7 @@ from retinagan.runtime.model.parameters import Preprocessing
 from retinagan.train.data.augmentation import ColourJitter, GeometricJitter
 from retinagan.train.data.matching import EXPERTS
 from retinagan.train.loop.devices import PRECISIONS
-from retinagan.train.nets.discriminator import SMALLEST as DISCRIMINATOR_SIZE
-from retinagan.train.nets.generator import MODELS, GeneratorConfig, generator_config
+from retinagan.train.nets.config import DISCRIMINATOR_SIZE, MODELS, GeneratorConfig, generator_config
 
 MOST_AT_ONCE = 4096
 """Largest number of patches or images in a batch; more would fill the memory."""

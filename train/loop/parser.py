@@ -7,9 +7,7 @@ import dataclasses
 import math
 import os
 import shlex
-from typing import TypeVar
-
-import torch
+from typing import TYPE_CHECKING, TypeVar
 
 from retinagan.runtime import __version__
 from retinagan.runtime.console.command import CommandParser
@@ -22,8 +20,10 @@ from retinagan.train.data.given import named_angle, named_text
 from retinagan.train.data.matching import EXPERTS
 from retinagan.train.loop.devices import DEVICES, PRECISIONS, choose_precision
 from retinagan.train.loop.options import StageOptions, TrainingOptions
-from retinagan.train.nets.checkpoint import load_checkpoint
-from retinagan.train.nets.generator import MODELS, STEMS, GeneratorConfig
+from retinagan.train.nets.config import MODELS, STEMS, GeneratorConfig
+
+if TYPE_CHECKING:
+    import torch
 
 EPILOG = """\
 The folder of the run receives model.pt at the end, patches.pt after the first stage, and checkpoint.pt,
@@ -188,6 +188,10 @@ def options_of(
     ModelError
         If there is no such model to start from.
     """
+    import torch  # not before the options are parsed: it takes seconds
+
+    from retinagan.train.nets.checkpoint import load_checkpoint
+
     _check_numbers(arguments)
     net, before = GeneratorConfig(), Preprocessing()
     if arguments.init:

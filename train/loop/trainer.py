@@ -28,8 +28,9 @@ from retinagan.train.loop.teacher import Teacher
 from retinagan.train.loop.workers import ALONE, Workers
 from retinagan.train.nets.averaging import WeightAverage
 from retinagan.train.nets.checkpoint import Checkpoint, load_checkpoint
+from retinagan.train.nets.config import MODELS, GeneratorConfig, generator_config
 from retinagan.train.nets.discriminator import Discriminator
-from retinagan.train.nets.generator import MODELS, Generator, GeneratorConfig, generator_config
+from retinagan.train.nets.generator import Generator
 from retinagan.train.nets.memory import laid_out
 
 

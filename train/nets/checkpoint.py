@@ -16,8 +16,9 @@ import torch
 from retinagan.runtime.atomic import written_atomically
 from retinagan.runtime.errors import ModelError
 from retinagan.runtime.model.parameters import NetworkInput, Preprocessing, Tiling
+from retinagan.train.nets.config import GeneratorConfig
 from retinagan.train.nets.discriminator import Discriminator, DiscriminatorConfig
-from retinagan.train.nets.generator import Generator, GeneratorConfig
+from retinagan.train.nets.generator import Generator
 
 FORMAT = 1
 """Version of the checkpoint format; readers refuse other versions."""

@@ -7,9 +7,6 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-SMALLEST = 64
-"""Height and width that the standard discriminator reduces to one pixel."""
-
 
 @dataclass(frozen=True)
 class DiscriminatorConfig:

@@ -9,9 +9,9 @@ import torch
 from processes import torchrun
 from small_dataset import add_second_expert, write_dataset
 
+from retinagan.train.commands import main_train as main
 from retinagan.train.loop import command as train_command
 from retinagan.train.loop import devices, learning, release
-from retinagan.train.loop.command import main
 from retinagan.train.nets.checkpoint import load_checkpoint
 from retinagan.train.scores.prediction import checkpoint_predictor
 

@@ -5,7 +5,8 @@ import torch
 
 from retinagan.train.checkpoints import bundled_checkpoints, find_checkpoint
 from retinagan.train.nets.checkpoint import load_checkpoint
-from retinagan.train.nets.generator import GeneratorConfig, parameter_count
+from retinagan.train.nets.config import GeneratorConfig
+from retinagan.train.nets.generator import parameter_count
 
 
 @pytest.fixture(scope="module", params=bundled_checkpoints())

@@ -10,7 +10,7 @@ from retinagan.train.loop.options import StageOptions
 from retinagan.train.loop.parts import TrainingError
 from retinagan.train.loop.trainer import Trainer
 from retinagan.train.nets.checkpoint import load_checkpoint
-from retinagan.train.nets.generator import MODELS
+from retinagan.train.nets.config import MODELS
 
 
 @pytest.fixture(scope="module")

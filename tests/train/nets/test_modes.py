@@ -8,7 +8,7 @@ from small_dataset import small_options, training_images
 from torch import nn
 
 from retinagan.train.loop.trainer import Trainer
-from retinagan.train.nets.generator import MODELS
+from retinagan.train.nets.config import MODELS
 
 BOUND = 0.02
 """Largest mean difference between the probabilities of the two modes on one batch."""
