@@ -22,12 +22,13 @@ from tqdm import tqdm
 from retinagan.runtime.atomic import written_atomically
 from retinagan.train.data.description import Description
 from retinagan.train.data.files import TEST, Sample, find_dataset
+from retinagan.train.data.given import ASSUMED, KNOWN
 from retinagan.train.data.images import load_labelled
 from retinagan.train.scores.bootstrap import LEVEL, RESAMPLES, SEED, ends, interval, resample
 from retinagan.train.scores.centreline import Centreline
 from retinagan.train.scores.comparison import Gain
 from retinagan.train.scores.counts import MapCounts
-from retinagan.train.scores.dataset import ASSUMED, KNOWN, Threshold
+from retinagan.train.scores.dataset import Threshold
 from retinagan.train.scores.metrics import Histogram, Scores
 from retinagan.train.scores.prediction import Predictor, open_predictor
 

@@ -1,6 +1,4 @@
-"""The console scripts of this room. They name missing packages before torch is imported.
-
-`retina-train` names wrong options before that, too.
+"""The console scripts of this room. They name missing packages and wrong options before torch is imported.
 
 The commands themselves are in `loop.command`, `scores.command` and `paper.command`, which need torch.
 """
@@ -47,21 +45,39 @@ def _train(argv: list[str] | None) -> int:
 
 
 def main_evaluate(argv: list[str] | None = None) -> int:
-    """Run `retina-eval` with these arguments, or those of the process; 2 if a package is missing."""
+    """Run `retina-eval`; takes and returns what `main_train` does."""
     if _complain_of_missing("retina-eval", _NEEDED):
         return UNUSABLE
+    return run_command("retina-eval", lambda: _evaluate(argv))
+
+
+def _evaluate(argv: list[str] | None) -> int:
+    from retinagan.train.scores.parser import build_parser
+
+    arguments = build_parser().parse_args(argv)
     from retinagan.train.scores import command
 
-    return command.main(argv)
+    return command.evaluate(arguments)
 
 
 def main_reproduce(argv: list[str] | None = None) -> int:
-    """Run `retina-reproduce` with these arguments, or those of the process; 2 if a package is missing."""
+    """Run `retina-reproduce`; takes and returns what `main_train` does."""
     if _complain_of_missing("retina-reproduce", _NEEDED + _FOR_FIGURES):
         return UNUSABLE
+    return run_command(
+        "retina-reproduce",
+        lambda: _reproduce(argv),
+        interrupted="interrupted; run the same command to continue",
+    )
+
+
+def _reproduce(argv: list[str] | None) -> int:
+    from retinagan.train.paper.parser import parse
+
+    arguments, more = parse(argv)
     from retinagan.train.paper import command
 
-    return command.main(argv)
+    return command.reproduce(arguments, more)
 
 
 def _complain_of_missing(command: str, needed: Sequence[str]) -> bool:

@@ -301,12 +301,20 @@ def test_a_package_that_is_missing_is_named_before_the_work(
     assert not (tmp_path / "out").exists()
 
 
-@pytest.mark.parametrize(("option", "text"), [("--version", __version__), ("--help", "CHECKPOINT_OR_ONNX")])
-def test_help_and_version_need_no_torch(option, text):
+@pytest.mark.parametrize(
+    ("option", "code", "text"),
+    [
+        ("--version", 0, __version__),
+        ("--help", 0, "CHECKPOINT_OR_ONNX"),
+        ("--epochs", 2, "retina-export: unrecognized arguments: --epochs; see retina-export --help\n"),
+    ],
+)
+def test_help_version_and_wrong_options_need_no_torch(option, code, text):
     program = (
         "import sys; sys.modules.update(dict.fromkeys(('torch', 'onnx', 'onnxruntime')));"
-        f"from retinagan.export.cli import main; main([{option!r}])"
+        f"from retinagan.export.cli import main; sys.exit(main([{option!r}]))"
     )
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-    assert text in done.stdout
-    assert done.stderr == ""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert done.returncode == code
+    assert (text in done.stdout) if code == 0 else (done.stderr == text)
+    assert code or done.stderr == ""

@@ -16,10 +16,10 @@ from small_dataset import write_dataset
 
 from retinagan.export.cli import main as retina_export
 from retinagan.runtime.batch.cli import main as retina_run
+from retinagan.train.commands import main_evaluate as retina_eval
 from retinagan.train.commands import main_train as retina_train
 from retinagan.train.loop.trainer import Trainer
 from retinagan.train.nets.checkpoint import load_checkpoint
-from retinagan.train.scores.command import main as retina_eval
 
 PAGE = Path(__file__).parents[2] / "docs" / "training.md"
 TINY = ["--iterations", "2", "--batch", "2", "--patch", "32", "--threads", "1", "--device", "cpu"]

@@ -1,3 +1,4 @@
+import re
 import signal
 import subprocess
 import sys
@@ -85,21 +86,18 @@ def test_a_command_is_found_without_the_packages(main):
     assert "Traceback" not in finished.stderr
 
 
+@pytest.mark.parametrize("command", COMMANDS)
 @pytest.mark.parametrize(
     ("words", "code", "said"),
-    [
-        (["--help"], 0, "usage: retina-train"),
-        (["--data", "in", "--epochs", "3"], 2, "unrecognized arguments: --epochs 3"),
-        (["--data", "in", "--seed", "one"], 2, "argument --seed: invalid int value: 'one'"),
-    ],
+    [(["--help"], 0, "usage: {}"), (["in", "--data", "in", "--epochs=3"], 2, "{}: un.*: (in )?--epochs=3")],
 )
-def test_options_are_parsed_before_torch_is_imported(words, code, said):
+def test_options_are_parsed_before_torch_is_imported(command, words, code, said):
     program = (
         "import sys\n"
-        "from retinagan.train.commands import main_train\n"
-        f"code = main_train({words})\n"
+        f"from retinagan.train.commands import {COMMANDS[command].__name__} as main\n"
+        f"code = main({words})\n"
         "sys.exit('torch is imported' if 'torch' in sys.modules else code)"
     )
     finished = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
     assert finished.returncode == code, finished.stderr
-    assert said in (finished.stdout if code == 0 else finished.stderr)
+    assert re.match(said.format(command), finished.stdout if code == 0 else finished.stderr)

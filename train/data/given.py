@@ -9,6 +9,9 @@ from dataclasses import dataclass
 
 from retinagan.train.data.description import DataError, Description, checked_angle
 
+KNOWN, ASSUMED = "known", "assumed"
+"""Whether a model gets the camera's angle, if the dataset has it, or uses its own assumption."""
+
 _FOLDER_NAME = re.compile(r"[\w.-]+")
 
 

@@ -1,4 +1,4 @@
-"""The command `retina-reproduce`: train the paper's systems, score them and write the results page."""
+"""What `retina-reproduce` does: train the paper's systems, score them and write the results page."""
 
 from __future__ import annotations
 
@@ -8,9 +8,8 @@ from pathlib import Path
 
 import torch
 
-from retinagan.runtime import __version__
 from retinagan.runtime.atomic import written_atomically
-from retinagan.runtime.console.command import CommandParser, run_command
+from retinagan.runtime.console.command import DONE
 from retinagan.runtime.doctor.machine import describe_cpu
 from retinagan.runtime.errors import OptionError
 from retinagan.train.data.files import ALL, TRAINING, Sample, find_samples, folder_name
@@ -18,6 +17,7 @@ from retinagan.train.data.images import load_labelled
 from retinagan.train.loop import command as train_command
 from retinagan.train.loop import parser as train_parser
 from retinagan.train.paper.page import Facts, results_page
+from retinagan.train.paper.parser import NAME
 from retinagan.train.paper.printed import SYSTEMS, System
 from retinagan.train.paper.reproduction import (
     PROGRESS_OF,
@@ -29,43 +29,8 @@ from retinagan.train.paper.reproduction import (
 )
 from retinagan.train.scores.files import write_csv
 
-_NAME = "retina-reproduce"
-ITERATIONS = 2000
 SHOWN = 2
 """Number of images in figure 8."""
-
-EPILOG = """\
-All other options, such as --seed, --widths and --threads, are passed to retina-train for every system. Each
-system has a folder in --out, such as gan-ace. A trained system is not trained again; an interrupted training
-continues. Figures 7 and 8 show images, and a dataset's images may not be redistributable: those of --data are
-written to panels/ in --out, those of --synthetic to the page. To draw some:
-examples/synthetic_fundus.py --count 2 --out DIR
-"""
-
-
-def build_parser() -> CommandParser:
-    """Return the command's parser; unknown options are passed to `retina-train`."""
-    parser = CommandParser(
-        _NAME,
-        "Train the systems of the paper's tables under one budget and compare their scores with the paper's.",
-        EPILOG,
-        wrap=True,
-    )
-    add = parser.add_argument
-    add(
-        "--data",
-        required=True,
-        metavar="DIR",
-        help="DRIVE, or another dataset with folders training/ and test/",
-    )
-    add("--out", default="runs/reproduction", metavar="DIR", help="folder of the runs (default: %(default)s)")
-    add("--page", metavar="DIR", help="folder for results.md and its images/ (default: --out)")
-    add("--iterations", type=int, default=ITERATIONS, metavar="N",
-        help="training budget of each system, in steps of one image (default: %(default)s)")  # fmt: skip
-    add("--synthetic", metavar="DIR", help="dataset of synthetic images for figures 7 and 8 of the page")
-    add("--no-training", action="store_true", help="score the trained systems and leave out the others")
-    add("--version", action="version", version=f"%(prog)s {__version__}")
-    return parser
 
 
 def reproduce(arguments: argparse.Namespace, more: list[str]) -> int:
@@ -96,7 +61,7 @@ def reproduce(arguments: argparse.Namespace, more: list[str]) -> int:
     if not results:
         raise OptionError(f"{out}: no system is trained with this budget; leave out --no-training")
     _write(arguments, more, results, samples)
-    return 0
+    return DONE
 
 
 def _check(arguments: argparse.Namespace, more: list[str]) -> None:
@@ -173,7 +138,7 @@ def _facts(
     arguments: argparse.Namespace, more: list[str], results: list[Result], images: int, synthetic: bool
 ) -> Facts:
     out, page = Path(arguments.out), Path(arguments.page or arguments.out)
-    training = train_parser.build_parser(_NAME).parse_args(["--data", arguments.data, *more])
+    training = train_parser.build_parser(NAME).parse_args(["--data", arguments.data, *more])
     precisions = {result.precision for result in results}
     if len(precisions) == 1:
         (training.precision,) = (
@@ -204,30 +169,3 @@ def _place(out: Path, page: Path) -> str:
         name = out.resolve().relative_to(page.resolve()).as_posix()
         return f"[{name}]({name})"
     return "the folders of `--out`"
-
-
-def main(argv: list[str] | None = None) -> int:
-    """Run `retina-reproduce`.
-
-    Returns
-    -------
-    int
-        Exit code: 0 for success, 2 for invalid options or data, 70 for a defect, 128 + the signal's number if
-        a signal stopped it.
-    """
-    return run_command(
-        _NAME,
-        lambda: reproduce(*_parsed(argv)),
-        interrupted="interrupted; run the same command to continue",
-    )
-
-
-def _parsed(argv: list[str] | None) -> tuple[argparse.Namespace, list[str]]:
-    """Parse this command's options, and give those that are for `retina-train`."""
-    parser = build_parser()
-    arguments, more = parser.parse_known_args(argv)
-    training = train_parser.build_parser(parser.prog)
-    unknown = training.parse_known_args(["--data", arguments.data, *more])[1]
-    if unknown:
-        parser.error(f"unknown to this command and to retina-train: {' '.join(unknown)}")
-    return arguments, more

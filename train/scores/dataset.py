@@ -14,6 +14,7 @@ from tqdm import tqdm
 from retinagan.runtime.errors import OptionError
 from retinagan.train.data.description import Description
 from retinagan.train.data.files import TEST, TRAINING, Dataset, find_dataset, folder_name
+from retinagan.train.data.given import ASSUMED, KNOWN
 from retinagan.train.data.images import LabelledImage, load_labelled
 from retinagan.train.scores.comparison import Difference, differences
 from retinagan.train.scores.evaluation import Measured, Row, inside_fov, measure, score
@@ -21,9 +22,6 @@ from retinagan.train.scores.files import as_entry, row_entries
 from retinagan.train.scores.prediction import Predict, Predictor
 
 DEFAULT_THRESHOLD = 0.5
-
-KNOWN, ASSUMED = "known", "assumed"
-"""Whether a model gets the camera's angle, if the dataset has it, or uses its own assumption."""
 
 
 @dataclass(frozen=True)

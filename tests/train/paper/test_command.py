@@ -10,12 +10,12 @@ import torch
 from other_layouts import as_plain
 from small_dataset import write_dataset
 
+from retinagan.train.commands import main_reproduce as main
 from retinagan.train.loop import command as train_command
 from retinagan.train.loop import release
 from retinagan.train.nets.checkpoint import Checkpoint, load_checkpoint
 from retinagan.train.nets.config import GeneratorConfig
 from retinagan.train.nets.generator import Generator
-from retinagan.train.paper.command import main
 from retinagan.train.paper.printed import CLAIMS, SYSTEMS
 
 SMALL = [

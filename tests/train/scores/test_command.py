@@ -13,11 +13,11 @@ from small_dataset import write_dataset
 from tiny_model import tiny_spec, write_tiny_model
 
 from retinagan.runtime.model.parameters import Preprocessing, Tiling
+from retinagan.train.commands import main_evaluate as main
 from retinagan.train.data.files import find_samples
 from retinagan.train.data.images import load_labelled
 from retinagan.train.nets.checkpoint import load_checkpoint
 from retinagan.train.scores import command
-from retinagan.train.scores.command import main
 from retinagan.train.scores.evaluation import REGIONS
 
 

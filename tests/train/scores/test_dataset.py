@@ -7,9 +7,8 @@ from small_dataset import write_dataset
 
 from retinagan.runtime.model.parameters import Preprocessing
 from retinagan.train.data.files import find_dataset
+from retinagan.train.data.given import ASSUMED, KNOWN
 from retinagan.train.scores.dataset import (
-    ASSUMED,
-    KNOWN,
     Task,
     Threshold,
     evaluate_dataset,
