@@ -35,7 +35,7 @@ def calibre(vessels: NDArray[np.bool_]) -> NDArray[np.float32]:
     part = slice(rows, rows + height), slice(columns, columns + width)
     inside = np.pad(vessels[part].view(np.uint8), _BORDER)
     reach = cv2.distanceTransform(inside, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
-    on_line = _thinned(inside)
+    on_line = np.pad(centre_line(vessels[part]).view(np.uint8), _BORDER)
     _, nearest = cv2.distanceTransformWithLabels(
         1 - on_line, cv2.DIST_L2, cv2.DIST_MASK_5, labelType=cv2.DIST_LABEL_PIXEL
     )
