@@ -38,14 +38,15 @@ def is_written_on(square: NDArray[np.uint8], core: NDArray[np.uint8]) -> bool:
         As `core_of` returns them.
     """
     steps = _steps(square, core)
-    if _edge_pixels(steps.max(axis=2), core, _STEP) >= _STROKE:
+    channels = [np.asarray(channel, np.uint8) for channel in cv2.split(steps)]
+    largest = np.asarray(cv2.max(cv2.max(channels[0], channels[1]), channels[2]), np.uint8)
+    if _edge_pixels(largest, core, _STEP) >= _STROKE:
         return True
     red, _, blue, _ = cv2.mean(square, mask=core)
     if red - blue < _COLOURFUL:
         return False
     return any(
-        _edge_pixels(np.ascontiguousarray(steps[:, :, channel]), core, _FAINT_STEP) >= _FAINT_STROKE
-        for channel in (0, 2)
+        _edge_pixels(channel, core, _FAINT_STEP) >= _FAINT_STROKE for channel in (channels[0], channels[2])
     )
 
 
