@@ -139,7 +139,7 @@ def _check_provider(runtime: Any, provider: str, index: int) -> None:
     found = runtime.get_available_providers()
     if _PROVIDERS[provider] not in found:
         advice = {
-            "cuda": ': pip uninstall onnxruntime, then pip install "retinagan[gpu]", or use device="cpu"'
+            "cuda": ': pip uninstall onnxruntime, then pip install "retinagan[gpu]", or use the device cpu'
         }
         raise EngineError(
             f"ONNX Runtime {runtime.__version__} has no {_PROVIDERS[provider]} here, only "
@@ -203,7 +203,7 @@ def _open_session(runtime: Any, path: Path, options: Any, providers: list[tuple[
 
 _CUDA_ADVICE = (
     "CUDA, cuDNN and the driver must match this ONNX Runtime: "
-    'pip install "onnxruntime-gpu[cuda,cudnn]", or use device="cpu"'
+    'pip install "onnxruntime-gpu[cuda,cudnn]", or use the device cpu'
 )
 
 

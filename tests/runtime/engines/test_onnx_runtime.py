@@ -113,7 +113,7 @@ def test_an_adapter_does_not_choose_the_device(model, spec):
         (
             {},
             "CUDAExecutionProvider",
-            ': pip uninstall onnxruntime, then pip install "retinagan[gpu]", or use device="cpu"',
+            ': pip uninstall onnxruntime, then pip install "retinagan[gpu]", or use the device cpu',
         ),
         ({"tensorrt": True}, "TensorrtExecutionProvider", ""),
     ],
@@ -205,7 +205,7 @@ def test_a_provider_that_is_listed_but_not_taken(model, spec, gpu_build):
     gpu_build.used = ["CPUExecutionProvider"]
     message = (
         "CUDAExecutionProvider was requested, but ONNX Runtime uses CPUExecutionProvider: .*"
-        r'pip install "onnxruntime-gpu\[cuda,cudnn\]", or use device="cpu"'
+        r'pip install "onnxruntime-gpu\[cuda,cudnn\]", or use the device cpu'
     )
     with pytest.raises(EngineError, match=message):
         OnnxRuntimeAdapter(model, spec, "cuda")
