@@ -27,8 +27,8 @@ HOSTILE = (
 """File names that try to become markup, program, links, formulas or other text."""
 
 PLAIN = ("scan2.png", "scan10.png")
-LARGE = "large.png"  # in more than one tile
-DOUBLE = "sub/both.png"  # with a warning
+LARGE = "large.png"  # in more than one tile; its vessels are as sharp as drawn strokes, which is a warning
+DOUBLE = "sub/both.png"  # with another warning
 FAILED = {"text.png": False, "noise.png": True}  # and whether it is a picture
 
 
