@@ -23,6 +23,7 @@ from retinagan.runtime.steps.prepare import prepare
 from retinagan.runtime.steps.scale import check_field_of_view
 from retinagan.runtime.steps.segment import BufferPool, Segmentation, cut_patches, regroup
 from retinagan.runtime.steps.timing import StageClock
+from retinagan.runtime.stream.line import iterator_of
 from retinagan.runtime.stream.stages import FrameSteps
 from retinagan.runtime.stream.stream import Policy, Stream, StreamOptions
 
@@ -191,13 +192,14 @@ class Segmenter:
         Raises
         ------
         StreamError
-            If an option is out of range.
+            If an option is out of range, or the frames cannot be iterated over.
         ImageError
             If the field of view is out of range.
         EngineError
             If the segmenter was closed.
         """
-        return Stream(self.frame_steps(reuse_roi, field_of_view), StreamOptions(policy, queue), frames)
+        steps = self.frame_steps(reuse_roi, field_of_view)
+        return Stream(steps, StreamOptions(policy, queue), iterator_of(frames))
 
     def open_stream(
         self,

@@ -25,6 +25,9 @@ from retinagan.runtime.steps.timing import StageClock
 
 Value = str | int | float | bool
 
+PARAMETERS = ("field_of_view", "frame")
+"""The names of a request's parameters."""
+
 
 @dataclass(frozen=True, eq=False)
 class ImageRequest:
@@ -86,7 +89,7 @@ class ImageRequest:
         values = dict(parameters)
         angle, frame = values.pop("field_of_view", None), values.pop("frame", None)
         if values:
-            raise RequestError(f"parameters: got {shown(sorted(values))}; expected field_of_view, frame")
+            raise RequestError(f"parameters: got {shown(sorted(values))}; expected {', '.join(PARAMETERS)}")
         file = inputs.get(FILE.name)
         return cls(
             image=inputs.get(IMAGE.name),

@@ -11,14 +11,16 @@ _TEMPLATE = """\
 <meta name="viewport" content="width=device-width">
 <title>Retinal vessels</title>
 <style>
+:root { color-scheme: light dark; --soft: #555; --alarm: #a00; }
+@media (prefers-color-scheme: dark) { :root { --soft: #aaa; --alarm: #ff9a91; } }
 body { font: 16px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 60rem; padding: 0 1rem; }
 form { display: flex; flex-wrap: wrap; gap: 1rem; align-items: end; }
 label { display: grid; gap: .2rem; }
 img { max-width: 100%; margin-top: 1rem; }
-[role=alert] { color: #a00; }
+[role=alert] { color: var(--alarm); }
 table { border-collapse: collapse; margin-top: 1rem; }
 th, td { text-align: left; padding: .1rem 1rem .1rem 0; vertical-align: top; font-weight: normal; }
-th { color: #555; }
+th { color: var(--soft); }
 </style>
 <h1>Retinal vessels</h1>
 <form>

@@ -17,7 +17,7 @@ from retinagan.runtime.errors import RetinaGanError
 from retinagan.runtime.images.reading import MAX_PIXELS
 from retinagan.runtime.serve.bodies import decompressed
 from retinagan.runtime.serve.errors import RequestError
-from retinagan.runtime.serve.handler import Answer, Handler, ImageRequest
+from retinagan.runtime.serve.handler import PARAMETERS, Answer, Handler, ImageRequest
 from retinagan.runtime.serve.metrics import Metrics
 from retinagan.runtime.serve.protocol import HEADER_LENGTH, read_request, write_response
 from retinagan.runtime.serve.tensors import served_name
@@ -130,6 +130,8 @@ class Service:
             )
         parameters = dict(query)
         output = parameters.pop("output", "overlay")
+        if unknown := sorted(set(parameters) - set(PARAMETERS)):
+            raise RequestError(f"query: got {shown(unknown)}; expected {', '.join(('output', *PARAMETERS))}")
         if output not in _OUTPUTS:
             raise RequestError(f"output: got {shown(output)}; expected {', '.join(_OUTPUTS)}")
         content = decompressed(body, headers.get("content-encoding"), self.options.max_request)

@@ -11,7 +11,13 @@ from time import perf_counter
 from types import TracebackType
 
 from retinagan.runtime.images.photograph import Frame
-from retinagan.runtime.stream.line import SECONDS_FOR_SOURCE, FrameLine, FrameResult, StreamOptions
+from retinagan.runtime.stream.line import (
+    SECONDS_FOR_SOURCE,
+    FrameLine,
+    FrameResult,
+    StreamOptions,
+    iterator_of,
+)
 from retinagan.runtime.stream.stages import FrameSteps
 from retinagan.runtime.stream.statistics import StreamStatistics
 
@@ -32,7 +38,7 @@ class AsyncStream:
         frames: AsyncIterable[Frame] | Iterable[Frame],
     ) -> None:
         self._bell = _Bell(asyncio.get_running_loop())
-        source = frames.__aiter__() if isinstance(frames, AsyncIterable) else iter(frames)
+        source = frames.__aiter__() if isinstance(frames, AsyncIterable) else iterator_of(frames)
         self._line = FrameLine(steps, options, self._bell.ring)
         self._feeder: asyncio.Task[None] | None = None
         if isinstance(source, AsyncIterator):

@@ -6,7 +6,7 @@ import atexit
 import os
 import threading
 import weakref
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from time import perf_counter
 from types import MappingProxyType
@@ -93,6 +93,23 @@ class FrameResult:
         if self.segmentation is None:
             return "failed"
         return "warning" if self.warnings else "done"
+
+
+def iterator_of(frames: Iterable[Frame]) -> Iterator[Frame]:
+    """Return an iterator over a source of frames.
+
+    Raises
+    ------
+    StreamError
+        If they cannot be iterated over, or are text, such as the name of a file.
+    """
+    expected = "expected an iterable of arrays, such as a list or a generator"
+    if isinstance(frames, (str, bytes)):
+        raise StreamError(f"frames: got {frames!r:.80}; {expected}")
+    try:
+        return iter(frames)
+    except TypeError as error:
+        raise StreamError(f"frames: {error}; {expected}") from error
 
 
 class FrameLine:

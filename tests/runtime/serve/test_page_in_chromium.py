@@ -92,3 +92,13 @@ def test_an_answer_of_a_proxy_and_none_at_all_are_explained(page, asked):
     send(page, asked, "b.png")
     asked[1].abort()
     is_said(page, ALERT, "b.png: no answer came; is the server still running")
+
+
+def test_the_page_is_dark_where_that_is_preferred(page):
+    brightness = """() => {
+      const body = getComputedStyle(document.body).color, alert = document.querySelector("[role=alert]");
+      return [body, getComputedStyle(alert).color].map((color) => Number(color.match(/\\d+/)[0]));
+    }"""
+    assert page.evaluate(brightness) == [0, 170]
+    page.emulate_media(color_scheme="dark")
+    assert page.evaluate(brightness) == [255, 255]

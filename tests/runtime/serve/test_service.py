@@ -71,7 +71,7 @@ def test_a_compressed_file(service, png):
     ("headers", "query", "status", "message"),
     [
         ({}, {"output": "map"}, 400, 'output: got "map"; expected overlay, vessels, probability, report'),
-        ({}, {"colour": "red"}, 400, 'parameters: got ["colour"]; expected field_of_view, frame'),
+        ({}, {"colour": "red"}, 400, 'query: got ["colour"]; expected output, field_of_view, frame'),
         (
             {"content-type": "multipart/form-data; boundary=x"},
             {},

@@ -335,9 +335,21 @@ def test_wrong_options(segmenter, options, message):
         segmenter.open_stream(**options)
 
 
-def test_what_is_no_source_of_frames_starts_nothing(segmenter):
-    with pytest.raises(TypeError, match="not iterable"):
-        segmenter.stream(5)
+@pytest.mark.parametrize(
+    ("frames", "found"),
+    [
+        (5, "'int' object is not iterable"),
+        (None, "'NoneType' object is not iterable"),
+        (np.uint8(5), "'numpy.uint8' object is not iterable"),
+        ("eye.mp4", "got 'eye.mp4'"),
+    ],
+)
+def test_what_is_no_source_of_frames_starts_nothing(segmenter, frames, found):
+    with pytest.raises(StreamError) as caught:
+        segmenter.stream(frames)
+    expected = "expected an iterable of arrays, such as a list or a generator"
+    assert str(caught.value) == f"frames: {found}; {expected}"
+    assert stream_threads() == []
 
 
 def test_no_frames(segmenter):
