@@ -83,9 +83,15 @@ function cellsOf(image) {
     make("td", { class: "c-name" }, make("button", { type: "button", title: named[image] }, named[image])),
     make("td", { class: "c-mark" }),
     make("td", { class: "c-status" }, make("span", { class: `status ${status}` }, status)),
-    make("td", { class: "c-warnings" }, make("span", {}, codesOf(image).map(visible).join(", "))),
+    warningsCell(codesOf(image).map(visible)),
     ...shownColumns().map((column) => make("td", { class: "number" }, inDigits(column.values[image]))),
   ];
+}
+
+// Two codes fit into a row. Of more, the first and the number of others are shown; the title has all.
+function warningsCell(codes) {
+  const text = codes.length > 2 ? `${codes[0]} +${codes.length - 1}` : codes.join(", ");
+  return make("td", { class: "c-warnings", title: codes.join(", ") }, make("span", {}, text));
 }
 
 // Bring the rows that can be seen into the document, and those that cannot out of it.

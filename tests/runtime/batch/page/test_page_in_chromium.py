@@ -564,6 +564,29 @@ def test_the_card_explains_warnings(page):
     assert "2 fields of view found, 1 segmented" in facts
 
 
+@pytest.mark.parametrize(
+    ("codes", "shown"),
+    [
+        (["blurred"], "blurred"),
+        (
+            ["field-of-view-implausible", "pixel-spacing-implausible"],
+            "field-of-view-implausible, pixel-spacing-implausible",
+        ),
+        (["several-fields-of-view", "blurred", "negative"], "several-fields-of-view +2"),
+    ],
+)
+def test_a_row_shows_what_fits_of_its_warnings_and_has_all_in_its_title(page, codes, shown):
+    page.evaluate(f"images.warnings[0] = '{' '.join(codes)}'; layTable()")
+    cell = page.locator("tr[data-image='0'] .c-warnings")
+    assert cell.inner_text() == shown
+    assert cell.get_attribute("title") == ", ".join(codes)
+    fits = "(span) => span.scrollHeight <= span.clientHeight && span.scrollWidth <= span.clientWidth"
+    assert cell.locator("span").evaluate(fits)
+    page.emulate_media(media="print")
+    printed = cell.evaluate("(cell) => getComputedStyle(cell, '::after').content")
+    assert printed == f'"{", ".join(codes)}"'
+
+
 def test_a_page_without_its_pictures_says_so(page, out):
     shutil.rmtree(out / "report")
     page.evaluate("window.expectedFaults = ['ERR_FILE_NOT_FOUND']")
