@@ -22,8 +22,9 @@ from retinagan.runtime.errors import OptionError
 from retinagan.train.data.description import Description
 from retinagan.train.data.files import folder_name
 from retinagan.train.data.given import Given, named_angle, named_text
+from retinagan.train.loop.arguments import options_of
 from retinagan.train.loop.parser import build_parser as training_parser
-from retinagan.train.loop.parser import command_of, options_of
+from retinagan.train.loop.recorded_command import command_of
 from retinagan.train.nets.checkpoint import load_checkpoint
 
 NAME = "cameras.py"

@@ -18,12 +18,13 @@ from retinagan.runtime.console.wording import counted
 from retinagan.runtime.errors import ModelError, OptionError
 from retinagan.train.data.files import print_notes
 from retinagan.train.data.given import Given
+from retinagan.train.loop.arguments import jitter_workers, options_of
 from retinagan.train.loop.board import Board
 from retinagan.train.loop.devices import choose_device
 from retinagan.train.loop.journal import Journal
 from retinagan.train.loop.learning import TrainingData, find_sources
 from retinagan.train.loop.options import TrainingOptions
-from retinagan.train.loop.parser import command_of, jitter_workers, options_of
+from retinagan.train.loop.recorded_command import command_of
 from retinagan.train.loop.release import with_threshold
 from retinagan.train.loop.run import CHECKPOINT, FINAL, follow, resume, run
 from retinagan.train.loop.trainer import Trainer

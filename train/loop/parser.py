@@ -1,29 +1,15 @@
-"""The options of `retina-train`, and the command kept in a model's record."""
-
-from __future__ import annotations
+"""The options of `retina-train`."""
 
 import argparse
-import dataclasses
-import math
-import os
-import shlex
-from typing import TYPE_CHECKING, TypeVar
 
 from retinagan.runtime import __version__
 from retinagan.runtime.console.command import CommandParser
-from retinagan.runtime.errors import OptionError
-from retinagan.runtime.model.parameters import Preprocessing
-from retinagan.train.checkpoints import find_checkpoint
-from retinagan.train.data.augmentation import GeometricJitter
-from retinagan.train.data.files import ALL, TRAINING, folder_name
+from retinagan.train.data.files import ALL, TRAINING
 from retinagan.train.data.given import named_angle, named_text
 from retinagan.train.data.matching import EXPERTS
-from retinagan.train.loop.devices import DEVICES, PRECISIONS, choose_precision
-from retinagan.train.loop.options import StageOptions, TrainingOptions
-from retinagan.train.nets.config import MODELS, STEMS, GeneratorConfig
-
-if TYPE_CHECKING:
-    import torch
+from retinagan.train.loop.devices import DEVICES, PRECISIONS
+from retinagan.train.loop.options import TrainingOptions
+from retinagan.train.nets.config import MODELS, STEMS
 
 EPILOG = """\
 The folder of the run receives model.pt at the end, patches.pt after the first stage, and checkpoint.pt,
@@ -32,13 +18,6 @@ interrupted run where it stopped, bit for bit. The paper's own schedule is --ite
 --adversarial-iterations 4000. To train on several GPUs or machines, use torchrun:
 torchrun --nproc-per-node 2 -m retinagan.train.commands --data ... (docs/training.md).
 """
-
-T = TypeVar("T")
-
-PATCHES_A_SIDE = 4
-"""Patches along a side of an image; the paper cuts sixteen patches."""
-
-MOST_JITTER_WORKERS = 16
 
 _STANDARD = TrainingOptions()
 _NUMBERS: tuple[tuple[str, float, str, str], ...] = (
@@ -69,31 +48,6 @@ _NUMBERS: tuple[tuple[str, float, str, str], ...] = (
     ("--checkpoint-minutes", 3.0, "M", "minutes between checkpoints"),
     ("--snapshots", 0, "N", "iterations between models kept as iteration-N.pt, 0 for none"),
 )  # fmt: skip
-
-_FROM_0 = (
-    "learning_rate",
-    "adversarial_learning_rate",
-    "discriminator_learning_rate",
-    "pixel_weight",
-    "dice_weight",
-    "adversarial_weight",
-    "seed",
-    "checkpoint_minutes",
-    "snapshots",
-)
-
-_OF_NO_CONSEQUENCE = (
-    "data",
-    "out",
-    "threads",
-    "checkpoint_minutes",
-    "snapshots",
-    "validation_every",
-    "device",
-    "tensorboard",
-    "jitter_workers",
-)
-"""Options that do not change the weights, and --data, which is recorded by the names of its folders."""
 
 
 def build_parser(command: str = "retina-train") -> CommandParser:
@@ -174,129 +128,6 @@ def build_parser(command: str = "retina-train") -> CommandParser:
     return parser
 
 
-def options_of(
-    arguments: argparse.Namespace, device: torch.device | None = None, processes: int = 1
-) -> TrainingOptions:
-    """Return the training options of parsed arguments.
-
-    The shape of the net and the preprocessing are those of the model of --init, unless they are given.
-
-    Raises
-    ------
-    OptionError
-        As `TrainingOptions` does.
-    ModelError
-        If there is no such model to start from.
-    """
-    import torch  # not before the options are parsed: it takes seconds
-
-    from retinagan.train.nets.checkpoint import load_checkpoint
-
-    _check_numbers(arguments)
-    net, before = GeneratorConfig(), Preprocessing()
-    if arguments.init:
-        checkpoint = load_checkpoint(find_checkpoint(arguments.init))
-        net, before = checkpoint.generator.config, checkpoint.preprocessing
-    before = _scaled(before, arguments)
-    parts = processes if arguments.accumulate is None else arguments.accumulate
-    weights = {"pixel_weight": arguments.pixel_weight, "dice_weight": arguments.dice_weight}
-    shape = GeneratorConfig(
-        widths=_given(arguments.widths, net.widths),
-        steps=_given(arguments.steps, net.steps),
-        layers=_given(arguments.layers, net.layers),
-        stem=_given(arguments.stem, net.stem),
-    )
-    return TrainingOptions(
-        model=arguments.model,
-        widths=shape.widths,
-        steps=shape.steps,
-        layers=shape.layers,
-        stem=shape.stem,
-        preprocessing=dataclasses.replace(before, method=_given(arguments.preprocess, before.method)),
-        patches=StageOptions(arguments.iterations, arguments.learning_rate, **weights),
-        adversarial=StageOptions(
-            arguments.adversarial_iterations,
-            arguments.adversarial_learning_rate,
-            arguments.discriminator_learning_rate,
-            adversarial_weight=arguments.adversarial_weight,
-            **weights,
-        ),
-        patch=_given(arguments.patch, _usual_patch(before, shape.divisor)),
-        batch=arguments.batch,
-        image_batch=arguments.image_batch,
-        reuse=arguments.reuse,
-        weights=arguments.weights,
-        experts=arguments.experts,
-        validation=arguments.validation,
-        ema=arguments.ema,
-        precision=choose_precision(arguments.precision, device or torch.device("cpu")),
-        accumulate=parts,
-        seed=arguments.seed,
-        init=arguments.init,
-        teacher=arguments.teacher,
-        teacher_weight=arguments.teacher_weight,
-        colour=_STANDARD.colour.scaled(arguments.colour_jitter),
-        geometry=GeometricJitter(arguments.warped, arguments.scale),
-    )
-
-
-def _usual_patch(before: Preprocessing, divisor: int) -> int:
-    """Return a quarter of the square's side, or the next larger side that the net takes.
-
-    Where the working size is fixed, the side divides it, as the stage on whole images requires.
-    """
-    size = before.usual_size
-    quarter = size // PATCHES_A_SIDE
-    for side in range(math.ceil(quarter / divisor) * divisor, size + 1, divisor):
-        if side and (before.working_size is None or size % side == 0):
-            return side
-    return quarter  # no side fits, of which TrainingOptions says why
-
-
-def _scaled(before: Preprocessing, arguments: argparse.Namespace) -> Preprocessing:
-    """Return the preprocessing at the scale asked for."""
-    size, density = arguments.working_size, arguments.pixels_per_degree
-    if size is not None and density is not None:
-        raise OptionError("--working-size and --pixels-per-degree exclude each other: give one")
-    if size is not None or density is not None:
-        before = dataclasses.replace(before, working_size=size, pixels_per_degree=density)
-    magnification = arguments.largest_magnification
-    if magnification is None:
-        return before
-    if before.pixels_per_degree is None:
-        raise OptionError(f"--largest-magnification {magnification:g}: it needs --pixels-per-degree")
-    return dataclasses.replace(before, largest_magnification=magnification)
-
-
-def jitter_workers(arguments: argparse.Namespace, processes: int = 1) -> int:
-    """Return how many processes jitter images ahead of each training process of this machine.
-
-    Raises
-    ------
-    OptionError
-        If the number asked for is out of range.
-    """
-    asked: int | None = arguments.jitter_workers
-    if asked is None:
-        return max(1, min((os.cpu_count() or 1) // processes // 2, MOST_JITTER_WORKERS))
-    if not 0 <= asked <= MOST_JITTER_WORKERS:
-        raise OptionError(f"--jitter-workers {asked}: expected 0 to {MOST_JITTER_WORKERS}")
-    return asked
-
-
-def _given(value: T | None, default: T) -> T:
-    return default if value is None else value
-
-
-def _check_numbers(arguments: argparse.Namespace) -> None:
-    for name in _FROM_0:
-        value = getattr(arguments, name)
-        if not 0 <= value < math.inf:
-            raise OptionError(f"--{name.replace('_', '-')} {value}: expected a finite number, 0 or more")
-    if arguments.seed >= 2**63:
-        raise OptionError(f"--seed {arguments.seed}: expected 0 to 2**63 - 1")
-
-
 def _channels(text: str) -> tuple[int, ...]:
     try:
         return tuple(int(part) for part in text.split(","))
@@ -317,37 +148,3 @@ def _magnifications(text: str) -> tuple[float, float]:
     except ValueError:
         raise argparse.ArgumentTypeError(f"got {text!r}, expected two factors such as 0.75,1.6") from None
     return low, high
-
-
-def command_of(arguments: argparse.Namespace, options: TrainingOptions) -> str:
-    """Return the command with all options that change the result, and no path of this machine.
-
-    If several processes share the batches, it is the command of one process that gives the same model.
-    """
-    names = [folder_name(folder) for folder in arguments.data]
-    return shlex.join(["retina-train", "--data", *names, *deciding(arguments, options)])
-
-
-def deciding(arguments: argparse.Namespace, options: TrainingOptions) -> list[str]:
-    """Return the options that change the result and differ from their defaults, as words of a command."""
-    words = []
-    decided = vars(arguments) | {"accumulate": options.accumulate if options.accumulate > 1 else None}
-    for action in build_parser()._actions:
-        value = decided.get(action.dest, action.default)
-        if value == action.default or action.dest in _OF_NO_CONSEQUENCE or action.const is not None:
-            continue
-        flag = action.option_strings[0]
-        if isinstance(value, list):  # given once for each
-            words += [word for one in value for word in (flag, _as_word(one))]
-        elif isinstance(value, tuple):
-            words += [flag, ",".join(map(str, value))]
-        else:
-            words += [flag] if action.nargs == 0 else [flag, str(value)]
-    return words
-
-
-def _as_word(value: str | tuple[str, str | float]) -> str:
-    if isinstance(value, str):
-        return value
-    name, told = value
-    return f"{name}={told:g}" if isinstance(told, float) else f"{name}={told}"

@@ -16,6 +16,8 @@ from retinagan.train.data.files import ALL, TRAINING, Sample, find_samples, fold
 from retinagan.train.data.images import load_labelled
 from retinagan.train.loop import command as train_command
 from retinagan.train.loop import parser as train_parser
+from retinagan.train.loop.arguments import options_of
+from retinagan.train.loop.recorded_command import deciding
 from retinagan.train.paper.page import Facts, results_page
 from retinagan.train.paper.parser import NAME
 from retinagan.train.paper.printed import SYSTEMS, System
@@ -44,7 +46,7 @@ def reproduce(arguments: argparse.Namespace, more: list[str]) -> int:
     }
     for plan in plans.values():
         _check_plan(plan)
-        train_parser.options_of(plan)  # reports wrong options now, not after the first system
+        options_of(plan)  # reports wrong options now, not after the first system
     for number, (system, plan) in enumerate(plans.items(), 1):
         if arguments.no_training or is_trained(plan):
             continue
@@ -144,9 +146,9 @@ def _facts(
         (training.precision,) = (
             precisions  # the precision they were trained in, not the one this machine would choose
         )
-    options = train_parser.options_of(training)
+    options = options_of(training)
     words = ["retina-reproduce", "--data", folder_name(arguments.data)]
-    words += ["--iterations", str(arguments.iterations), *train_parser.deciding(training, options)]
+    words += ["--iterations", str(arguments.iterations), *deciding(training, options)]
     if synthetic:
         words += ["--synthetic", folder_name(arguments.synthetic)]
     return Facts(

@@ -14,6 +14,7 @@ from retinagan.runtime.errors import OptionError
 from retinagan.train.data.files import TRAINING, Sample, find_samples
 from retinagan.train.data.images import LabelledImage, load_labelled
 from retinagan.train.loop import parser as train_parser
+from retinagan.train.loop.arguments import options_of
 from retinagan.train.loop.run import snapshot_name
 from retinagan.train.nets.checkpoint import load_checkpoint
 from retinagan.train.nets.generator import parameter_count
@@ -134,7 +135,7 @@ def is_trained(arguments: argparse.Namespace) -> bool:
     path = Path(arguments.out) / MODEL_FILE
     if not path.is_file():
         return False
-    record, options = load_checkpoint(path).record, train_parser.options_of(arguments)
+    record, options = load_checkpoint(path).record, options_of(arguments)
     if not {"options", "iterations", "training_images", "held_out_images", "data"} <= record.keys():
         raise OptionError(f"{path} has no record of its training; choose another --out")
     # Older records do not name the expert; each machine chooses its own precision.
