@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from retinagan.runtime.errors import OptionError
 from retinagan.runtime.model.parameters import Preprocessing
 from retinagan.runtime.steps.equalize import equalize
-from retinagan.train.data.augmentation import ColourJitter, Layers, jitter_colours
+from retinagan.train.data.colour_jitter import ColourJitter, jitter_colours
+from retinagan.train.data.geometric_jitter import Layers
 from retinagan.train.data.images import TrainingImage
 
 PATCHES, IMAGES = 1, 11

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, TypeVar
 from retinagan.runtime.errors import OptionError
 from retinagan.runtime.model.parameters import Preprocessing
 from retinagan.train.checkpoints import find_checkpoint
-from retinagan.train.data.augmentation import GeometricJitter
+from retinagan.train.data.geometric_jitter import GeometricJitter
 from retinagan.train.loop.devices import choose_precision
 from retinagan.train.loop.options import StageOptions, TrainingOptions
 from retinagan.train.nets.config import GeneratorConfig

@@ -11,7 +11,7 @@ from torch import Tensor
 from retinagan.runtime.model.parameters import NetworkInput
 from retinagan.runtime.steps.tensors import image_tensor
 from retinagan.train.data.ahead import VariantSource
-from retinagan.train.data.augmentation import Layers, cut_patch, flip_and_turn, window
+from retinagan.train.data.geometric_jitter import Layers, cut_patch, flip_and_turn, window
 from retinagan.train.data.images import TrainingImage
 from retinagan.train.data.variants import IMAGES, PATCHES, VariantMaker, seeded
 from retinagan.train.loop.options import TrainingOptions

@@ -10,7 +10,8 @@ from typing import Any
 
 from retinagan.runtime.errors import OptionError
 from retinagan.runtime.model.parameters import Preprocessing
-from retinagan.train.data.augmentation import ColourJitter, GeometricJitter
+from retinagan.train.data.colour_jitter import ColourJitter
+from retinagan.train.data.geometric_jitter import GeometricJitter
 from retinagan.train.data.matching import EXPERTS
 from retinagan.train.loop.devices import PRECISIONS
 from retinagan.train.nets.config import DISCRIMINATOR_SIZE, MODELS, GeneratorConfig, generator_config

@@ -8,7 +8,7 @@ from small_dataset import WORKING_SIZE, training_images
 
 from retinagan.runtime.model.parameters import Preprocessing
 from retinagan.train.data.ahead import VariantSource, WorkerError
-from retinagan.train.data.augmentation import ColourJitter
+from retinagan.train.data.colour_jitter import ColourJitter
 from retinagan.train.data.variants import IMAGES, PATCHES, VariantMaker
 
 

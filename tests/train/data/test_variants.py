@@ -6,7 +6,7 @@ import pytest
 from small_dataset import WORKING_SIZE, training_images
 
 from retinagan.runtime.model.parameters import Preprocessing
-from retinagan.train.data.augmentation import ColourJitter
+from retinagan.train.data.colour_jitter import ColourJitter
 from retinagan.train.data.variants import IMAGES, PATCHES, DrawOrder, VariantMaker
 
 

@@ -5,8 +5,9 @@ from small_dataset import small_options, training_images, write_dataset
 
 from retinagan.runtime.model.parameters import NetworkInput, Preprocessing
 from retinagan.runtime.steps.equalize import equalize
-from retinagan.train.data.augmentation import ColourJitter, GeometricJitter
+from retinagan.train.data.colour_jitter import ColourJitter
 from retinagan.train.data.files import find_samples
+from retinagan.train.data.geometric_jitter import GeometricJitter
 from retinagan.train.data.images import crop_for_training, load_labelled
 from retinagan.train.loop.batches import Batches, regroup, split
 

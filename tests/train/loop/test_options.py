@@ -3,7 +3,8 @@ import json
 import pytest
 
 from retinagan.runtime.model.parameters import Preprocessing
-from retinagan.train.data.augmentation import ColourJitter, GeometricJitter
+from retinagan.train.data.colour_jitter import ColourJitter
+from retinagan.train.data.geometric_jitter import GeometricJitter
 from retinagan.train.loop.options import StageOptions, TrainingOptions
 
 
