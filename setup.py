@@ -37,7 +37,14 @@ setup(
     ext_modules=[
         Extension(
             "retinagan.ace_ext._ace",
-            sources=["ace_ext/_ace.pyx", "ace_ext/ace.c", "ace_ext/ace_kernel.c", "ace_ext/ace_direct.c"],
+            sources=[
+                "ace_ext/_ace.pyx",
+                "ace_ext/ace.c",
+                "ace_ext/ace_memory.c",
+                "ace_ext/ace_threads.c",
+                "ace_ext/ace_kernel.c",
+                "ace_ext/ace_direct.c",
+            ],
             depends=["ace_ext/_ace.pxd", *map(str, sorted(Path("ace_ext").glob("*.h")))],
             include_dirs=["ace_ext"],
             define_macros=[("Py_LIMITED_API", "0x030B0000")] if STABLE_ABI else [],

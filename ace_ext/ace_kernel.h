@@ -1,4 +1,5 @@
-/* What ace.c, which lays out memory and divides the work, shares with the variants of the kernel, which do it. */
+/* What the files share: the plan of a call, the memory for it (ace_memory.c), the threads that share its work
+ * (ace_threads.c), and the variants of the kernel, which do the work (ace_kernel.c). */
 #ifndef RETINAGAN_ACE_KERNEL_H
 #define RETINAGAN_ACE_KERNEL_H
 
@@ -107,6 +108,13 @@ typedef struct {
 
 /* NULL if the machine has no such variant. */
 const ace_kernel *ace_choose_kernel(int variant, int is_float);
+
+/* Deals out the workspace's memory to the plan, for grey levels of `level_size` bytes; gets more where it is too
+ * little. Returns ACE_OK, ACE_TOO_LARGE or ACE_NO_MEMORY. */
+int ace_reserve(ace_plan *plan, ace_workspace *workspace, size_t level_size);
+
+/* Does the work of a plan that has its memory. Returns ACE_OK, ACE_NO_MEMORY or ACE_NO_THREAD. */
+int ace_work_together(const ace_plan *plan, const ace_kernel *kernel);
 
 static inline const pyramid_level *pyramid_of(const ace_plan *plan, size_t channel)
 {

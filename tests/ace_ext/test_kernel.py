@@ -10,8 +10,8 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 KERNEL = ROOT / "ace_ext"
-SOURCES = [KERNEL / name for name in ("ace.c", "ace_kernel.c", "ace_direct.c")]
-SOURCES.append(ROOT / "tests" / "ace_ext" / "kernel_checks.c")
+PARTS = ("ace.c", "ace_memory.c", "ace_threads.c", "ace_kernel.c", "ace_direct.c")
+SOURCES = [*(KERNEL / name for name in PARTS), ROOT / "tests" / "ace_ext" / "kernel_checks.c"]
 WARNINGS = ["-std=c11", "-pedantic", "-Wall", "-Wextra", "-Wno-psabi", "-Werror"]
 FLAGS = [*WARNINGS, "-ffp-contract=off", "-pthread"]
 RECORDED = Path(__file__).with_name("kernel_checks.txt")
