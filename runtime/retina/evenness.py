@@ -8,8 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from retinagan.runtime.retina.green import eroded
-from retinagan.runtime.retina.pieces import Gray
+from retinagan.runtime.retina.green import SmallGreen, eroded, local_mean
 
 _GROUND = 31
 _RIM = 17
@@ -21,19 +20,13 @@ _LITTLE_GROUND, _STRONG_DETAIL = 0.5, 13.0
 """Ratio, and grey levels of detail, of pictures whose local contrast was enhanced."""
 
 
-def is_filtered(green: Gray, inside: NDArray[np.uint8]) -> bool:
+def is_filtered(small: SmallGreen) -> bool:
     """Whether the retina shows far more detail in green than differences in brightness over its width.
 
     Light falls unevenly on every retina. Programs that prepare images for a network subtract the local mean,
     or equalize the contrast locally. Networks for photographs do badly on the result.
-
-    Parameters
-    ----------
-    green : (SIDE, SIDE) float32
-    inside : (SIDE, SIDE) uint8
-        As `small_green` returns them.
     """
-    spread = ground_and_detail(green, inside)
+    spread = ground_and_detail(small)
     if spread is None:
         return False
     ground, detail = spread
@@ -47,27 +40,20 @@ class Spread(NamedTuple):
     detail: float
 
 
-def ground_and_detail(green: Gray, inside: NDArray[np.uint8]) -> Spread | None:
+def ground_and_detail(small: SmallGreen) -> Spread | None:
     """Return how much brightness differs over the retina's width, and from place to place.
-
-    Parameters
-    ----------
-    green : (SIDE, SIDE) float32
-    inside : (SIDE, SIDE) uint8
-        As `small_green` returns them.
 
     Returns
     -------
     Spread or None
         None if the retina is too small to tell.
     """
-    core, window = core_of_small(inside), (_GROUND, _GROUND)
+    core = core_of_small(small.inside)
     if not core.any():
         return None
-    weight = core.astype(np.float32)
-    ground = cv2.blur(green * weight, window) / np.maximum(cv2.blur(weight, window), 1e-3)
+    ground = local_mean(small.green, core, _GROUND)
     large = float(cv2.meanStdDev(ground, mask=core)[1].item())
-    fine = float(cv2.meanStdDev(green - ground, mask=core)[1].item())
+    fine = float(cv2.meanStdDev(small.green - ground, mask=core)[1].item())
     return Spread(large, fine)
 
 

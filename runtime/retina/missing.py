@@ -4,38 +4,26 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
-from retinagan.runtime.retina.pieces import Mask
+from retinagan.runtime.retina.fine import FineSquare
 from retinagan.runtime.warnings import ImageWarning
 
-_LARGEST_SIDE = 608
 _RUN = 30
 """Pixels in a line that are all equal. Noise and texture end such runs after a few pixels in photographs."""
 
 
-def missing_share(square: NDArray[np.uint8], roi: Mask) -> float:
+def missing_share(fine: FineSquare) -> float:
     """Return the share of the retina of which the picture shows nothing.
 
     Decoders of damaged files fill what they lack with grey or with the last line, which stays in the picture
     when it is saved again. Programs put bars over what they hide.
-
-    Parameters
-    ----------
-    square : (S, S, 3) uint8
-        RGB, the square around the retina before equalization; larger ones are shrunk.
-    roi : (S, S) bool
-        True inside the retina.
 
     Returns
     -------
     float
         The share that lies in long runs of equal pixels along a row or a column, 0 to 1. 0 in photographs.
     """
-    if len(roi) > _LARGEST_SIDE:
-        size = (_LARGEST_SIDE, _LARGEST_SIDE)
-        square = np.asarray(cv2.resize(square, size, interpolation=cv2.INTER_LINEAR), np.uint8)
-        roi = cv2.resize(roi.view(np.uint8), size, interpolation=cv2.INTER_NEAREST).view(np.bool_)
+    square, roi = fine.square, fine.roi
     down, right = np.zeros(roi.shape, np.uint8), np.zeros(roi.shape, np.uint8)
     down[1:] = cv2.inRange(cv2.absdiff(square[1:], square[:-1]), (0, 0, 0), (0, 0, 0))
     right[:, 1:] = cv2.inRange(cv2.absdiff(square[:, 1:], square[:, :-1]), (0, 0, 0), (0, 0, 0))

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
+
+from retinagan.runtime.retina.fine import FineSquare
 
 SCRAMBLED = 70.0
 """Change of colour between neighbours, in grey levels. Photographs have up to 30, drawn letters up to 60."""
@@ -16,17 +17,11 @@ _SOUND, _NOISE = 0.05, 4.0
 """Share of the blocks that are sound at least, and the multiple of theirs above which others are not."""
 
 
-def colour_change(square: NDArray[np.uint8], core: NDArray[np.uint8]) -> float:
+def colour_change(fine: FineSquare) -> float:
     """Return how much the colour changes from pixel to pixel where it changes most.
 
     Light and shadow change all channels of a pixel together, so that their differences are smooth in every
     photograph. Damaged data decode to blocks of unrelated colours.
-
-    Parameters
-    ----------
-    square : (T, T, 3) uint8
-    core : (T, T) uint8
-        As `core_of` returns them.
 
     Returns
     -------
@@ -35,13 +30,13 @@ def colour_change(square: NDArray[np.uint8], core: NDArray[np.uint8]) -> float:
         of blue from green: of the blocks of 16x16 pixels, the 99.5th percentile of their means. 0 if it is
         less than four times the 5th percentile, as in a noisy picture.
     """
-    red, green, blue = (channel.astype(np.int16) for channel in cv2.split(square))
-    change = np.zeros(core.shape, np.float32)
+    red, green, blue = (channel.astype(np.int16) for channel in cv2.split(fine.square))
+    change = np.zeros(fine.roi.shape, np.float32)
     for colour in (cv2.subtract(red, green), cv2.subtract(blue, green)):
         change[1:] += cv2.absdiff(colour[1:], colour[:-1])
         change[:, 1:] += cv2.absdiff(colour[:, 1:], colour[:, :-1])
-    blocks = (max(1, len(core) // _BLOCK),) * 2
-    weight = (core > 0).astype(np.float32)
+    blocks = (max(1, len(fine.roi) // _BLOCK),) * 2
+    weight = (fine.core > 0).astype(np.float32)
     covered = np.asarray(cv2.resize(weight, blocks, interpolation=cv2.INTER_AREA))
     means = np.asarray(cv2.resize(change * weight, blocks, interpolation=cv2.INTER_AREA))
     inside = covered > 0.5

@@ -6,6 +6,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from retinagan.runtime.retina.fine import FineSquare
+
 SMALLEST_SIDE = 400
 """Side in pixels of the square in the frame below which vessels can be as sharp as drawn strokes."""
 
@@ -25,29 +27,22 @@ _LEAST, _LONGEST_DOT = 12, 5
 """Pixels of a piece of a stroke's edge, and the extent of what may be a hot pixel."""
 
 
-def is_written_on(square: NDArray[np.uint8], core: NDArray[np.uint8]) -> bool:
+def is_written_on(fine: FineSquare) -> bool:
     """Whether strokes are drawn on the retina: edges from pixel to pixel that no camera's optics give.
 
     Strokes that let the retina shine through, as of a watermark, change all channels. Vessels hardly change
     red and blue, so that less tells there.
-
-    Parameters
-    ----------
-    square : (T, T, 3) uint8
-    core : (T, T) uint8
-        As `core_of` returns them.
     """
-    steps = _steps(square, core)
+    steps = _steps(fine.square, fine.core)
     channels = [np.asarray(channel, np.uint8) for channel in cv2.split(steps)]
     largest = np.asarray(cv2.max(cv2.max(channels[0], channels[1]), channels[2]), np.uint8)
-    if _edge_pixels(largest, core, _STEP) >= _STROKE:
+    if _edge_pixels(largest, fine.core, _STEP) >= _STROKE:
         return True
-    red, _, blue, _ = cv2.mean(square, mask=core)
+    red, _, blue, _ = cv2.mean(fine.square, mask=fine.core)
     if red - blue < _COLOURFUL:
         return False
-    return any(
-        _edge_pixels(channel, core, _FAINT_STEP) >= _FAINT_STROKE for channel in (channels[0], channels[2])
-    )
+    faint = (_edge_pixels(channel, fine.core, _FAINT_STEP) for channel in (channels[0], channels[2]))
+    return any(pixels >= _FAINT_STROKE for pixels in faint)
 
 
 def _edge_pixels(steps: NDArray[np.uint8], core: NDArray[np.uint8], least: int) -> int:

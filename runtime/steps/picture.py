@@ -8,13 +8,12 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from retinagan.runtime.retina.core import core_of
 from retinagan.runtime.retina.evenness import is_filtered
 from retinagan.runtime.retina.exposure import BURNT_OUT, burnt_out_share, is_faint
 from retinagan.runtime.retina.find import Retina
-from retinagan.runtime.retina.green import small_green
+from retinagan.runtime.retina.fine import FineSquare, fine_square
+from retinagan.runtime.retina.green import SmallGreen, small_green
 from retinagan.runtime.retina.missing import incomplete_warning, missing_share
-from retinagan.runtime.retina.pieces import Gray
 from retinagan.runtime.retina.scrambled import SCRAMBLED, colour_change
 from retinagan.runtime.retina.sharpness import is_blurred
 from retinagan.runtime.retina.writing import SMALLEST_SIDE, is_written_on
@@ -53,14 +52,14 @@ class Picture:
     crop: SquareCrop
 
     @cached_property
-    def small(self) -> tuple[Gray, NDArray[np.uint8]]:
-        """The green channel and the ROI, as `small_green` returns them."""
+    def small(self) -> SmallGreen:
+        """The green channel at a small size."""
         return small_green(self.square, self.roi)
 
     @cached_property
-    def core(self) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-        """The middle of the retina, as `core_of` returns it."""
-        return core_of(self.square, self.roi)
+    def fine(self) -> FineSquare:
+        """The square at the size at which neighbouring pixels are compared."""
+        return fine_square(self.square, self.roi)
 
 
 def picture_of(image: NDArray[np.uint8], retina: Retina) -> Picture:
@@ -82,17 +81,17 @@ def picture_of(image: NDArray[np.uint8], retina: Retina) -> Picture:
 def picture_warnings(picture: Picture) -> list[ImageWarning]:
     """Return what is doubtful about a picture, beyond the warnings of its retina."""
     # few levels make long runs of equal pixels, too
-    faint = is_faint(*picture.small)
+    faint = is_faint(picture.small)
     found = [ImageWarning("few-grey-levels")] if faint else _lost_parts(picture)
     badly_lit = any(warning.code in _BADLY_LIT for warning in found)
     large = picture.crop.side >= SMALLEST_SIDE
-    if large and colour_change(*picture.core) > SCRAMBLED:
+    if large and colour_change(picture.fine) > SCRAMBLED:
         found.append(ImageWarning("scrambled"))
-    elif not badly_lit and is_filtered(*picture.small):
+    elif not badly_lit and is_filtered(picture.small):
         found.append(ImageWarning("preprocessed"))
-    elif large and is_written_on(*picture.core):
+    elif large and is_written_on(picture.fine):
         found.append(ImageWarning("writing-on-retina"))
-    if large and not badly_lit and is_blurred(*picture.core):
+    if large and not badly_lit and is_blurred(picture.fine):
         found.append(ImageWarning("blurred"))
     return found
 
@@ -101,10 +100,10 @@ def _lost_parts(picture: Picture) -> list[ImageWarning]:
     """Return the warnings about parts of the retina that are missing or burnt out."""
     found = []
     known = {warning.code for warning in picture.retina.warnings}
-    missing = missing_share(picture.square, picture.roi)
+    missing = missing_share(picture.fine)
     if "retina-incomplete" not in known and missing > _MISSING:
         found.append(incomplete_warning(missing))
-    burnt_out = burnt_out_share(*picture.small) - missing  # a bar may be white
+    burnt_out = burnt_out_share(picture.small) - missing  # a bar may be white
     if burnt_out > BURNT_OUT:
         text = f"{burnt_out:.0%} of the retina is as bright as the picture can be; vessels are lost there"
         found.append(ImageWarning("overexposed", text))

@@ -20,19 +20,11 @@ BROADEST = 0.1
 THIN = 0.2
 """Share of what is drawn that must be broader than two pixels. Experts' maps have 0.69 or more."""
 
-_DIRECTIONS = 8
 _SMALLEST_RADIUS = 250
 """Pixels: of smaller retinas the vessels may be one or two pixels wide."""
-_SIDES = (
-    "right",
-    "lower right",
-    "lower",
-    "lower left",
-    "left",
-    "upper left",
-    "upper",
-    "upper right",
-)
+
+SIDES = ("right", "lower right", "lower", "lower left", "left", "upper left", "upper", "upper right")
+"""Names of eight directions in a picture, clockwise from the right."""
 
 
 def drawing_fault(drawn: NDArray[np.bool_], disc: Disc) -> str:
@@ -48,8 +40,8 @@ def drawing_fault(drawn: NDArray[np.bool_], disc: Disc) -> str:
     rows, columns = np.nonzero(drawn)
     if not len(rows):
         return ""
-    for number, side in enumerate(_SIDES):
-        angle = 2 * np.pi * number / _DIRECTIONS
+    for number, side in enumerate(SIDES):
+        angle = 2 * np.pi * number / len(SIDES)
         along = (columns - disc.center_x) * np.cos(angle) + (rows - disc.center_y) * np.sin(angle)
         share = float(np.mean(along > 0))
         if share < EMPTY and _shown(drawn.shape, disc, angle):

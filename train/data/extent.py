@@ -13,11 +13,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from retinagan.runtime.retina.core import core_of
-from retinagan.runtime.retina.green import SIDE, eroded
+from retinagan.runtime.retina.green import SIDE, eroded, local_mean
 from retinagan.runtime.retina.polarity import strongest_lines
 from retinagan.runtime.retina.writing import SMALLEST_SIDE
 from retinagan.runtime.steps.picture import Picture
+from retinagan.train.data.drawing import SIDES
 
 COVERED = 0.3
 """Share of the strongest lines of a part of the retina below which its vessels are not drawn.
@@ -53,7 +53,6 @@ _STRONG, _NEAR = 0.05, 17
 _PART, _FEW = 0.404, 0.08
 """Distance of a chord from the centre, in radii, that cuts off a quarter of a disc; and the share of all
 strong lines that must lie there."""
-_SIDES = ("right", "lower right", "lower", "lower left", "left", "upper left", "upper", "upper right")
 _DIRECTIONS = 16
 
 Mask = NDArray[np.bool_]
@@ -171,13 +170,11 @@ def _view(picture: Picture, drawn: Mask) -> _View | None:
     if picture.crop.side < SMALLEST_SIDE:
         return None
     shown = (picture.crop.cut(np.where(drawn, np.uint8(255), np.uint8(0))) >= _DRAWN) & picture.roi
-    core = core_of(picture.square, picture.roi)[1] > 0
+    core = picture.fine.core > 0
     if not (core & shown).any():
         return None
     green = picture.square[..., 1].astype(np.float32)
-    weight = picture.roi.astype(np.float32)
-    window = (_GROUND, _GROUND)
-    ground = cv2.blur(green * weight, window) / np.maximum(cv2.blur(weight, window), 1e-3)
+    ground = local_mean(green, picture.roi, _GROUND)
     darkness = np.asarray(ground - cv2.GaussianBlur(green, (0, 0), 1.0), np.float32)
     bright = bool(darkness[core & shown].mean() < 0)  # as in angiograms
     return _View(
@@ -209,5 +206,5 @@ def _least_covered(view: _View) -> tuple[str, float]:
         along = ((columns - middle) * np.cos(angle) + (rows - middle) * np.sin(angle)) / (middle + 0.5)
         part = covered[along > _PART]
         if len(part) > _FEW * len(rows) and part.mean() < least[1]:
-            least = (_SIDES[round(number / 2) % len(_SIDES)], float(part.mean()))
+            least = (SIDES[round(number / 2) % len(SIDES)], float(part.mean()))
     return least

@@ -29,7 +29,7 @@ def contrast_limited(image, limit, tiles):
 
 def filtered(image, like):
     """Judge an image in the place where another has its retina."""
-    return is_filtered(*small_green(*square_of(image, find_retina(like))))
+    return is_filtered(small_green(*square_of(image, find_retina(like))))
 
 
 def test_a_photograph_is_not_filtered(eye):
@@ -49,7 +49,7 @@ def test_a_picture_of_enhanced_local_contrast_is(eye, limit, tiles):
 
 
 def test_nothing_is_said_without_a_retina():
-    assert not is_filtered(*small_green(np.full((64, 64, 3), 90, np.uint8), np.zeros((64, 64), np.bool_)))
+    assert not is_filtered(small_green(np.full((64, 64, 3), 90, np.uint8), np.zeros((64, 64), np.bool_)))
 
 
 def test_no_real_photograph_is_filtered(drive):

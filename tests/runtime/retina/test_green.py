@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from retinagan.runtime.retina.green import SIDE, eroded, small_green
+from retinagan.runtime.retina.green import SIDE, eroded, local_mean, small_green
 
 
 @pytest.mark.parametrize("side", [100, 304, 608, 1001])
@@ -20,3 +20,14 @@ def test_green_and_mask_have_the_small_side(side):
 def test_erosion_counts_the_frames_edge_as_outside():
     mask = np.ones((9, 9), np.uint8)
     assert eroded(mask, 5).sum() == 25
+
+
+def test_a_local_mean_is_that_of_the_masks_pixels_alone():
+    values = np.arange(49, dtype=np.float32).reshape(7, 7)
+    mask = np.zeros((7, 7), np.bool_)
+    mask[3, 2:5] = True
+    mean = local_mean(values, mask, 3)
+    assert mean.dtype == np.float32
+    np.testing.assert_allclose(mean[3, 3], values[3, 2:5].mean(), rtol=1e-5)
+    np.testing.assert_allclose(mean[2, 1], values[3, 2], rtol=1e-5)
+    assert not mean[:2].any()

@@ -5,6 +5,7 @@ from retina_squares import square_of
 
 from retinagan.runtime.images.reading import read_image
 from retinagan.runtime.retina.find import find_retina
+from retinagan.runtime.retina.fine import fine_square
 from retinagan.runtime.retina.missing import incomplete_warning, missing_share
 
 EYE = canon_eye().image
@@ -12,7 +13,7 @@ RETINA = find_retina(EYE)
 
 
 def missing(image, side=608):
-    return missing_share(*square_of(image, RETINA, side))
+    return missing_share(fine_square(*square_of(image, RETINA, side)))
 
 
 @pytest.mark.parametrize("side", [304, 608, 1184])
@@ -40,10 +41,10 @@ def test_what_a_bar_covers_is_missing_whatever_its_colour():
 
 
 def test_of_a_retina_without_pixels_nothing_is_missing():
-    assert missing_share(np.zeros((64, 64, 3), np.uint8), np.zeros((64, 64), np.bool_)) == 0
+    assert missing_share(fine_square(np.zeros((64, 64, 3), np.uint8), np.zeros((64, 64), np.bool_))) == 0
 
 
 def test_no_real_photograph_misses_anything(drive):
     for path in sorted((drive / "test" / "images").glob("*.tif"))[:3]:
         image = read_image(path).as_rgb8()
-        assert missing_share(*square_of(image, find_retina(image))) < 0.001
+        assert missing_share(fine_square(*square_of(image, find_retina(image)))) < 0.001

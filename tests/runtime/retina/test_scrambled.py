@@ -5,8 +5,8 @@ from retina_squares import square_of
 from synthetic_fundus import FundusOptions, render
 
 from retinagan.runtime.images.reading import read_image
-from retinagan.runtime.retina.core import core_of
 from retinagan.runtime.retina.find import find_retina
+from retinagan.runtime.retina.fine import fine_square
 from retinagan.runtime.retina.scrambled import SCRAMBLED, colour_change
 
 EYE = render(FundusOptions(seed=5, camera="canon")).image
@@ -14,7 +14,7 @@ RETINA = find_retina(EYE)
 
 
 def changed(image, side=608):
-    return colour_change(*core_of(*square_of(image, RETINA, side)))
+    return colour_change(fine_square(*square_of(image, RETINA, side)))
 
 
 def scrambled(rows, columns):
@@ -54,6 +54,6 @@ def test_no_real_photograph_is_scrambled(drive):
     images = sorted((drive / "test" / "images").glob("*.tif"))[:5]
     found = [read_image(path).pixels for path in images]
     assert (
-        max(colour_change(*core_of(*square_of(image, find_retina(image), 608))) for image in found)
+        max(colour_change(fine_square(*square_of(image, find_retina(image), 608))) for image in found)
         < SCRAMBLED / 2
     )

@@ -5,8 +5,8 @@ from canon_eye import canon_eye
 from retina_squares import square_of
 
 from retinagan.runtime.images.reading import read_image
-from retinagan.runtime.retina.core import core_of
 from retinagan.runtime.retina.find import find_retina
+from retinagan.runtime.retina.fine import fine_square
 from retinagan.runtime.retina.sharpness import FINE, FINEST, fine_detail, is_blurred
 
 EYE = canon_eye().image
@@ -14,7 +14,7 @@ RETINA = find_retina(EYE)
 
 
 def blurred(image, side=608):
-    return is_blurred(*core_of(*square_of(image, RETINA, side)))
+    return is_blurred(fine_square(*square_of(image, RETINA, side)))
 
 
 @pytest.mark.parametrize("side", [400, 608, 1000])
@@ -40,12 +40,12 @@ def test_an_eye_that_was_enlarged_is():
 
 
 def test_nothing_is_said_of_a_flat_picture():
-    assert fine_detail(*core_of(*square_of(np.full_like(EYE, 90), RETINA))) == (np.inf, np.inf)
+    assert fine_detail(fine_square(*square_of(np.full_like(EYE, 90), RETINA))) == (np.inf, np.inf)
 
 
 def test_no_real_photograph_is_blurred(drive):
     paths = sorted((drive / "test" / "images").glob("*.tif"))
     assert len(paths) == 20
     for image in (read_image(path).pixels for path in paths):
-        finest, fine = fine_detail(*core_of(*square_of(image, find_retina(image))))
+        finest, fine = fine_detail(fine_square(*square_of(image, find_retina(image))))
         assert max(finest / FINEST, fine / FINE) > 1.2

@@ -5,8 +5,8 @@ from canon_eye import canon_eye
 from retina_squares import square_of
 
 from retinagan.runtime.images.reading import read_image
-from retinagan.runtime.retina.core import core_of
 from retinagan.runtime.retina.find import find_retina
+from retinagan.runtime.retina.fine import fine_square
 from retinagan.runtime.retina.writing import is_written_on
 
 EYE = canon_eye().image
@@ -14,7 +14,7 @@ RETINA = find_retina(EYE)
 
 
 def drawn(image, side=608):
-    return is_written_on(*core_of(*square_of(image, RETINA, side)))
+    return is_written_on(fine_square(*square_of(image, RETINA, side)))
 
 
 def written(text, color, size=0.6, width=1, place=(150, 300)):
@@ -90,6 +90,6 @@ def test_no_real_photograph_has_writing(drive):
     written_on = []
     for path in paths:
         image = read_image(path).pixels
-        if is_written_on(*core_of(*square_of(image, find_retina(image)))):
+        if is_written_on(fine_square(*square_of(image, find_retina(image)))):
             written_on.append(path.name)
     assert not written_on
