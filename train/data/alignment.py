@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from retinagan.runtime.retina.find import Retina
+from retinagan.runtime.retina.green import eroded, local_mean
 from retinagan.runtime.steps.crop import SquareCrop, square_crop
 
 LEAST = 0.6
@@ -41,25 +43,69 @@ _TURNS: dict[str, Callable[[Mask], Mask]] = {
 }
 
 
-def alignment_fault(image: NDArray[np.uint8], retina: Retina, drawn: Mask) -> str:
+@dataclass(frozen=True, eq=False)
+class Detail:
+    """How much darker each place of an image is than its surroundings, at a small size.
+
+    Attributes
+    ----------
+    darkness : (304, 304) float32
+        In local standard deviations, -3 to 3.
+    core : (304, 304) bool
+        The retina without a band along its rim.
+    crop : SquareCrop
+        The square's position in the image.
+    """
+
+    darkness: NDArray[np.float32]
+    core: Mask
+    crop: SquareCrop
+
+    def contrast(self, drawn: Mask, where: Mask | None = None) -> float | None:
+        """Return by how many standard deviations what is drawn is darker; None if too little is drawn.
+
+        Parameters
+        ----------
+        drawn : (H, W) bool
+            The drawn vessels at the image's size.
+        where : (304, 304) bool, optional
+            The part of the core to look at; all of it if left out.
+        """
+        core = self.core if where is None else self.core & where
+        share = self.crop.cut(np.where(drawn, np.uint8(255), np.uint8(0)))
+        vessel, beside = core & (share >= _DRAWN), core & (share < _FREE)
+        if min(np.count_nonzero(vessel), np.count_nonzero(beside)) < _FEWEST:
+            return None
+        deviation = float(self.darkness[core].std())
+        return float(self.darkness[vessel].mean() - self.darkness[beside].mean()) / max(deviation, 1e-6)
+
+
+def detail_of(image: NDArray[np.uint8], retina: Retina) -> Detail:
+    """Return the detail of an (H, W, 3) uint8 RGB image around the retina found in it."""
+    crop = square_crop(retina.disc, retina.mask.shape, _SIDE)
+    level, inside = crop.cut(image[..., 1]).astype(np.float32), crop.cut_mask(retina.mask)
+    darker = local_mean(level, inside, _GROUND) - level
+    wide = (4 * _GROUND + 1, 4 * _GROUND + 1)
+    deviation = np.sqrt(np.maximum(cv2.blur(darker * darker, wide), 0)) + 1
+    darkness = np.asarray(np.clip(darker / deviation, -3, 3), np.float32)
+    return Detail(darkness, eroded(inside.view(np.uint8), _GROUND) > 0, crop)
+
+
+def alignment_fault(detail: Detail, drawn: Mask) -> str:
     """Return what is wrong with the place of drawn vessels; an empty string if they lie on the image's.
 
     Parameters
     ----------
-    image : (H, W, 3) uint8
-        RGB.
-    retina : Retina
-        The retina found in it.
+    detail : Detail
+        Of the image, by `detail_of`.
     drawn : (H, W) bool
         The vessels of a map.
     """
-    crop = square_crop(retina.disc, retina.mask.shape, _SIDE)
-    detail, core = _detail(crop.cut(image[..., 1]), crop.cut_mask(retina.mask))
-    if _fits(contrast := _contrast(detail, core, crop, drawn)):
+    if _fits(contrast := detail.contrast(drawn)):
         return ""
     for name, turn in _TURNS.items():
         turned = np.ascontiguousarray(turn(drawn))
-        if turned.shape == drawn.shape and _fits(_contrast(detail, core, crop, turned)):
+        if turned.shape == drawn.shape and _fits(detail.contrast(turned)):
             return f"what is drawn lies on the image's vessels if it is {name}; turn the map like the image"
     return (
         f"what is drawn does not lie on the image's vessels: it is {contrast:.1f} standard deviations darker "
@@ -67,20 +113,18 @@ def alignment_fault(image: NDArray[np.uint8], retina: Retina, drawn: Mask) -> st
     )
 
 
-def rim_fault(image: NDArray[np.uint8], retina: Retina, drawn: Mask) -> str:
+def rim_fault(detail: Detail, drawn: Mask) -> str:
     """Return that drawn vessels lie on the image's in the middle alone; an empty string if elsewhere, too.
 
     Parameters
     ----------
-    image, retina, drawn
+    detail, drawn
         As for `alignment_fault`.
     """
-    crop = square_crop(retina.disc, retina.mask.shape, _SIDE)
-    detail, core = _detail(crop.cut(image[..., 1]), crop.cut_mask(retina.mask))
     rows, columns = np.ogrid[:_SIDE, :_SIDE]
     middle = (_SIDE - 1) / 2
     outer = np.hypot(rows - middle, columns - middle) > _INNER * _SIDE / 2
-    contrast = _contrast(detail, core & outer, crop, drawn)
+    contrast = detail.contrast(drawn, outer)
     if contrast is None or abs(contrast) >= LEAST_NEAR_RIM:
         return ""
     return (
@@ -92,25 +136,3 @@ def rim_fault(image: NDArray[np.uint8], retina: Retina, drawn: Mask) -> str:
 def _fits(contrast: float | None) -> bool:
     """Whether drawn pixels stand out; vessels may be bright, as in angiograms."""
     return contrast is None or abs(contrast) >= LEAST
-
-
-def _detail(green: NDArray[np.uint8], inside: Mask) -> tuple[NDArray[np.float32], Mask]:
-    """Return the darkness against the surroundings in local standard deviations, and the retina's core."""
-    level, weight = green.astype(np.float32), inside.astype(np.float32)
-    window, wide = (_GROUND, _GROUND), (4 * _GROUND + 1, 4 * _GROUND + 1)
-    ground = cv2.blur(level * weight, window) / np.maximum(cv2.blur(weight, window), 1e-3)
-    darker = ground - level
-    deviation = np.sqrt(np.maximum(cv2.blur(darker * darker, wide), 0)) + 1
-    rim = np.ones(window, np.uint8)
-    core = cv2.erode(inside.view(np.uint8), rim, borderType=cv2.BORDER_CONSTANT, borderValue=0) > 0
-    return np.asarray(np.clip(darker / deviation, -3, 3), np.float32), core
-
-
-def _contrast(detail: NDArray[np.float32], core: Mask, crop: SquareCrop, drawn: Mask) -> float | None:
-    """Return by how many standard deviations what is drawn is darker; None if too little is drawn."""
-    share = crop.cut(np.where(drawn, np.uint8(255), np.uint8(0)))
-    vessel, beside = core & (share >= _DRAWN), core & (share < _FREE)
-    if min(np.count_nonzero(vessel), np.count_nonzero(beside)) < _FEWEST:
-        return None
-    deviation = float(detail[core].std())
-    return float(detail[vessel].mean() - detail[beside].mean()) / max(deviation, 1e-6)

@@ -18,7 +18,7 @@ from retinagan.runtime.retina.find import Retina, find_retina
 from retinagan.runtime.steps.crop import SquareCrop, square_crop
 from retinagan.runtime.steps.picture import Picture, picture_of
 from retinagan.runtime.steps.scale import working_square
-from retinagan.train.data.alignment import alignment_fault, rim_fault
+from retinagan.train.data.alignment import alignment_fault, detail_of, rim_fault
 from retinagan.train.data.description import DataError
 from retinagan.train.data.drawing import drawing_fault
 from retinagan.train.data.extent import drawing_doubts, extent_fault
@@ -154,11 +154,12 @@ def _checked_vessels(
         raise DataError(f"{path}: {fault}; its values were read as {label.mapping}: draw vessels on black")
     if picture is None:
         return label.mask
+    detail = detail_of(image, picture.retina)
     fault = (
         drawing_fault(label.mask & picture.retina.mask, picture.retina.disc)
-        or alignment_fault(image, picture.retina, label.mask)
+        or alignment_fault(detail, label.mask)
         or extent_fault(picture, label.mask)
-        or rim_fault(image, picture.retina, label.mask)
+        or rim_fault(detail, label.mask)
     )
     if fault:
         raise DataError(f"{path}: {fault}")

@@ -4,17 +4,18 @@ import pytest
 from canon_eye import canon_eye
 
 from retinagan.runtime.retina.find import find_retina
-from retinagan.train.data.alignment import alignment_fault, rim_fault
+from retinagan.train.data.alignment import alignment_fault, detail_of, rim_fault
 from retinagan.train.data.files import find_samples
 from retinagan.train.data.images import load_labelled
 
 EYE = canon_eye()
 OTHER = canon_eye(6)
 RETINA = find_retina(EYE.image)
+DETAIL = detail_of(EYE.image, RETINA)
 
 
 def fault(drawn, image=EYE.image):
-    return alignment_fault(image, find_retina(image), np.ascontiguousarray(drawn))
+    return alignment_fault(detail_of(image, find_retina(image)), np.ascontiguousarray(drawn))
 
 
 def changed(turn, scale):
@@ -27,8 +28,8 @@ def changed(turn, scale):
 
 @pytest.mark.parametrize(("turn", "scale"), [(2, 1.0), (-2, 1.0), (0, 0.98)])
 def test_vessels_that_fit_in_the_middle_alone_are_refused(turn, scale):
-    assert rim_fault(EYE.image, RETINA, EYE.vessels) == ""
-    assert rim_fault(EYE.image, RETINA, changed(turn, scale)) == (
+    assert rim_fault(DETAIL, EYE.vessels) == ""
+    assert rim_fault(DETAIL, changed(turn, scale)) == (
         "what is drawn lies on the image's vessels in the middle, but beside them farther out: the map is "
         "turned by some degrees, of another scale, or coarse; register it to the image"
     )
@@ -37,7 +38,7 @@ def test_vessels_that_fit_in_the_middle_alone_are_refused(turn, scale):
 def test_vessels_in_the_middle_alone_are_not_judged_by_the_rim():
     middle = EYE.vessels.copy()
     middle[:150] = middle[430:] = middle[:, :150] = middle[:, 430:] = False
-    assert rim_fault(EYE.image, RETINA, middle) == ""
+    assert rim_fault(DETAIL, middle) == ""
 
 
 def squared(image):
