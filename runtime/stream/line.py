@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from time import perf_counter
 from types import MappingProxyType
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 from retinagan.runtime.errors import RetinaGanError, StreamError
 from retinagan.runtime.images.photograph import Frame
@@ -95,7 +95,7 @@ class FrameResult:
         return "warning" if self.warnings else "done"
 
 
-def iterator_of(frames: Iterable[Frame]) -> Iterator[Frame]:
+def iterator_of(frames: Iterable[Any]) -> Iterator[Frame]:
     """Return an iterator over a source of frames.
 
     Raises
