@@ -21,16 +21,6 @@ def several(name, pictures, **options):
     return buffer.getvalue()
 
 
-@pytest.fixture
-def file(tmp_path):
-    def write(data, name="image"):
-        path = tmp_path / name
-        path.write_bytes(data)
-        return path
-
-    return write
-
-
 @pytest.mark.parametrize("marked", [False, True])
 @pytest.mark.parametrize("compression", [None, "tiff_lzw"])
 def test_the_full_size_page_is_read_and_not_its_thumbnail(file, marked, compression):
