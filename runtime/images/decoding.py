@@ -30,14 +30,15 @@ from retinagan.runtime.errors import ImageError
 from retinagan.runtime.images.depth import bit_depth
 from retinagan.runtime.images.formats import Plugin, is_heif
 from retinagan.runtime.images.heif import check_heif
-from retinagan.runtime.images.integrity import check_jpeg2000, check_png, png_significant_bits
+from retinagan.runtime.images.integrity import COPY_AGAIN, check_jpeg2000, check_png, png_significant_bits
 from retinagan.runtime.images.jpeg import decode_jpeg, jpeg_images
 from retinagan.runtime.images.photograph import Photograph, frame_number, frame_warnings
 from retinagan.runtime.images.tiff import Tiff
 from retinagan.runtime.images.webp import check_webp, shortened, webp_size
 
-_COPY_AGAIN = "copy it again from its source"
-_SAVE_AGAIN = "save it as 8-bit or 16-bit grey or RGB"
+SAVE_AGAIN = "save it as 8-bit or 16-bit grey or RGB"
+"""What to do about a file of a kind that is not supported."""
+
 _BITS_PER_SAMPLE, _PHOTOMETRIC, _ORIENTATION = 258, 262, 274  # TIFF and EXIF tags
 _pillow_limit = threading.Lock()
 
@@ -131,7 +132,7 @@ def _pixels(selected: _Selected, plugin: Plugin, max_pixels: int) -> NDArray[np.
     if plugin is WebPImageFile:
         check_size(webp_size(data), max_pixels)  # before the plugin, which allocates the canvas
         if any(map(_decodes_webp, shortened(data))):
-            raise ImageError(f"damaged (the WebP image ends before its data); {_COPY_AGAIN}")
+            raise ImageError(f"damaged (the WebP image ends before its data); {COPY_AGAIN}")
     with plugin(io.BytesIO(data)) as image:
         check_size(image.size, max_pixels)
         if plugin is PpmImageFile and (deep := _deep_ppm(data, image.size)) is not None:
@@ -155,7 +156,7 @@ def _pixels(selected: _Selected, plugin: Plugin, max_pixels: int) -> NDArray[np.
     if bits <= 8:
         return eight
     if mode not in ("LA", "RGB", "RGBA"):
-        raise ImageError(f"{bits}-bit {mode} is not supported; {_SAVE_AGAIN}")
+        raise ImageError(f"{bits}-bit {mode} is not supported; {SAVE_AGAIN}")
     return _sixteen(data, eight, orientation)
 
 
@@ -190,7 +191,7 @@ def check_size(size: tuple[int, int], max_pixels: int) -> None:
 def _load(image: ImageFile) -> None:
     """Decode without Pillow's own size limit, which some plugins apply here again."""
     if image.mode == "F":
-        raise ImageError(f"32-bit floating point values are not supported; {_SAVE_AGAIN}")
+        raise ImageError(f"32-bit floating point values are not supported; {SAVE_AGAIN}")
     limit = Image.MAX_IMAGE_PIXELS
     if limit is None or image.width * image.height <= limit:
         image.load()
@@ -233,7 +234,7 @@ def _gray16(image: ImageFile) -> NDArray[np.uint16]:
     if array.dtype.itemsize > 2:
         least, most = int(array.min()), int(array.max())
         if least < 0 or most > 65535:
-            raise ImageError(f"values from {least} to {most} do not fit in 16 bits; {_SAVE_AGAIN}")
+            raise ImageError(f"values from {least} to {most} do not fit in 16 bits; {SAVE_AGAIN}")
     return array.astype(np.uint16)
 
 
@@ -246,7 +247,7 @@ def _sixteen(data: bytes, eight: NDArray[np.uint8], orientation: int) -> NDArray
         for upright in (decoded, _oriented(decoded, orientation)):  # OpenCV turns some formats itself
             if upright.shape == eight.shape and np.array_equal(upright >> 8, eight):
                 return np.ascontiguousarray(upright)
-    raise ImageError(f"this kind of 16-bit colour is not supported; {_SAVE_AGAIN}")
+    raise ImageError(f"this kind of 16-bit colour is not supported; {SAVE_AGAIN}")
 
 
 def _deep_ppm(data: bytes, size: tuple[int, int]) -> NDArray[np.uint16] | None:

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from retinagan.runtime.errors import ImageError
+from retinagan.runtime.images.integrity import COPY_AGAIN
 
-_COPY_AGAIN = "copy it again from its source"
 _LONGEST_ZEROS = bytes(8)  # at the border of two units, their length adds some to those of the data
 _HEVC = (b"hvc1", b"hev1")
 _IN_FILE = 0  # an item's data lie at places of the file, not in another box
@@ -25,7 +25,7 @@ def check_heif(data: bytes) -> None:
     coded = set(_hevc_items(boxes.get(b"iinf", memoryview(b""))))
     for item, start, length in _extents(boxes.get(b"iloc", memoryview(b""))):
         if item in coded and data.find(_LONGEST_ZEROS, start, start + length) >= 0:
-            raise ImageError(f"damaged (zeros within a HEIC image); {_COPY_AGAIN}")
+            raise ImageError(f"damaged (zeros within a HEIC image); {COPY_AGAIN}")
 
 
 def _boxes(data: memoryview) -> Iterator[tuple[bytes, memoryview]]:

@@ -6,9 +6,11 @@ import zlib
 
 from retinagan.runtime.errors import ImageError
 
+COPY_AGAIN = "copy it again from its source"
+"""What to do about a file that is truncated or damaged."""
+
 _END_OF_CODESTREAM = b"\xff\xd9"
 _LONGEST_ZEROS = bytes(256)
-_COPY_AGAIN = "copy it again from its source"
 
 
 def check_png(data: bytes) -> None:
@@ -18,10 +20,10 @@ def check_png(data: bytes) -> None:
         kind = data[position + 4 : position + 8]
         end = position + 8 + int.from_bytes(data[position : position + 4], "big")
         if len(data) < end + 4:
-            raise ImageError(f"truncated (the PNG ends within a chunk); {_COPY_AGAIN}")
+            raise ImageError(f"truncated (the PNG ends within a chunk); {COPY_AGAIN}")
         check_sum = zlib.crc32(memoryview(data)[position + 4 : end])
         if check_sum != int.from_bytes(data[end : end + 4], "big"):
-            raise ImageError(f"damaged (wrong check sum of the PNG's {kind!r} chunk); {_COPY_AGAIN}")
+            raise ImageError(f"damaged (wrong check sum of the PNG's {kind!r} chunk); {COPY_AGAIN}")
         position = end + 4
 
 
@@ -43,6 +45,6 @@ def check_jpeg2000(data: bytes) -> None:
     The decoder reports neither. A byte of 0 is an empty packet, of which few follow each other.
     """
     if data.find(_LONGEST_ZEROS, 0, data.rfind(_END_OF_CODESTREAM)) >= 0:
-        raise ImageError(f"damaged (zeros within a JPEG 2000 image); {_COPY_AGAIN}")
+        raise ImageError(f"damaged (zeros within a JPEG 2000 image); {COPY_AGAIN}")
     if data.rstrip(b"\0")[-2:] != _END_OF_CODESTREAM:
-        raise ImageError(f"truncated (no end-of-codestream marker); {_COPY_AGAIN}")
+        raise ImageError(f"truncated (no end-of-codestream marker); {COPY_AGAIN}")

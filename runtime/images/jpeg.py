@@ -6,7 +6,7 @@ an image that is shifted or grey after the damage. simplejpeg reports them.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from retinagan.runtime.errors import ImageError
+from retinagan.runtime.images.integrity import COPY_AGAIN
 
-_COPY_AGAIN = "copy it again from its source"
 _START, _END, _SCAN, _TABLES = 0xD8, 0xD9, 0xDA, 0xC4
 _PROGRESSIVE = {0xC2, 0xC6, 0xCA, 0xCE}  # SOF markers
 _AC = 0x10  # class of a Huffman table for AC coefficients
@@ -74,13 +74,13 @@ def decode_jpeg(data: bytes, max_pixels: int) -> NDArray[np.uint8]:
     try:
         height, width, kind, _ = simplejpeg.decode_jpeg_header(data, strict=True)
         if height * width > max_pixels:
-            raise ImageError(f"damaged (a JPEG image of {width}x{height} pixels); {_COPY_AGAIN}")
+            raise ImageError(f"damaged (a JPEG image of {width}x{height} pixels); {COPY_AGAIN}")
         color = {"Gray": "GRAY", "CMYK": "CMYK", "YCCK": "CMYK"}.get(kind, "RGB")
         pixels: NDArray[Any] = simplejpeg.decode_jpeg(data, colorspace=color, strict=True)
     except ImageError:
         raise
     except ValueError as error:
-        raise ImageError(f"damaged ({_reason(error)}); {_COPY_AGAIN}") from error
+        raise ImageError(f"damaged ({_reason(error)}); {COPY_AGAIN}") from error
     return pixels[..., 0] if color == "GRAY" else pixels
 
 
@@ -90,23 +90,27 @@ def _reason(error: ValueError) -> str:
 
 def _walk(data: bytes, start: int) -> tuple[JpegImage, bool]:
     """Follow the markers of one image to its end; return it, and whether it declares further images."""
-    position, width, height, several = start + 2, 0, 0, False
-    while True:
-        position = _next_marker(data, position)
-        marker = data[position + 1]
-        if marker == _END:
-            return JpegImage(start, position + 2, width, height), several
-        if marker in _WITHOUT_LENGTH:
-            position += 2
-            continue
-        length = int.from_bytes(data[position + 2 : position + 4], "big")
-        content = data[position + 4 : position + 2 + length]
-        if length < 2:
-            raise ImageError(f"damaged (a JPEG marker of impossible length); {_COPY_AGAIN}")
+    width, height, several, end = 0, 0, False, start
+    for marker, content, end in _segments(data, start + 2):  # noqa: B007 (the last end is the image's)
         if marker in _FRAMES and len(content) >= 5:
             height, width = int.from_bytes(content[1:3], "big"), int.from_bytes(content[3:5], "big")
         several |= marker == 0xE2 and content[:4] == b"MPF\0"
-        position += 2 + length
+    return JpegImage(start, end, width, height), several
+
+
+def _segments(data: bytes, position: int) -> Iterator[tuple[int, bytes, int]]:
+    """Yield the marker, the content and the end of each segment, up to the end-of-image marker's."""
+    marker = 0
+    while marker != _END:
+        position = _next_marker(data, position)
+        marker, length = data[position + 1], 0
+        if marker != _END and marker not in _WITHOUT_LENGTH:
+            length = int.from_bytes(data[position + 2 : position + 4], "big")
+            if length < 2:
+                raise ImageError(f"damaged (a JPEG marker of impossible length); {COPY_AGAIN}")
+        end = position + 2 + length
+        yield marker, data[position + 4 : end], end
+        position = end
 
 
 def _next_marker(data: bytes, position: int) -> int:
@@ -114,7 +118,7 @@ def _next_marker(data: bytes, position: int) -> int:
     while True:
         position = data.find(b"\xff", position)
         if position < 0 or position + 1 >= len(data):
-            raise ImageError(f"truncated (no end-of-image marker); {_COPY_AGAIN}")
+            raise ImageError(f"truncated (no end-of-image marker); {COPY_AGAIN}")
         following = data[position + 1]
         if following == 0xFF:  # filler
             position += 1
@@ -132,27 +136,21 @@ def _check_scans(data: bytes) -> None:
     reads the zeros as image data, and may by chance end at the right place.
     """
     zeros = data.find(_LONGEST_ZEROS)
-    position, first_symbols = 2, dict[int, int]()
+    if zeros < 0:
+        return
+    first_symbols = dict[int, int]()
     progressive = False
-    while zeros >= 0:
-        position = _next_marker(data, position)
-        marker = data[position + 1]
-        if marker == _END:
-            return
-        if marker in _WITHOUT_LENGTH:
-            position += 2
-            continue
-        length = int.from_bytes(data[position + 2 : position + 4], "big")
-        content = data[position + 4 : position + 2 + length]
-        position += 2 + length
+    for marker, content, start in _segments(data, 2):
         if marker == _TABLES:
             first_symbols |= _first_symbols(content)
         progressive |= marker in _PROGRESSIVE
         if marker == _SCAN and not _may_have_zeros(content, first_symbols, progressive):
-            end = _next_marker(data, position)
-            zeros = data.find(_LONGEST_ZEROS, position)
+            end = _next_marker(data, start)
+            zeros = data.find(_LONGEST_ZEROS, start)
             if 0 <= zeros < end:
-                raise ImageError(f"damaged (zeros within a JPEG scan); {_COPY_AGAIN}")
+                raise ImageError(f"damaged (zeros within a JPEG scan); {COPY_AGAIN}")
+            if zeros < 0:
+                return
 
 
 def _first_symbols(tables: bytes) -> dict[int, int]:

@@ -6,19 +6,17 @@ import stat
 from pathlib import Path
 
 from retinagan.runtime.errors import ImageError
-from retinagan.runtime.images.decoding import decode, frames_of
+from retinagan.runtime.images.decoding import SAVE_AGAIN, decode, frames_of
 from retinagan.runtime.images.dicom.classes import HEAD_BYTES, is_dicom
 from retinagan.runtime.images.dicom.reading import dicom_frames, read_dicom
 from retinagan.runtime.images.formats import SUFFIXES, plugin_for
+from retinagan.runtime.images.integrity import COPY_AGAIN
 from retinagan.runtime.images.photograph import Photograph
 
 __all__ = ["MAX_PIXELS", "SUFFIXES", "Photograph", "count_frames", "decode_image", "read_image"]
 
 MAX_PIXELS = 100_000_000
 """Images with more pixels than this are refused before they are decoded."""
-
-_COPY_AGAIN = "copy it again from its source"
-_SAVE_AGAIN = "save it as 8-bit or 16-bit grey or RGB"
 
 
 def read_image(path: str | Path, *, frame: int | None = None, max_pixels: int = MAX_PIXELS) -> Photograph:
@@ -64,7 +62,7 @@ def decode_image(data: bytes, *, frame: int | None = None, max_pixels: int = MAX
         As of `read_image`.
     """
     if not data:
-        raise ImageError(f"the file is empty (0 bytes); {_COPY_AGAIN}")
+        raise ImageError(f"the file is empty (0 bytes); {COPY_AGAIN}")
     try:
         if is_dicom(data[:HEAD_BYTES]):
             return read_dicom(data, max_pixels, _most_bytes(max_pixels), frame)
@@ -75,8 +73,7 @@ def decode_image(data: bytes, *, frame: int | None = None, max_pixels: int = MAX
         raise ImageError("not enough memory to decode the image; make it smaller") from error
     except Exception as error:  # decoders meet damaged files with errors of any kind
         raise ImageError(
-            f"truncated, damaged or of a kind that is not supported ({error}); "
-            f"{_COPY_AGAIN}, or {_SAVE_AGAIN}"
+            f"truncated, damaged or of a kind that is not supported ({error}); {COPY_AGAIN}, or {SAVE_AGAIN}"
         ) from error
 
 

@@ -11,9 +11,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from retinagan.runtime.errors import ImageError
+from retinagan.runtime.images.integrity import COPY_AGAIN
 from retinagan.runtime.images.jpeg import decode_jpeg
 
-_COPY_AGAIN = "copy it again from its source"
 _TYPE_BYTES = (0, 1, 1, 2, 4, 8, 1, 1, 2, 4, 8, 4, 8, 4, 0, 0, 8, 8, 8)
 _WHOLE_NUMBERS = {1: "B", 3: "H", 4: "L", 16: "Q"}
 _FIRST_PRIVATE_TAG = 32768  # what programs add of their own may be broken without harm to the image
@@ -82,9 +82,7 @@ class Tiff:
         try:
             self.pages = list(self._pages())
         except struct.error as error:
-            raise ImageError(
-                f"truncated (the TIFF's directory lies beyond the end); {_COPY_AGAIN}"
-            ) from error
+            raise ImageError(f"truncated (the TIFF's directory lies beyond the end); {COPY_AGAIN}") from error
 
     def photographs(self) -> list[Page]:
         """Return the full-size pages: not marked as reduced, and not much smaller than the largest."""
@@ -112,7 +110,7 @@ class Tiff:
             if place + stored > len(self._data):
                 raise ImageError(
                     f"truncated ({'tile' if tiled else 'strip'} {number} of the TIFF lies beyond the end); "
-                    f"{_COPY_AGAIN}"
+                    f"{COPY_AGAIN}"
                 )
             piece = memoryview(self._data)[place : place + length]
             whole = {_PACKBITS: _unpacks, **dict.fromkeys(_DEFLATE, _inflates)}.get(compression)
@@ -120,7 +118,7 @@ class Tiff:
                 compression in _WITHOUT_ZEROS and self._data.find(_LONGEST_ZEROS, place, place + length) >= 0
             )
             if zeros or (whole is not None and not whole(piece, size)):
-                raise ImageError(f"damaged (strip or tile {number} of the TIFF); {_COPY_AGAIN}")
+                raise ImageError(f"damaged (strip or tile {number} of the TIFF); {COPY_AGAIN}")
             if compression == _JPEG:
                 decode_jpeg(_joined(page.raw.get(_JPEG_TABLES, b""), bytes(piece)), _most_pixels(page))
 
@@ -148,7 +146,7 @@ class Tiff:
                 (place,) = struct.unpack_from(self._order + self._offset, self._data, place)
                 if tag < _FIRST_PRIVATE_TAG and place + length > len(self._data):
                     raise ImageError(
-                        f"truncated (the value of TIFF tag {tag} lies beyond the end); {_COPY_AGAIN}"
+                        f"truncated (the value of TIFF tag {tag} lies beyond the end); {COPY_AGAIN}"
                     )
             if tag < _FIRST_PRIVATE_TAG and kind in _WHOLE_NUMBERS and 0 < values <= _MOST_VALUES:
                 code = f"{self._order}{values}{_WHOLE_NUMBERS[kind]}"

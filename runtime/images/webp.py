@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from retinagan.runtime.errors import ImageError
+from retinagan.runtime.images.integrity import COPY_AGAIN
 
-_COPY_AGAIN = "copy it again from its source"
 _LOSSY, _LOSSLESS = b"VP8 ", b"VP8L"
 _CUT = {_LOSSY: 8, _LOSSLESS: 2}
 """Bytes to cut off. Encoders fill up the last byte, lossy ones some more."""
@@ -21,7 +21,7 @@ _KEY_FRAME_HEADER = 10
 def check_webp(data: bytes) -> None:
     """Raise ImageError if the file is shorter than its header says."""
     if len(data) < 8 + int.from_bytes(data[4:8], "little"):
-        raise ImageError(f"truncated (the WebP file is shorter than its header says); {_COPY_AGAIN}")
+        raise ImageError(f"truncated (the WebP file is shorter than its header says); {COPY_AGAIN}")
 
 
 def webp_size(data: bytes) -> tuple[int, int]:

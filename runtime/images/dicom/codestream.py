@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from retinagan.runtime.errors import ImageError
+from retinagan.runtime.images.integrity import COPY_AGAIN
 
-_COPY_AGAIN = "copy it again from its source"
 _JP2 = b"\0\0\0\x0cjP  \r\n\x87\n"
 _SIZ, _COD, _SOT = b"\xff\x51", b"\xff\x52", b"\xff\x90"
 _JPEG_LS, _LOSSLESS = 0xF7, {0xC3, 0xC7, 0xCB, 0xCF}
@@ -50,7 +50,7 @@ def codestream_of(data: bytes) -> Codestream | None:
         if data.startswith((b"\xff\x4f\xff\x51", _JP2)):
             return _jpeg2000(data, 0 if data[:1] == b"\xff" else _codestream_box(data))
     except IndexError as error:
-        raise ImageError(f"truncated (the header of a compressed frame); {_COPY_AGAIN}") from error
+        raise ImageError(f"truncated (the header of a compressed frame); {COPY_AGAIN}") from error
     return None
 
 
@@ -66,7 +66,7 @@ def _jpeg(data: bytes) -> Codestream:
     position, stored_as = 2, ""
     while True:
         if data[position] != 0xFF:
-            raise ImageError(f"damaged (no JPEG marker where one must be); {_COPY_AGAIN}")
+            raise ImageError(f"damaged (no JPEG marker where one must be); {COPY_AGAIN}")
         marker = data[position + 1]
         if marker == 0xFF:  # filler
             position += 1
@@ -101,7 +101,7 @@ def _codestream_box(data: bytes) -> int:
     while data[position + 4 : position + 8] != b"jp2c":
         length = _number(data, position, 4)
         if length < 8:
-            raise ImageError(f"damaged (a JP2 box of impossible length); {_COPY_AGAIN}")
+            raise ImageError(f"damaged (a JP2 box of impossible length); {COPY_AGAIN}")
         position += length
     return position + (16 if _number(data, position, 4) == 1 else 8)
 
@@ -109,7 +109,7 @@ def _codestream_box(data: bytes) -> int:
 def _jpeg2000(data: bytes, start: int) -> Codestream:
     """Read the main header (ISO/IEC 15444-1, A.5.1 and A.6.1)."""
     if data[start + 2 : start + 4] != _SIZ:
-        raise ImageError(f"damaged (a JPEG 2000 frame without its size); {_COPY_AGAIN}")
+        raise ImageError(f"damaged (a JPEG 2000 frame without its size); {COPY_AGAIN}")
     right, bottom, left, top = (_number(data, start + place, 4) for place in (8, 12, 16, 20))
     components = _number(data, start + 40, 2)
     bits = (data[start + 42] & 0x7F) + 1

@@ -12,10 +12,9 @@ from PIL import Image
 from retinagan.runtime.errors import ImageError
 from retinagan.runtime.images.dicom.codestream import Codestream, codestream_of
 from retinagan.runtime.images.dicom.header import Header, scrambled
-from retinagan.runtime.images.integrity import check_jpeg2000
+from retinagan.runtime.images.integrity import COPY_AGAIN, check_jpeg2000
 from retinagan.runtime.images.jpeg import decode_jpeg, jpeg_images
 
-_COPY_AGAIN = "copy it again from its source"
 _UNCOMPRESSED = "export the image uncompressed"
 _RLE = "1.2.840.10008.1.2.5"
 _STORED_AS_RGB = b"\xff\xee\0\x0eAdobe\0\x64\0\0\0\0\0"  # a marker that keeps libjpeg from a conversion
@@ -120,11 +119,11 @@ def _check_fits(found: Codestream, header: Header) -> None:
     if (found.width, found.height, found.components) != declared:
         raise ImageError(
             f"damaged (a frame has {found.width}x{found.height} pixels and {found.components} colours; "
-            f"the header declares {header.columns}x{header.rows} and {header.samples}); {_COPY_AGAIN}"
+            f"the header declares {header.columns}x{header.rows} and {header.samples}); {COPY_AGAIN}"
         )
     if not 1 <= found.bits <= min(header.allocated, 16):
         raise ImageError(
-            f"damaged (a frame of {found.bits} bits; the header declares {header.allocated}); {_COPY_AGAIN}"
+            f"damaged (a frame of {found.bits} bits; the header declares {header.allocated}); {COPY_AGAIN}"
         )
 
 
@@ -162,7 +161,7 @@ def _by_plugin(frame: bytes, found: Codestream, header: Header) -> NDArray[Any]:
         return by_pydicom(encapsulate([frame]), single, 0, plugin)
     except RuntimeError as error:  # pydicom's, with the decoder's own text
         reason = " ".join(str(error).partition("plugins:")[2].split())
-        raise ImageError(f"damaged ({reason or error}); {_COPY_AGAIN}") from error
+        raise ImageError(f"damaged ({reason or error}); {COPY_AGAIN}") from error
 
 
 def _run_lengths(frame: bytes, header: Header) -> NDArray[Any]:
@@ -173,14 +172,14 @@ def _run_lengths(frame: bytes, header: Header) -> NDArray[Any]:
     pixels, depth = header.rows * header.columns, header.allocated // 8
     count = int.from_bytes(frame[:4], "little")
     if count != header.samples * depth or not depth:
-        raise ImageError(f"damaged ({count} RLE segments; expected {header.samples * depth}); {_COPY_AGAIN}")
+        raise ImageError(f"damaged ({count} RLE segments; expected {header.samples * depth}); {COPY_AGAIN}")
     starts = [int.from_bytes(frame[4 * number : 4 * number + 4], "little") for number in range(1, count + 1)]
     planes = []
     for start, end in zip(starts, [*starts[1:], len(frame)], strict=True):
         try:
             plane = Image.frombytes("L", (pixels, 1), frame[start:end], "packbits", "L")
         except (ValueError, OSError) as error:
-            raise ImageError(f"truncated (an RLE segment ends too early); {_COPY_AGAIN}") from error
+            raise ImageError(f"truncated (an RLE segment ends too early); {COPY_AGAIN}") from error
         planes.append(np.asarray(plane, np.uint8).reshape(header.rows, header.columns))
     dtype = f"<{'i' if header.signed else 'u'}{depth}"
     colours = [

@@ -16,13 +16,13 @@ from typing import Any
 
 from retinagan.runtime.errors import ImageError
 from retinagan.runtime.images.dicom.classes import as_uid, file_meta
+from retinagan.runtime.images.integrity import COPY_AGAIN
 
 DEFLATED = "1.2.840.10008.1.2.1.99"
 NATIVE = ("1.2.840.10008.1.2", "1.2.840.10008.1.2.1", "1.2.840.10008.1.2.2", DEFLATED)
 """Transfer syntaxes whose pixels are neither compressed nor encapsulated: implicit VR, explicit, big-endian,
 deflated."""
 
-_COPY_AGAIN = "copy it again from its source"
 _MOST_READS = 1_000_000  # of pieces of a header; an ordinary one has some hundred
 _TRANSFER_SYNTAX, _FILE_CLASS = 0x0010, 0x0002  # of the File Meta Information
 _PIXELS, _FLOATS = 0x7FE00010, (0x7FE00008, 0x7FE00009)
@@ -165,7 +165,7 @@ class Elements:
         element: Any = self._dataset.get_item(tag) if tag in self._dataset else None
         value = getattr(element, "value", None)
         if element is None or (isinstance(value, bytes) and len(value) != element.length):
-            raise ImageError(f"truncated (within a sequence of the DICOM file); {_COPY_AGAIN}")
+            raise ImageError(f"truncated (within a sequence of the DICOM file); {COPY_AGAIN}")
         return list(self._dataset[tag].value)
 
     def pixel_data(self) -> PixelData | None:
@@ -208,10 +208,10 @@ def _inflated(data: bytes, most_bytes: int) -> bytes:
     try:
         content = stream.decompress(memoryview(data)[end:], most_bytes)
     except zlib.error as error:
-        raise ImageError(f"damaged (the deflated DICOM data set: {error}); {_COPY_AGAIN}") from error
+        raise ImageError(f"damaged (the deflated DICOM data set: {error}); {COPY_AGAIN}") from error
     if stream.unconsumed_tail:
         raise ImageError(f"the DICOM data set inflates to more than {most_bytes >> 20} MiB; make it smaller")
     if not stream.eof:
-        raise ImageError(f"truncated (the deflated DICOM data set ends too early); {_COPY_AGAIN}")
+        raise ImageError(f"truncated (the deflated DICOM data set ends too early); {COPY_AGAIN}")
     explicit = NATIVE[1].encode().ljust(20, b"\0")
     return b"".join((data[:132], b"\x02\x00\x10\x00UI", struct.pack("<H", len(explicit)), explicit, content))

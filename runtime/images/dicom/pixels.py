@@ -16,12 +16,12 @@ from retinagan.runtime.images.dicom.colours import RGB, YBR, in_rgb
 from retinagan.runtime.images.dicom.compressed import Values, bits_in_use, by_pydicom, decompress
 from retinagan.runtime.images.dicom.elements import NATIVE, PixelData
 from retinagan.runtime.images.dicom.header import Header
+from retinagan.runtime.images.integrity import COPY_AGAIN
 from retinagan.runtime.warnings import ImageWarning
 
 MOST_FRAMES = 10_000
 """Files that declare more frames are refused."""
 
-_COPY_AGAIN = "copy it again from its source"
 _EXPORT_AGAIN = "export the image as MONOCHROME2 or RGB"
 _GREY = ("MONOCHROME1", "MONOCHROME2", "PALETTE COLOR")
 _SUBSAMPLED = "YBR_FULL_422"
@@ -110,7 +110,7 @@ def decode_frame(pixel_data: PixelData, header: Header, index: int) -> Decoded:
     held = count_frames(pixel_data, header)
     if held < header.frames:
         frames = "1 frame" if header.frames == 1 else f"{header.frames} frames"
-        raise ImageError(f"truncated (the header declares {frames}, the file holds {held}); {_COPY_AGAIN}")
+        raise ImageError(f"truncated (the header declares {frames}, the file holds {held}); {COPY_AGAIN}")
     if header.transfer_syntax in NATIVE:
         header, values = _native(pixel_data, header, index)
     else:
