@@ -12,21 +12,10 @@ from retinagan.train.loop.board import Board
 from retinagan.train.loop.validation import SCORES
 from retinagan.train.loop.watch import Watch
 
-COLUMNS = (
-    "iteration",
-    "stage",
-    "loss",
-    "pixel",
-    "adversarial",
-    "discriminator",
-    "d_expert",
-    "d_generated",
-    "vessels",
-    "predicted",
-    "learning_rate",
-)
-SPOKEN = ("pixel", "adversarial", "discriminator", "d_expert", "d_generated")
-"""The columns whose running means a progress line shows."""
+MEASURES = ("pixel", "adversarial", "discriminator", "d_expert", "d_generated")
+"""The losses and the discriminator's outputs: columns of `log.csv` whose means are shown."""
+
+COLUMNS = ("iteration", "stage", "loss", *MEASURES, "vessels", "predicted", "learning_rate")
 
 VALIDATION_COLUMNS = ("iteration", *SCORES)
 
@@ -116,7 +105,7 @@ class Journal:
     def _progress(self, stage: str, now: float) -> None:
         rate = (self._done - self._start_done) / max(now - self._start, 1e-9)
         minutes = (self._total - self._done) / rate / 60.0
-        losses = "  ".join(f"{name} {self._smooth[name]:.4f}" for name in SPOKEN if name in self._smooth)
+        losses = "  ".join(f"{name} {self._smooth[name]:.4f}" for name in MEASURES if name in self._smooth)
         self.say(
             f"{stage} {self._done}/{self._total}  {losses}  {rate:.2f} iterations/s, {minutes:.1f} min left"
         )

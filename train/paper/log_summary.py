@@ -9,9 +9,7 @@ from itertools import groupby
 from pathlib import Path
 
 from retinagan.train.data.description import DataError
-
-MEASURES = ("pixel", "adversarial", "discriminator", "d_expert", "d_generated")
-"""Columns of `log.csv` that are averaged."""
+from retinagan.train.loop.journal import MEASURES
 
 
 @dataclass(frozen=True)
