@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from retinagan.runtime import __version__
+from retinagan.runtime.console.addresses import is_loopback
 from retinagan.runtime.console.command import DONE, CommandParser, complain, run_command
 from retinagan.runtime.console.wording import say
 from retinagan.runtime.errors import OptionError
@@ -129,7 +130,6 @@ def _run(options: argparse.Namespace) -> int:
 
 def _check_screens(options: argparse.Namespace) -> None:
     """Refuse a window that cannot be, and warn of a page that others can see."""
-    from retinagan.runtime.camera.page import is_loopback
     from retinagan.runtime.camera.window import require_window
 
     options.host = options.host or "127.0.0.1"

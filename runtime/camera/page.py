@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import ipaddress
 import socket
 import sys
 import threading
@@ -18,6 +17,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from retinagan.runtime.console.addresses import is_loopback
 from retinagan.runtime.errors import OptionError
 
 _QUALITY = 85
@@ -45,14 +45,6 @@ HEADERS = {
     "X-Frame-Options": "DENY",
 }
 """Headers of every answer: no other page may show, embed or keep what this one shows."""
-
-
-def is_loopback(host: str) -> bool:
-    """Whether an address is reached from this machine alone."""
-    try:
-        return host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 class Page:

@@ -18,12 +18,13 @@ from pathlib import Path
 from retinagan.runtime import __version__
 from retinagan.runtime.batch.opening import add_shared_options, kinds_to_save, opened
 from retinagan.runtime.batch.pictures import KINDS, OBJECTS
+from retinagan.runtime.console.addresses import is_loopback
 from retinagan.runtime.console.command import DONE, CommandParser, run_command
 from retinagan.runtime.console.signals import Stopped
 from retinagan.runtime.console.wording import say
 from retinagan.runtime.errors import EngineError, OptionError
 from retinagan.runtime.node.durable import made_folder
-from retinagan.runtime.node.peers import Keys, Peer, ae_title, is_loopback
+from retinagan.runtime.node.peers import Keys, Peer, ae_title
 from retinagan.runtime.storage.address import check_folder, is_url, local_path
 
 _NAME = "retina-node"

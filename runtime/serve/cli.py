@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from retinagan.runtime import __version__
+from retinagan.runtime.console.addresses import is_loopback
 from retinagan.runtime.console.command import DONE, CommandParser, complain, run_command
 from retinagan.runtime.console.wording import counted, say
 from retinagan.runtime.errors import EngineError, OptionError
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
 
 _NAME = "retina-serve"
 _UNANSWERED = 1
-_LOOPBACK = ("127.", "localhost", "::1")
 
 _DESCRIPTION = "Serve a model over HTTP: the KServe V2 inference protocol, and image files of people."
 _EPILOG = """\
@@ -145,7 +145,7 @@ def _run(options: argparse.Namespace) -> int:
         warnings.simplefilter("ignore")  # decoders warn about files that they can read
         handler = Handler(segmenter, options.field_of_view, serving.max_pixels)
         segmenter.warmup()
-        if serving.token is None and not options.host.startswith(_LOOPBACK):
+        if serving.token is None and not is_loopback(options.host):
             complain(
                 _NAME,
                 f"warning: all who reach {options.host} may use this server; ask for a token by --token-file",

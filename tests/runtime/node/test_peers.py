@@ -5,7 +5,7 @@ import pytest
 from dicom_network import certificates
 
 from retinagan.runtime.errors import OptionError
-from retinagan.runtime.node.peers import Keys, Peer, ae_title, is_loopback
+from retinagan.runtime.node.peers import Keys, Peer, ae_title
 
 
 @pytest.fixture(scope="module")
@@ -46,17 +46,6 @@ def test_what_is_no_peer_is_refused(text):
 
 def test_a_peer_is_shown_as_it_was_given():
     assert str(Peer("ARCHIVE", "10.0.0.5", 104)) == "ARCHIVE@10.0.0.5:104"
-
-
-@pytest.mark.parametrize(
-    ("host", "loopback"),
-    [
-        *((host, True) for host in ("127.0.0.1", "127.1.2.3", "::1", "localhost")),
-        *((host, False) for host in ("0.0.0.0", "::", "10.0.0.1", "pacs.example", "")),
-    ],
-)
-def test_what_this_machine_alone_reaches(host, loopback):
-    assert is_loopback(host) is loopback
 
 
 def test_without_a_certificate_there_is_no_tls():
