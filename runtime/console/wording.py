@@ -1,7 +1,9 @@
 """Text for users: numbers with units, and output that no file name or closed pipe can break."""
 
 import os
+import sys
 from contextlib import suppress
+from functools import cache
 from typing import TextIO
 
 
@@ -33,6 +35,12 @@ def say(text: str, stream: TextIO | None) -> None:
     with suppress(OSError):
         print(shown.encode(encoding, "backslashreplace").decode(encoding), file=stream)
     flush(stream)
+
+
+@cache
+def say_once(text: str) -> None:
+    """Write a line on stderr as `say` does, once in a process however often it is said."""
+    say(text, sys.stderr)
 
 
 def flush(stream: TextIO | None) -> None:

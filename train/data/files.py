@@ -7,10 +7,10 @@ In a single folder, the rule of the layout selects the test images.
 from __future__ import annotations
 
 import dataclasses
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from retinagan.runtime.console.command import complain
 from retinagan.train.data.description import DataError, Description, read_description
 from retinagan.train.data.layouts import LAYOUTS, Layout, layout_of
 from retinagan.train.data.matching import Matching, Sample
@@ -76,7 +76,7 @@ class Dataset:
 def print_notes(command: str, dataset: Dataset) -> None:
     """Print the notes of a dataset as warnings of a command, on stderr."""
     for note in dataset.notes:
-        print(f"{command}: warning: {note}", file=sys.stderr)
+        complain(command, f"warning: {note}")
 
 
 def find_samples(folder: str | Path, split: str) -> list[Sample]:

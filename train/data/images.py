@@ -23,7 +23,7 @@ from retinagan.train.data.description import DataError
 from retinagan.train.data.drawing import drawing_fault
 from retinagan.train.data.extent import drawing_doubts, extent_fault
 from retinagan.train.data.files import Sample
-from retinagan.train.data.labels import Label, read_label, say_once
+from retinagan.train.data.labels import Label, read_label, say_mapping
 from retinagan.train.data.masks import fov_fault, rim_of, truth_fault
 from retinagan.train.data.pictures import checked_picture, say_doubts
 
@@ -132,7 +132,7 @@ def _drawn(path: Path, what: str, sample: Sample, shape: tuple[int, int]) -> Lab
         label = read_label(path, what, area=what == "field of view")
     except ImageError as error:
         raise DataError(f"{path}: {error}") from error
-    say_once(label)
+    say_mapping(label)
     theirs = label.mask.shape
     if theirs != shape:
         swapped = ": turn it like the image, whose file may have an EXIF orientation"

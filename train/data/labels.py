@@ -6,15 +6,14 @@ in compressed files, so no single channel or threshold fits all.
 
 from __future__ import annotations
 
-import sys
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from retinagan.runtime.console.wording import say_once
 from retinagan.runtime.errors import ImageError
 from retinagan.runtime.images.reading import read_image
 
@@ -167,10 +166,10 @@ def is_grey(pixels: NDArray[Any]) -> bool:
     return bool(np.array_equal(red, green) and np.array_equal(green, blue))
 
 
-def say_once(label: Label) -> None:
+def say_mapping(label: Label) -> None:
     """Print how a label's values were read, on stderr, once for each mapping; nothing for black and white."""
     if not label.plain:
-        _print_once(f"labels: {label.mapping}")
+        say_once(f"labels: {label.mapping}")
 
 
 def values_of(grey: NDArray[Any]) -> NDArray[np.intp]:
@@ -262,8 +261,3 @@ def _list(items: list[Any]) -> str:
     if len(items) > _LISTED:
         return f"{', '.join(shown)}, ..."
     return " and ".join([", ".join(shown[:-1]), shown[-1]]) if len(shown) > 1 else shown[0]
-
-
-@cache
-def _print_once(line: str) -> None:
-    print(line, file=sys.stderr)

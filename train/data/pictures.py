@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterable
-from functools import cache
 from pathlib import Path
 
-from retinagan.runtime.console.wording import say
+from retinagan.runtime.console.wording import say_once
 from retinagan.runtime.steps.picture import Picture, picture_warnings
 from retinagan.runtime.warnings import ImageWarning
 from retinagan.train.data.description import DataError
@@ -41,9 +39,4 @@ def checked_picture(path: Path, picture: Picture) -> list[ImageWarning]:
 def say_doubts(path: Path, warnings: Iterable[ImageWarning | str]) -> None:
     """Print warnings about a file on stderr, once however often it is read."""
     for warning in warnings:
-        _say_once(f"warning: {path}: {warning}")
-
-
-@cache
-def _say_once(line: str) -> None:
-    say(line, sys.stderr)
+        say_once(f"warning: {path}: {warning}")

@@ -3,7 +3,7 @@ import os
 
 import pytest
 
-from retinagan.runtime.console.wording import counted, say, spoken
+from retinagan.runtime.console.wording import counted, say, say_once, spoken
 
 
 def test_a_number_of_things():
@@ -65,3 +65,9 @@ def test_what_comes_after_goes_nowhere(capfd):
         for _ in range(3):
             say("text", stream)
     assert capfd.readouterr() == ("", "")
+
+
+def test_a_line_that_is_said_once(capsys):
+    for line in ("a line of its own", "another", "a line of its own"):
+        say_once(line)
+    assert capsys.readouterr().err == "a line of its own\nanother\n"

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from retinagan.train.data.labels import LabelError, as_label, map_values, read_label, say_once
+from retinagan.train.data.labels import LabelError, as_label, map_values, read_label, say_mapping
 
 DRAWN = np.zeros((60, 80), bool)
 DRAWN[10:13] = DRAWN[:, 30:34] = True
@@ -89,7 +89,7 @@ def test_what_is_ambiguous_is_refused_with_its_values(picture, message):
 
 def test_a_mapping_is_printed_once_and_black_and_white_never(capsys):
     for picture in (FORMS["another colour"][0], FORMS["another colour"][0], FORMS["0 and 255"][0]):
-        say_once(as_label(picture))
+        say_mapping(as_label(picture))
     assert capsys.readouterr().err == "labels: 1 colour: rgb(90, 160, 40) = vessel\n"
 
 
