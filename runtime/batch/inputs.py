@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from retinagan.runtime.batch.globs import has_wildcard, matches_of
 from retinagan.runtime.batch.pictures import is_own_picture
 from retinagan.runtime.batch.shard import Shard
 from retinagan.runtime.batch.store_inputs import find_objects, frames_of_object
@@ -170,7 +171,7 @@ class _Search:
             raise InputError(f"not an image file or a folder: {argument!r}")
         if scheme_of(argument):
             raise InputError(f"no such kind of URL: {argument!r}; expected {', '.join(SCHEMES)}")
-        if not _has_magic(argument):
+        if not has_wildcard(argument):
             raise InputError(f"no such file or folder: {argument!r}")
         return self._add_glob(argument)
 
@@ -230,7 +231,7 @@ class _Search:
                 f"cannot list {argument!r} ({error.strerror}); check the address and the credentials"
             ) from None
         if found is None:
-            what = "object matches" if _has_magic(argument) else "such object or folder:"
+            what = "object matches" if has_wildcard(argument) else "such object or folder:"
             raise InputError(f"no {what} {argument!r}")
         for one in found.images:
             self.paths.setdefault(one.url, one.url)
@@ -243,19 +244,17 @@ class _Search:
         return found.root
 
     def _add_glob(self, pattern: str) -> str:
-        base, rest = _split_pattern(pattern)
         try:
-            matches = sorted(base.glob("/".join(rest)))
+            base, matches = matches_of(pattern)
         except (ValueError, NotImplementedError) as error:
             raise InputError(f"not a pattern of file names: {pattern!r} ({error})") from None
-        visible = [str(path) for path in matches if not _is_hidden(path.relative_to(base), rest)]
-        if not visible:
+        if not matches:
             raise InputError(f"no file matches {pattern!r}")
-        suffix = os.path.splitext(rest[-1])[1]
-        for path in visible:
+        suffix = os.path.splitext(Path(pattern).name)[1]
+        for path in matches:
             if os.path.isdir(path):
                 self._add_folder(path)
-            elif suffix and not _has_magic(suffix) and not _is_own(path):
+            elif suffix and not has_wildcard(suffix) and not _is_own(path):
                 self._add_file(path)
             else:
                 self._add_if_image(path)
@@ -290,24 +289,6 @@ def files_below(folder: str) -> Iterator[str]:
         folders = [entry for entry in reversed(visible) if entry.is_dir()]
         waiting[:0] = [entry.path for entry in folders if entry.is_symlink()]
         waiting += [entry.path for entry in folders if not entry.is_symlink()]
-
-
-def _has_magic(text: str) -> bool:
-    return any(character in text for character in "*?[")
-
-
-def _split_pattern(pattern: str) -> tuple[Path, tuple[str, ...]]:
-    """Split a glob into its fixed folder and the parts from the first wildcard on."""
-    parts = Path(pattern).parts
-    fixed = next(index for index, part in enumerate(parts) if _has_magic(part))
-    return Path(*parts[:fixed]), parts[fixed:]
-
-
-def _is_hidden(path: Path, pattern: Sequence[str]) -> bool:
-    """Whether a match is hidden and the pattern does not name hidden files."""
-    if any(part.startswith(".") for part in pattern):
-        return False
-    return any(part.startswith(".") for part in path.parts)
 
 
 def _nothing_found(arguments: Sequence[str], search: _Search) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from retinagan.runtime.batch.globs import first_pattern, has_wildcard
 from retinagan.runtime.batch.pictures import may_be_own
 from retinagan.runtime.batch.store_folder import is_own_object
 from retinagan.runtime.images.formats import LOOK_BYTES, Look, look_into, may_be_an_image
@@ -12,7 +13,6 @@ from retinagan.runtime.images.reading import frames_in
 from retinagan.runtime.storage.address import scheme_of
 from retinagan.runtime.storage.store import Object, at_once, store_of
 
-_WILDCARDS = "*?["
 _BUCKET = 2  # its place among the parts of a URL
 
 
@@ -50,7 +50,7 @@ def find_objects(url: str) -> Objects | None:
     below = store.below(bare)
     if below:
         return _sorted_out(bare, _visible(below, bare))
-    return _matching(bare) if any(sign in bare for sign in _WILDCARDS) else None
+    return _matching(bare) if has_wildcard(bare) else None
 
 
 def frames_of_object(url: str) -> int:
@@ -63,7 +63,7 @@ def frames_of_object(url: str) -> int:
 
 def _matching(pattern: str) -> Objects | None:
     parts = pattern.split("/")
-    fixed = next(place for place, part in enumerate(parts) if any(sign in part for sign in _WILDCARDS))
+    fixed = first_pattern(parts)
     root = "/".join(parts[:fixed])
     if fixed <= _BUCKET:
         return None
@@ -74,7 +74,7 @@ def _matching(pattern: str) -> Objects | None:
         objects = _visible(objects, root)
         folders = [folder for folder in folders if not _is_hidden(folder[len(root) :])]
     inside = {one for folder in folders for one in _visible(store.below(folder), folder)}
-    if suffix and not any(sign in suffix for sign in _WILDCARDS):
+    if suffix and not has_wildcard(suffix):
         found = _sorted_out(root, sorted(inside - set(objects)), named=objects)
     else:
         found = _sorted_out(root, sorted(inside.union(objects)))
