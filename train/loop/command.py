@@ -26,7 +26,7 @@ from retinagan.train.loop.learning import TrainingData, find_sources
 from retinagan.train.loop.options import TrainingOptions
 from retinagan.train.loop.recorded_command import command_of
 from retinagan.train.loop.release import with_threshold
-from retinagan.train.loop.run import CHECKPOINT, FINAL, follow, resume, run
+from retinagan.train.loop.run import CHECKPOINT, FINAL, Saving, follow, resume, run
 from retinagan.train.loop.trainer import Trainer
 from retinagan.train.loop.validation import Validation
 from retinagan.train.loop.workers import Workers, joined, torchrun_workers
@@ -95,16 +95,8 @@ def _lead(
     if trainer.iteration:
         journal.say(f"resuming at iteration {trainer.iteration} of {options.iterations}")
     try:
-        run(
-            trainer,
-            journal,
-            release,
-            folder=folder,
-            minutes=arguments.checkpoint_minutes,
-            stop=stop,
-            snapshots=arguments.snapshots,
-            validation=validation,
-        )
+        saving = Saving(folder, arguments.checkpoint_minutes, arguments.snapshots)
+        run(trainer, journal, release, saving, stop, validation)
     finally:
         journal.close()
     if stop.number is not None and not trainer.finished:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 from retinagan.runtime.console.signals import StopSignal
@@ -16,6 +17,25 @@ CHECKPOINT = "checkpoint.pt"
 """Name of the checkpoint in the folder of a run."""
 FINAL = "model"
 """Name of the model that a finished run releases."""
+
+
+@dataclass(frozen=True)
+class Saving:
+    """What a run saves, and when.
+
+    Attributes
+    ----------
+    folder : Path
+        Existing folder that receives `checkpoint.pt`.
+    minutes : float
+        Time between checkpoints.
+    snapshots : int
+        Iterations between two models kept as `iteration-N.pt`; 0 keeps none.
+    """
+
+    folder: Path
+    minutes: float
+    snapshots: int = 0
 
 
 def snapshot_name(iteration: int) -> str:
@@ -54,11 +74,8 @@ def run(
     trainer: Trainer,
     journal: Journal,
     release: Callable[[str], None],
-    *,
-    folder: Path,
-    minutes: float,
+    saving: Saving,
     stop: StopSignal,
-    snapshots: int = 0,
     validation: Validation | None = None,
 ) -> None:
     """Train until finished or stopped; write a checkpoint at intervals and at the end.
@@ -71,14 +88,10 @@ def run(
         Receives the figures of each iteration.
     release : callable
         Called with the name of a stage when another follows it, and with "model" at the end.
-    folder : Path
-        Existing folder that receives `checkpoint.pt`.
-    minutes : float
-        Time between checkpoints.
+    saving : Saving
+        Where to, and how often.
     stop : StopSignal
         Checked after each iteration, in all processes that train together.
-    snapshots : int
-        Iterations between two models kept as `iteration-N.pt`; 0 keeps none.
     validation : Validation, optional
         Scores the averaged weights when it is due.
     """
@@ -88,15 +101,15 @@ def run(
         journal.add(stage, trainer.step())
         if validation is not None and validation.is_due(trainer.iteration, trainer.finished):
             journal.add_validation(validation.scores(trainer.average.net))
-        if snapshots and trainer.iteration % snapshots == 0:
-            trainer.checkpoint().released().save(folder / snapshot_name(trainer.iteration))
+        if saving.snapshots and trainer.iteration % saving.snapshots == 0:
+            trainer.checkpoint().released().save(saving.folder / snapshot_name(trainer.iteration))
         stage_ends = not trainer.finished and trainer.stage != stage
-        if stage_ends or time.monotonic() - saved >= minutes * 60.0:
-            save(trainer, folder, journal)
+        if stage_ends or time.monotonic() - saved >= saving.minutes * 60.0:
+            save(trainer, saving.folder, journal)
             saved = time.monotonic()
         if stage_ends:
             release(stage)
-    save(trainer, folder, journal)
+    save(trainer, saving.folder, journal)
     if trainer.finished:
         release(FINAL)
 

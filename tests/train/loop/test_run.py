@@ -7,7 +7,7 @@ from small_dataset import small_options, training_images
 
 from retinagan.runtime.console.signals import StopSignal, signals_noted
 from retinagan.train.loop.journal import Journal
-from retinagan.train.loop.run import CHECKPOINT, resume, run
+from retinagan.train.loop.run import CHECKPOINT, Saving, resume, run
 from retinagan.train.loop.trainer import Trainer
 from retinagan.train.nets.checkpoint import load_checkpoint
 
@@ -19,7 +19,7 @@ def images(tmp_path_factory):
 
 def go(trainer, folder, stop=None, minutes=1e9, release=lambda name: None):
     journal = Journal(folder, trainer.options.iterations, trainer.iteration, io.StringIO())
-    run(trainer, journal, release, folder=folder, minutes=minutes, stop=stop or StopSignal())
+    run(trainer, journal, release, Saving(folder, minutes), stop or StopSignal())
     journal.close()
 
 
@@ -46,7 +46,7 @@ def test_checkpoints_come_in_time(images, tmp_path, monkeypatch):
 def test_models_on_the_way_are_kept_if_asked_for(images, tmp_path):
     trainer = Trainer(images, small_options(4))
     journal = Journal(tmp_path, 4, 0, io.StringIO())
-    run(trainer, journal, lambda name: None, folder=tmp_path, minutes=1e9, stop=StopSignal(), snapshots=2)
+    run(trainer, journal, lambda name: None, Saving(tmp_path, 1e9, snapshots=2), StopSignal())
     journal.close()
     kept = [load_checkpoint(tmp_path / f"iteration-{number}.pt") for number in (2, 4)]
     assert [model.record["iterations"] for model in kept] == [2, 4]
