@@ -147,9 +147,9 @@ def test_a_folder_that_is_no_dataset_is_told_the_layouts(tmp_path, capsys):
 
 
 def test_a_stopped_run_says_how_it_goes_on(data, tmp_path, capsys, monkeypatch):
-    def stopped(trainer, journal, release, *, folder, stop, **_):
+    def stopped(trainer, journal, release, saving, stop, validation):
         trainer.step()
-        trainer.checkpoint().save(folder / "checkpoint.pt")
+        trainer.checkpoint().save(saving.folder / "checkpoint.pt")
         stop.number = 15
 
     command = arguments(data, tmp_path / "run")
