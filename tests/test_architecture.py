@@ -87,6 +87,7 @@ MAY_IMPORT = {
     "train.commands": "runtime.console train.scores train.loop train.paper",
     # export
     "export.progress": COMMON,
+    "export.cache": COMMON,
     "export.options": f"{COMMON} runtime.model",
     "export.proof": (
         f"{COMMON} runtime.batch runtime.engines runtime.images runtime.retina runtime.model runtime.steps "
@@ -94,12 +95,12 @@ MAY_IMPORT = {
     ),
     "export.graph": (
         f"{COMMON} runtime runtime.engines runtime.images runtime.model runtime.steps train.nets "
-        "export.options export.progress export.proof"
+        "export.cache export.options export.progress export.proof"
     ),
     "export.tensorrt": (
         f"{COMMON} runtime.console runtime.engines runtime.engines.cuda runtime.engines.tensorrt "
         "runtime.model runtime.steps "
-        "export.options export.progress export.proof"
+        "export.cache export.options export.progress export.proof"
     ),
     "export.precisions": (
         f"{COMMON} runtime.console runtime.engines runtime.model "

@@ -4,7 +4,6 @@ import contextlib
 import copy
 import hashlib
 import json
-import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +14,7 @@ import onnx
 from numpy.typing import NDArray
 from onnx import helper
 
+from retinagan.export.cache import cache_folder
 from retinagan.export.graph.edit import named_nodes
 from retinagan.export.progress import StepLog
 from retinagan.export.proof.images import ImageFolder, named, read_sound
@@ -203,9 +203,8 @@ def _side(spec: ModelSpec) -> int:
 
 
 def _cache_path(key: dict[str, Any]) -> Path:
-    folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "retinagan"
     digest = hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()
-    return folder / f"calibration-{digest[:16]}.json"
+    return cache_folder() / f"calibration-{digest[:16]}.json"
 
 
 def _read_cache(path: Path, key: dict[str, Any]) -> Calibration | None:

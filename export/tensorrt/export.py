@@ -11,6 +11,7 @@ from pathlib import Path
 from tempfile import TemporaryFile
 from typing import Any
 
+from retinagan.export.cache import cache_folder
 from retinagan.export.options import MEANT_FOR
 from retinagan.export.progress import StepLog
 from retinagan.export.proof.agreement import ParityError
@@ -167,8 +168,7 @@ def engine_fits(spec: ModelSpec) -> list[str]:
 
 def timing_cache_path(build: EngineBuild, options: EngineOptions) -> Path:
     """Return the file for measured times, which are valid for one version on one device."""
-    default = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "retinagan"
-    folder = options.timing_cache or default
+    folder = options.timing_cache or cache_folder()
     key = "-".join((build.builder, build.version, build.gpu, build.compute_capability, build.system))
     return folder / (re.sub(r"[^\w.-]+", "_", key) + ".timing")
 
