@@ -15,6 +15,9 @@ from numpy.typing import NDArray
 
 from retinagan.runtime.errors import OptionError
 
+Box = tuple[int, int, int, int]
+"""Top, left, bottom, right; the last two exclusive."""
+
 
 @dataclass(frozen=True)
 class GeometricJitter:
@@ -65,7 +68,7 @@ class Layers:
 
 def cut_patch(
     layers: Layers,
-    box: tuple[int, int, int, int],
+    box: Box,
     side: int,
     jitter: GeometricJitter,
     random: np.random.Generator,
@@ -76,8 +79,8 @@ def cut_patch(
     ----------
     layers : Layers
         Layers of a square image; a larger patch is 0 beyond it.
-    box : (int, int, int, int)
-        Top, left, bottom, right of the box round the ROI, the last two exclusive.
+    box : Box
+        Round the ROI.
     side : int
         Height and width of the patch.
     jitter : GeometricJitter
@@ -103,7 +106,7 @@ def flip_and_turn(layers: Layers, random: np.random.Generator) -> Layers:
     return Layers(turned(layers.image), turned(layers.roi), turned(layers.truth))
 
 
-def window(layers: Layers, box: tuple[int, int, int, int], side: int, random: np.random.Generator) -> Layers:
+def window(layers: Layers, box: Box, side: int, random: np.random.Generator) -> Layers:
     """Cut a window at random, inside the box round the ROI if it fits; 0 beyond the image."""
     size = len(layers.roi)
     corner = []
@@ -122,7 +125,7 @@ def window(layers: Layers, box: tuple[int, int, int, int], side: int, random: np
 
 def _warp(
     layers: Layers,
-    box: tuple[int, int, int, int],
+    box: Box,
     side: int,
     jitter: GeometricJitter,
     random: np.random.Generator,

@@ -12,14 +12,12 @@ from retinagan.runtime.errors import OptionError
 from retinagan.runtime.model.parameters import Preprocessing
 from retinagan.runtime.steps.equalize import equalize
 from retinagan.train.data.colour_jitter import ColourJitter, jitter_colours
-from retinagan.train.data.geometric_jitter import Layers
+from retinagan.train.data.geometric_jitter import Box, Layers
 from retinagan.train.data.images import TrainingImage
 
 PATCHES, IMAGES = 1, 11
 """Streams of random numbers of the stage on patches and of the stage on whole images."""
 _ORDER, _COLOURS, _EXPERT = 2, 3, 7  # added to a stage's: the order of its images, their colours, whose map
-
-Box = tuple[int, int, int, int]
 
 
 def seeded(seed: int, stream: int, number: int) -> np.random.Generator:
@@ -35,8 +33,8 @@ class Variant:
     ----------
     layers : Layers
         Layers of the whole square.
-    box : (int, int, int, int)
-        Top, left, bottom, right of the box round the ROI, the last two exclusive.
+    box : Box
+        Round the ROI.
     """
 
     layers: Layers
