@@ -25,14 +25,11 @@ from retinagan.train.data.files import TEST, Sample, find_dataset
 from retinagan.train.data.given import ASSUMED, KNOWN
 from retinagan.train.data.images import load_labelled
 from retinagan.train.scores.bootstrap import LEVEL, RESAMPLES, SEED, ends, interval, resample
-from retinagan.train.scores.centreline import Centreline
 from retinagan.train.scores.comparison import Gain
 from retinagan.train.scores.counts import MapCounts
 from retinagan.train.scores.dataset import Threshold
 from retinagan.train.scores.metrics import Histogram, Scores
 from retinagan.train.scores.prediction import Predictor, open_predictor
-
-NO_CENTRELINE = Centreline(0, 0, 0, 0)  # centrelines are not compared here
 
 HEADER = """\
 | camera | angle | never seen: AUC | Dice | best Dice | seen: AUC | Dice | best Dice | lost AUC | lost Dice |
@@ -113,7 +110,7 @@ class Scorer:
     def __init__(self, model: Path, kept: Path, threads: int | None = None) -> None:
         self.predictor = open_predictor(model, threads)
         self.digest = hashlib.sha256(model.read_bytes()).hexdigest()
-        self.threshold = Threshold.of(self.predictor).value
+        self.thresholding = Threshold.of(self.predictor).thresholding
         self._kept = kept
         kept.mkdir(exist_ok=True)
 
@@ -124,7 +121,11 @@ class Scorer:
                 camera.samples, f"{camera.name}, {told}", unit="image", disable=not sys.stderr.isatty()
             )
             histograms = [self._histogram(camera, sample, way) for sample in progress]
-            yield Counted(told, [MapCounts(one, self.threshold, NO_CENTRELINE) for one in histograms])
+            yield Counted(told, [self._counts(one) for one in histograms])
+
+    def _counts(self, histogram: Histogram) -> MapCounts:
+        threshold = self.thresholding.of(histogram.level_counts().sum(axis=0))
+        return MapCounts.at(threshold, histogram)
 
     def _histogram(self, camera: Camera, sample: Sample, way: str) -> Histogram:
         angle = None if way == ASSUMED else sample.field_of_view
@@ -202,7 +203,8 @@ def write(rows: Sequence[Row], scorers: dict[str, Scorer], folder: Path) -> None
     models = {
         run: {
             "sha256": one.digest,
-            "threshold": one.threshold,
+            "threshold": one.thresholding.fixed,
+            "map_threshold": one.thresholding.rule and dataclasses.asdict(one.thresholding.rule),
             "command": one.predictor.record.get("command"),
         }
         for run, one in scorers.items()

@@ -32,11 +32,12 @@ from retinagan.runtime.steps.confidence import (
     Evidence,
     confidence_of,
     expected_dice,
-    level_counts,
     shape_of,
 )
+from retinagan.runtime.steps.levels import level_counts
 from retinagan.train.data.files import find_samples
 from retinagan.train.data.images import LabelledImage, load_labelled
+from retinagan.train.scores.dataset import Threshold
 from retinagan.train.scores.prediction import Predictor, open_predictor
 
 DATASETS = ("RETINAGAN_DRIVE", "RETINAGAN_CHASE_DB1", "RETINAGAN_HRF")
@@ -50,18 +51,23 @@ OFFSETS = (-2.0, -1.0, -0.5, 0.0, 0.5, 1.0, 1.5, 2.0, 3.0)
 
 @dataclass(frozen=True)
 class Measured:
-    """One map: where it comes from, its true Dice, and what is measured of it."""
+    """One map: where it comes from, its true Dice, the model's threshold, and what is measured of it."""
 
     dataset: str
     image: str
     shift: str
     dice: float
+    threshold: float
     evidence: Evidence
+
+    def confidence(self, calibration: Confidence) -> float:
+        """Return the map's confidence by a calibration."""
+        return confidence_of(self.evidence, self.threshold, calibration)
 
 
 def measure(predictor: Predictor, folders: list[str], every: int = 1) -> list[Measured]:
     """Score a model's maps of all images, and of the first folder's test images under shifts."""
-    threshold = 0.5 if predictor.threshold is None else predictor.threshold
+    thresholding = Threshold.of(predictor).thresholding
     everything = (
         (Path(folder).name, labelled, shift)
         for number, folder in enumerate(folders)
@@ -72,13 +78,14 @@ def measure(predictor: Predictor, folders: list[str], every: int = 1) -> list[Me
         changed = SHIFTS[shift].apply(labelled)
         try:
             probability = predictor.predict(changed)
+            threshold = thresholding.of_map(probability)
             evidence = _evidence(predictor, changed, probability, threshold)
         except ImageError as error:
             print(f"{dataset} {labelled.name}, {shift}: left out ({error})", file=sys.stderr)
             continue
         vessels, truth = (probability >= threshold)[changed.fov], changed.truth[changed.fov]
         dice = 2 * float((vessels & truth).sum()) / max(float(vessels.sum() + truth.sum()), 1.0)
-        found.append(Measured(dataset, labelled.name, shift, dice, evidence))
+        found.append(Measured(dataset, labelled.name, shift, dice, thresholding.fixed, evidence))
     return found
 
 
@@ -107,7 +114,7 @@ def _images(predictor: Predictor, folder: str, every: int) -> Iterator[tuple[Lab
                 yield labelled, shift
 
 
-def fit(maps: list[Measured], threshold: float, *, shape: bool = True) -> Confidence:
+def fit(maps: list[Measured], *, shape: bool = True) -> Confidence:
     """Find the calibration by which the confidence is nearest to the true Dice, in least squares.
 
     Without `shape`, by the probabilities of single pixels alone.
@@ -119,7 +126,7 @@ def fit(maps: list[Measured], threshold: float, *, shape: bool = True) -> Confid
     for slope in SLOPES:
         for offset in OFFSETS:
             plain = Confidence(slope=slope, offset=offset)
-            expected = [expected_dice(one.evidence.counts, threshold, plain) for one in maps]
+            expected = [expected_dice(one.evidence.counts, one.threshold, plain) for one in maps]
             terms = np.column_stack([expected, np.ones(len(maps)), *measures])
             found = np.linalg.lstsq(terms, dice)[0]
             error = float(np.square(terms @ found - dice).sum())
@@ -130,22 +137,22 @@ def fit(maps: list[Measured], threshold: float, *, shape: bool = True) -> Confid
     return best
 
 
-def held_out(maps: list[Measured], threshold: float, *, shape: bool = True) -> NDArray[np.float64]:
+def held_out(maps: list[Measured], *, shape: bool = True) -> NDArray[np.float64]:
     """Give each map's confidence by a calibration that was fitted without its image."""
     images = list(dict.fromkeys((one.dataset, one.image) for one in maps))
     fold = np.array([images.index((one.dataset, one.image)) % FOLDS for one in maps])
     confidence = np.zeros(len(maps))
     for number in range(FOLDS):
         others = [one for one, its in zip(maps, fold, strict=True) if its != number]
-        calibration = fit(others, threshold, shape=shape)
+        calibration = fit(others, shape=shape)
         for index in np.flatnonzero(fold == number):
-            confidence[index] = confidence_of(maps[index].evidence, threshold, calibration)
+            confidence[index] = maps[index].confidence(calibration)
     return confidence
 
 
-def bound_of(maps: list[Measured], threshold: float, calibration: Confidence) -> Confidence:
+def bound_of(maps: list[Measured], calibration: Confidence) -> Confidence:
     """Give the calibration with its bound: below the confidence of every image without a shift."""
-    plain = [confidence_of(one.evidence, threshold, calibration) for one in maps if one.shift == PLAIN]
+    plain = [one.confidence(calibration) for one in maps if one.shift == PLAIN]
     return replace(calibration, bound=round(max(min(plain) - MARGIN, 0.0), 3))
 
 
@@ -188,9 +195,9 @@ def curve(maps: list[Measured], confidence: NDArray[np.float64], bins: int = 8) 
     return "\n".join(rows)
 
 
-def alarms(maps: list[Measured], threshold: float, calibration: Confidence) -> str:
+def alarms(maps: list[Measured], calibration: Confidence) -> str:
     """Give how often `low-confidence` is said, by true Dice and on images without a shift, as Markdown."""
-    said = np.array([confidence_of(one.evidence, threshold, calibration) < calibration.bound for one in maps])
+    said = np.array([one.confidence(calibration) < calibration.bound for one in maps])
     dice, plain = np.array([one.dice for one in maps]), np.array([one.shift == PLAIN for one in maps])
     rows = ["| maps | number | low-confidence |", "| --- | ---: | ---: |"]
     for name, which in {
@@ -222,13 +229,12 @@ def main() -> None:
             predictor = open_predictor(model, options.threads)
             with predictor.resources:
                 maps = measure(predictor, data, options.every)
-            threshold = 0.5 if predictor.threshold is None else predictor.threshold
-            calibration = bound_of(maps, threshold, fit(maps, threshold))
-            confidence = held_out(maps, threshold)
+            calibration = bound_of(maps, fit(maps))
+            confidence = held_out(maps)
             print(f"{predictor.description}; {len(maps)} maps; {calibration}\n")
             print(ranks(maps, confidence), curve(maps, confidence), sep="\n\n", end="\n\n")
-            print(alarms(maps, threshold, calibration), end="\n\n", flush=True)
-            without = held_out(maps, threshold, shape=False)
+            print(alarms(maps, calibration), end="\n\n", flush=True)
+            without = held_out(maps, shape=False)
             print("without the shape of the vessels:", ranks(maps, without), sep="\n\n", flush=True)
             if options.write:
                 path = spec_path(find_model(model))

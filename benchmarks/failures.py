@@ -23,6 +23,7 @@ from tqdm import tqdm
 from retinagan.runtime.atomic import written_atomically
 from retinagan.runtime.console.command import DONE, CommandParser, run_command
 from retinagan.runtime.errors import OptionError
+from retinagan.runtime.steps.threshold import Thresholding
 from retinagan.train.data.files import TEST, Dataset, find_dataset, folder_name
 from retinagan.train.data.given import Given, named_angle, named_text
 from retinagan.train.data.images import LabelledImage, load_labelled
@@ -50,12 +51,13 @@ class Failure:
     dice: float
 
 
-def worst_of(dataset: Dataset, predictor: Predictor, threshold: float) -> Failure:
+def worst_of(dataset: Dataset, predictor: Predictor, thresholding: Thresholding) -> Failure:
     """Return the image of a dataset with the lowest Dice."""
     worst: Failure | None = None
     for sample in tqdm(dataset.samples, dataset.name, unit="image", disable=not sys.stderr.isatty()):
         image = load_labelled(sample)
         probability = predictor.predict(image)
+        threshold = thresholding.of_map(probability)
         dice = Histogram.of(probability, image.truth, image.fov).scores(threshold).dice
         if worst is None or dice < worst.dice:
             worst = Failure(image, (probability >= threshold) & image.fov, dice)
@@ -117,10 +119,10 @@ def draw(arguments: argparse.Namespace) -> int:
             )
     Path(arguments.out).mkdir(parents=True, exist_ok=True)
     predictor = open_predictor(arguments.model, arguments.threads)
-    threshold = Threshold.of(predictor).value
+    thresholding = Threshold.of(predictor).thresholding
     with predictor.resources:
         for name, dataset in datasets.items():
-            failure = worst_of(dataset, predictor, threshold)
+            failure = worst_of(dataset, predictor, thresholding)
             path = Path(arguments.out) / f"worst-{Path(arguments.model).stem}-{name}.jpg"
             with written_atomically(path) as temporary:
                 cv2.imwrite(str(temporary), picture(failure)[..., ::-1], (cv2.IMWRITE_JPEG_QUALITY, 85))

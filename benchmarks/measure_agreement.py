@@ -27,6 +27,7 @@ from retinagan.runtime.retina.find import find_retina
 from retinagan.runtime.steps.segment import Segmentation
 from retinagan.train.data.files import find_samples
 from retinagan.train.data.images import LabelledImage, load_labelled
+from retinagan.train.scores.dataset import Threshold
 from retinagan.train.scores.prediction import Predictor, open_predictor
 
 DATASETS = ("RETINAGAN_DRIVE", "RETINAGAN_CHASE_DB1")
@@ -91,9 +92,9 @@ def measured(predictor: Predictor, folder: str) -> Iterator[dict[str, dict[str, 
         image = load_labelled(sample)
         if image.second is None:
             raise ImageError(f"{folder}: {image.name} has no map of a second expert")
-        threshold = 0.5 if predictor.threshold is None else predictor.threshold
+        probability = predictor.predict(image)
         maps = {
-            "model": predictor.predict(image) >= threshold,
+            "model": probability >= Threshold.of(predictor).thresholding.of_map(probability),
             "expert 2": image.second,
             "expert 1": image.truth,
         }

@@ -48,7 +48,7 @@ def main(arguments: list[str] | None = None) -> None:
             "model": segmenter.spec.name,
             "sha256": segmenter.spec.sha256,
             "engine": segmenter.engine,
-            "threshold": segmenter.spec.threshold,
+            "threshold": result.threshold,
         }
     levels = np.rint(result.probability * 255).astype(np.uint8)
     for path, array in ((PICTURE, image[..., ::-1]), (PROBABILITY, levels)):

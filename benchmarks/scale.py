@@ -36,8 +36,10 @@ from retinagan.runtime.model.parameters import Preprocessing, Tiling
 from retinagan.runtime.model.spec import ModelSpec, spec_path
 from retinagan.runtime.steps.prepare import prepare
 from retinagan.runtime.steps.segment import Network, segment_square
+from retinagan.runtime.steps.threshold import Thresholding
 from retinagan.train.data.files import Sample, find_dataset
 from retinagan.train.data.images import LabelledImage, load_labelled
+from retinagan.train.scores.counts import MapCounts
 from retinagan.train.scores.metrics import Histogram
 
 SIZES = (408, 512, 608, 816, 1024, 1216)
@@ -65,7 +67,7 @@ class Figure:
     auc, dice : float
         FOV AUC, and the Dice at the best threshold.
     own_dice : float
-        The Dice at the model's own threshold.
+        The Dice at the model's own thresholds.
     size : float
         The mean working size, in pixels.
     density : float
@@ -95,15 +97,17 @@ class Scale:
 
     def figure(self, case: Case, samples: list[Sample]) -> Figure:
         """Score the samples, one image at a time."""
-        histograms, sizes, densities = [], [], []
+        counts, sizes, densities = [], [], []
+        thresholding = Thresholding.of_spec(self._adapter.spec)
         for sample in tqdm(samples, desc=case.key, unit="image", disable=not sys.stderr.isatty()):
             image = load_labelled(sample)
             probability, size, degrees = self._segmented(image, case)
-            histograms.append(Histogram.of(probability, image.truth, image.fov))
+            histogram = Histogram.of(probability, image.truth, image.fov)
+            counts.append(MapCounts.at(thresholding.of_map(probability), histogram))
             sizes.append(size)
             densities.append(degrees)
-        pooled = Histogram.pooled(histograms)
-        own = pooled.scores(self._adapter.spec.threshold)
+        everything = MapCounts.pooled(counts)
+        own, pooled = everything.scores(), everything.histogram
         best = pooled.scores(pooled.best_threshold()).dice
         return Figure(own.auc, best, own.dice, float(np.mean(sizes)), float(np.mean(densities)), len(samples))
 
@@ -235,7 +239,7 @@ def measure(options: argparse.Namespace) -> None:
     print("\nAs the model itself scales:\n")
     print(table(kept.figures, names, [key for key in keys if not key.startswith(("size", "density"))]))
     if options.densities:
-        print("\nAt other densities, FOV AUC; Dice at the model's own threshold:\n")
+        print("\nAt other densities, FOV AUC; Dice at the model's own thresholds:\n")
         print(table(kept.figures, names, [key for key in keys if key.startswith("density")], "own_dice"))
 
 

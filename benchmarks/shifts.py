@@ -5,9 +5,9 @@
 
 The dataset is the folder that RETINAGAN_DRIVE names, or --data. A model is a bundled name, an ONNX file or a
 checkpoint. All pixels inside the FOV are pooled, at the shifted image's own size. "threshold lost" is the
-Dice lost by the model's own threshold compared with the best threshold under that shift; "calibration" is the
-mean difference between a probability and the share of vessels at that probability. With several models, the
-last table compares the first model's mean over the shifts with each other model's, with intervals over
+Dice lost by the model's own thresholds compared with the best threshold under that shift; "calibration" is
+the mean difference between a probability and the share of vessels at that probability. With several models,
+the last table compares the first model's mean over the shifts with each other model's, with intervals over
 images.
 """
 
@@ -26,18 +26,18 @@ from synthetic_shifts import SHIFTS
 from tqdm import tqdm
 
 from retinagan.runtime.errors import ImageError, RetinaGanError
+from retinagan.runtime.steps.threshold import Thresholding
 from retinagan.train.data.files import Sample, find_samples
 from retinagan.train.data.images import load_labelled
 from retinagan.train.scores.bootstrap import LEVEL, RESAMPLES, ends, resample
-from retinagan.train.scores.centreline import Centreline
 from retinagan.train.scores.comparison import Gain
 from retinagan.train.scores.counts import MapCounts
+from retinagan.train.scores.dataset import Threshold
 from retinagan.train.scores.metrics import LEVELS, Histogram
 from retinagan.train.scores.prediction import Predictor, open_predictor
 
 BINS = 20
 
-_NO_CENTRELINE = Centreline(0, 0, 0, 0)  # centrelines are not compared here
 
 Draws = NDArray[np.float64]
 
@@ -83,8 +83,13 @@ def calibration_error(histogram: Histogram) -> float:
     return float(np.abs(probability - vessels).sum() / pixels.sum())
 
 
-def measure(name: str, predictor: Predictor, samples: list[Sample], shifts: Iterable[str]) -> Measured:
-    """Score one model under each shift; images are read once for all."""
+def measure(
+    name: str, predictor: Predictor, samples: list[Sample], shifts: Iterable[str], *, fixed: bool = False
+) -> Measured:
+    """Score one model under each shift, at each map's own threshold or, if `fixed`, at the model's one.
+
+    Images are read once for all.
+    """
     shifts = list(dict.fromkeys(shifts))
     histograms: dict[str, list[Histogram]] = {shift: [] for shift in shifts}
     failed = dict.fromkeys(shifts, 0)
@@ -98,21 +103,27 @@ def measure(name: str, predictor: Predictor, samples: list[Sample], shifts: Iter
                 failed[shift] += 1
                 probability = np.zeros(shifted.truth.shape, np.float32)
             histograms[shift].append(Histogram.of(probability, shifted.truth, shifted.fov))
-    threshold = 0.5 if predictor.threshold is None else predictor.threshold
+    thresholding = Threshold.of(predictor).thresholding
+    if fixed:
+        thresholding = Thresholding(thresholding.fixed)
+    counts = {shift: [counts_of(one, thresholding) for one in histograms[shift]] for shift in shifts}
     return Measured(
-        [_line(name, shift, threshold, histograms[shift], failed[shift]) for shift in shifts],
-        {
-            shift: resample([MapCounts(one, threshold, _NO_CENTRELINE) for one in histograms[shift]])
-            for shift in shifts
-        },
+        [_line(name, shift, counts[shift], failed[shift]) for shift in shifts],
+        {shift: resample(counts[shift]) for shift in shifts},
         len(samples) == 1,
     )
 
 
-def _line(name: str, shift: str, threshold: float, histograms: list[Histogram], failed: int) -> Line:
-    pooled = Histogram.pooled(histograms)
+def counts_of(histogram: Histogram, thresholding: Thresholding) -> MapCounts:
+    """Count a map at the model's threshold for it."""
+    threshold = thresholding.of(histogram.level_counts().sum(axis=0))
+    return MapCounts.at(threshold, histogram)
+
+
+def _line(name: str, shift: str, counts: list[MapCounts], failed: int) -> Line:
+    everything = MapCounts.pooled(counts)
+    pooled, scores = everything.histogram, everything.scores()
     best = pooled.best_threshold()
-    scores = pooled.scores(threshold)
     return Line(
         name,
         shift,
@@ -192,6 +203,7 @@ def main() -> None:
     parser.add_argument("models", nargs="+", metavar="MODEL", help="bundled name, ONNX file or checkpoint")
     parser.add_argument("--data", help="dataset folder (default: the folder RETINAGAN_DRIVE)")
     parser.add_argument("--shifts", nargs="+", choices=SHIFTS, default=list(SHIFTS), metavar="SHIFT")
+    parser.add_argument("--fixed", action="store_true", help="one threshold for all maps of a model")
     parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures there")
     options = parser.parse_args()
@@ -206,8 +218,9 @@ def main() -> None:
         for model in options.models:
             predictor = open_predictor(model, options.threads)
             with predictor.resources:
-                everything.append(measure(model, predictor, samples, options.shifts))
-            print(f"{predictor.description}; {len(samples)} images; threshold {predictor.threshold}\n")
+                measured = measure(model, predictor, samples, options.shifts, fixed=options.fixed)
+                everything.append(measured)
+            print(f"{predictor.description}; {len(samples)} images\n")
             print(table(everything[-1].lines), end="\n\n", flush=True)
     except (RetinaGanError, ValueError, OSError) as error:
         sys.exit(str(error))

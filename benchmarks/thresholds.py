@@ -10,17 +10,22 @@ camera, on cameras that the model was not trained on; nothing is chosen on the c
 - its own: the threshold of the model's spec;
 - worst camera: the threshold that loses least on the worst of the other cameras;
 - each map: the threshold with the largest expected Dice, by the map's probabilities as they are;
-- calibrated: the same by probabilities p' = sigmoid(slope * logit(p) + offset), fitted to the other cameras.
+- calibrated: the same by probabilities p' = sigmoid(slope * logit(p) + offset), fitted to the other cameras:
+  the rule that models ship with.
 
-"Each image" is what the best threshold for each image would gain: a bound for all rules. Histograms are kept
-in --cache DIR, so that the same command goes on where it was stopped.
+With --write, each model's rule is fitted to the cameras that it was trained on, and stored in its checkpoint
+or its spec; give all of them, and every image.
+
+"Each image" is what the best threshold for each image would gain: a bound for all rules. "Its range" are the
+thresholds of the calibrated rule. Histograms are kept in --cache DIR, so that the same command goes on where
+it was stopped.
 """
 
 import argparse
 import hashlib
 import math
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -28,20 +33,23 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from retinagan.runtime.errors import RetinaGanError
+from retinagan.runtime.model.bundled import find_model
+from retinagan.runtime.model.parameters import MapThreshold
+from retinagan.runtime.model.spec import ModelSpec, spec_path
+from retinagan.runtime.steps.threshold import Thresholding
 from retinagan.train.data.files import TRAINING, find_dataset, folder_name
 from retinagan.train.data.given import Given, named_angle, named_text
 from retinagan.train.data.images import load_labelled
-from retinagan.train.scores.metrics import LEVELS, Histogram
+from retinagan.train.nets.checkpoint import load_checkpoint
+from retinagan.train.scores.calibration import fit_map_threshold
+from retinagan.train.scores.dataset import Threshold
+from retinagan.train.scores.metrics import LEVELS, Histogram, level_of
 from retinagan.train.scores.prediction import Predictor, open_predictor
 
-BINS = 1024
-"""Thresholds are compared on this many levels."""
+Counts = NDArray[np.int64]
+"""(2, LEVELS + 1): pixels that are vessel and background in the expert's map, by probability."""
 
-SLOPES = np.array([0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.15, 1.3, 1.5, 1.8])
-OFFSETS = np.arange(-2.0, 2.01, 0.25)
-
-Counts = NDArray[np.float64]
-"""(2, BINS): pixels that are vessel and background in the expert's map, by probability."""
+UNCALIBRATED = MapThreshold()
 
 
 @dataclass(frozen=True)
@@ -71,9 +79,7 @@ def counts_of(predictor: Predictor, folder: str, given: Given, every: int, cache
             continue
         image = load_labelled(sample)
         histogram = Histogram.of(predictor.predict(image), image.truth, image.fov)
-        bins = np.arange(LEVELS + 1) * BINS // (LEVELS + 1)
-        parts = (histogram.vessels, histogram.background)
-        counts = np.stack([np.bincount(bins, part, minlength=BINS) for part in parts])
+        counts = np.stack([histogram.vessels, histogram.background])
         if place is not None:
             np.save(place, counts)
         maps.append(counts)
@@ -81,61 +87,46 @@ def counts_of(predictor: Predictor, folder: str, given: Given, every: int, cache
     return Camera(name, known, maps)
 
 
-def dice_at(counts: Counts) -> Counts:
-    """Return the Dice at each threshold, (BINS,)."""
+def dice_at(counts: Counts) -> NDArray[np.float64]:
+    """Return the Dice at each threshold, (LEVELS + 1,)."""
     positives, negatives = counts[:, ::-1].cumsum(axis=1)[:, ::-1]
-    return 2 * positives / np.maximum(positives + negatives + counts[0].sum(), 1)
+    return np.asarray(2 * positives / np.maximum(positives + negatives + counts[0].sum(), 1), np.float64)
 
 
-def calibrated(slope: float, offset: float) -> Counts:
-    """Return the calibrated probability of each bin, (BINS,)."""
-    raw = (np.arange(BINS) + 0.5) / BINS
-    return 1 / (1 + np.exp(-(slope * np.log(raw / (1 - raw)) + offset)))
+def levels_by(thresholding: Thresholding, camera: Camera) -> list[int]:
+    """Return the level from which pixels of each map count as vessel."""
+    return [
+        level_of(thresholding.of(Histogram(*counts).level_counts().sum(axis=0))) for counts in camera.maps
+    ]
 
 
-def expected_best(counts: Counts, probability: Counts) -> int:
-    """Return the bin of the threshold with the largest expected Dice of a map, without its truth."""
-    pixels = counts.sum(axis=0)
-    overlap = (pixels * probability)[::-1].cumsum()[::-1]
-    size = pixels[::-1].cumsum()[::-1]
-    return int((2 * overlap / np.maximum(size + overlap[0], 1)).argmax())
+def fitted(cameras: list[Camera]) -> MapThreshold:
+    """Fit the rule to cameras, each with the same weight, as a training does."""
+    found = fit_map_threshold(Histogram(*one.pooled) for one in cameras)
+    assert found is not None
+    return found
 
 
-def fitted(cameras: list[Camera]) -> tuple[float, float]:
-    """Fit slope and offset to cameras, each with the same weight, by the log loss."""
-    shares = np.sum([one.pooled / one.pooled.sum() for one in cameras], axis=0)
-
-    def loss(pair: tuple[float, float]) -> float:
-        probability = calibrated(*pair)
-        return -float(shares[0] @ np.log(probability) + shares[1] @ np.log1p(-probability))
-
-    return min(((slope, offset) for slope in SLOPES for offset in OFFSETS), key=loss)
-
-
-def dice_by_map(camera: Camera, bins: list[int]) -> float:
+def dice_by_map(camera: Camera, levels: list[int]) -> float:
     """Return the Dice of all pixels where each map has its own threshold."""
-    positives = [counts[0, level:].sum() for counts, level in zip(camera.maps, bins, strict=True)]
-    marked = [counts[:, level:].sum() for counts, level in zip(camera.maps, bins, strict=True)]
+    positives = [counts[0, level:].sum() for counts, level in zip(camera.maps, levels, strict=True)]
+    marked = [counts[:, level:].sum() for counts, level in zip(camera.maps, levels, strict=True)]
     return float(2 * sum(positives) / (sum(marked) + camera.pooled[0].sum()))
 
 
-def row(camera: Camera, others: list[Camera], threshold: float) -> dict[str, float]:
+def row(camera: Camera, others: list[Camera], threshold: float) -> dict[str, str | float]:
     """Return the Dice at the best threshold, and what each rule loses against it."""
     curve = dice_at(camera.pooled)
     best = float(curve.max())
-    found = {"best Dice": best, "its threshold": float(curve.argmax() / BINS)}
-    found["its own"] = best - float(curve[round(threshold * BINS)])
+    found: dict[str, str | float] = {"best Dice": best, "its threshold": float(curve.argmax() / LEVELS)}
+    found["its own"] = best - float(curve[level_of(threshold)])
     lost = np.max([dice_at(one.pooled).max() - dice_at(one.pooled) for one in others], axis=0)
     found["worst camera"] = best - float(curve[int(lost.argmin())])
-    raw = calibrated(1.0, 0.0)
-    found["each map"] = best - dice_by_map(camera, [expected_best(counts, raw) for counts in camera.maps])
-    probability = calibrated(*fitted(others))
-    found["calibrated"] = best - dice_by_map(
-        camera, [expected_best(counts, probability) for counts in camera.maps]
-    )
-    found["each image"] = best - dice_by_map(
-        camera, [int(dice_at(counts).argmax()) for counts in camera.maps]
-    )
+    for name, rule in (("each map", UNCALIBRATED), ("calibrated", fitted(others))):
+        levels = levels_by(Thresholding(threshold, rule), camera)
+        found[name] = best - dice_by_map(camera, levels)
+    found["each image"] = best - dice_by_map(camera, [int(dice_at(one).argmax()) for one in camera.maps])
+    found["its range"] = f"{min(levels) / LEVELS:.2f} to {max(levels) / LEVELS:.2f}"
     return found
 
 
@@ -153,10 +144,24 @@ def print_table(model: str, cameras: list[Camera], threshold: float) -> None:
     print(f"| {model}, on cameras that it never saw | " + " | ".join(heads) + " |")
     print("| --- |" + " ---: |" * len(heads))
     for name, values in rows.items():
-        print(f"| {name} | " + " | ".join(f"{value:.3f}" for value in values.values()) + " |")
-    worst = {head: max(values[head] for values in rows.values()) for head in heads[2:]}
+        print(f"| {name} | " + " | ".join(map(_cell, values.values())) + " |")
+    worst = {head: max(float(values[head]) for values in rows.values()) for head in heads[2:-1]}
     cells = " | ".join(f"{worst[head]:.3f}" if head in worst else "" for head in heads)
     print(f"| worst | {cells} |\n")
+
+
+def store(model: str, rule: MapThreshold) -> None:
+    """Store a rule in a model's checkpoint, or in the spec of its ONNX file."""
+    print(f"{model}: {rule}\n")
+    if Path(model).suffix == ".pt":
+        replace(load_checkpoint(model), map_threshold=rule).save(model)
+    else:
+        path = spec_path(find_model(model))
+        replace(ModelSpec.load(path), map_threshold=rule).save(path)
+
+
+def _cell(value: str | float) -> str:
+    return value if isinstance(value, str) else f"{value:.3f}"
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -171,6 +176,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--field-of-view", action="append", default=[], type=named_angle, metavar="NAME=DEG")
     parser.add_argument("--test-images", action="append", default=[], type=named_text, metavar="NAME=NAMES")
     parser.add_argument("--every", type=int, default=1, metavar="N", help="take each Nth image")
+    parser.add_argument("--write", action="store_true", help="store each model's rule")
     parser.add_argument("--threads", type=int, metavar="N", help="CPU threads")
     parser.add_argument("--cache", type=Path, metavar="DIR", help="folder for histograms")
     options = parser.parse_args(arguments)
@@ -187,10 +193,15 @@ def main(arguments: list[str] | None = None) -> int:
                     counts_of(predictor, folder, _about(options, name), options.every, options.cache)
                     for folder, name in zip(options.data, names, strict=True)
                 ]
-            threshold = 0.5 if predictor.threshold is None else predictor.threshold
+            threshold = Threshold.of(predictor).thresholding.fixed
             path = Path(model)  # a run's model.pt is named after the run
             name = path.resolve().parent.name if path.name == "model.pt" else path.stem
             print_table(name, cameras, min(threshold, math.nextafter(1.0, 0.0)))
+            if options.write:
+                taught = [one for one in cameras if one.trained_on]
+                if not taught:
+                    parser.error(f"--write: none of --data is what {model} was trained on")
+                store(model, fitted(taught))
     except RetinaGanError as error:
         print(error, file=sys.stderr)
         return 2

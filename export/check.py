@@ -108,9 +108,9 @@ def _input(spec: ModelSpec) -> str:
     if before.pixels_per_degree is not None:
         scale = f"{before.pixels_per_degree:g} pixels per degree ({before.field_of_view:g} degrees assumed)"
     patches = "as one patch" if tiling.patch is None else f"in patches of {tiling.patch}"
-    return (
-        f"the retina at {scale} {patches}{overlap}; pixels at or above {spec.threshold:.3f} count as vessel"
-    )
+    own = "" if spec.map_threshold is None else "each map's own threshold around "
+    vessels = f"pixels at or above {own}{spec.threshold:.3f} count as vessel"
+    return f"the retina at {scale} {patches}{overlap}; {vessels}"
 
 
 def _proof_lines(spec: ModelSpec) -> list[tuple[str, str]]:

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from retinagan.runtime.errors import OptionError
-from retinagan.runtime.model.parameters import Tiling
+from retinagan.runtime.model.parameters import MapThreshold, Tiling
 
 MEANT_FOR = {
     "fp32": "every engine",
@@ -26,7 +26,7 @@ class Changes:
     name : str, optional
         The model's name, with which its files begin.
     threshold : float, optional
-        Pixels at or above this probability count as vessel.
+        Pixels at or above this probability count as vessel, in all maps: none has a threshold of its own.
     patch : int, optional
         Side of a patch in pixels.
     overlap : float, optional
@@ -37,6 +37,10 @@ class Changes:
     threshold: float | None = None
     patch: int | None = None
     overlap: float | None = None
+
+    def map_threshold(self, own: MapThreshold | None) -> MapThreshold | None:
+        """Return the rule for each map's own threshold; None if one is given for all."""
+        return own if self.threshold is None else None
 
     def tiling(self, own: Tiling) -> Tiling:
         """Return a tiling with the overrides applied."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import warnings
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from retinagan.runtime.console.command import complain
 from retinagan.runtime.memory import return_large_arrays
@@ -51,9 +51,10 @@ def add_model_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add(
         "--threshold",
-        type=float,
+        type=_threshold,
         metavar="P",
-        help="pixels at or above this probability count as vessel (default: the model's)",
+        help="pixels at or above this probability count as vessel, on all images; the word fixed takes the "
+        "model's number for all (default: each map's own, by the model's rule)",
     )
     add(
         "--overlap",
@@ -62,6 +63,17 @@ def add_model_arguments(parser: argparse.ArgumentParser) -> None:
         help="share of a patch that the next one overlaps (default: the model's)",
     )
     add("--threads", type=int, metavar="N", help="CPU threads (default: all cores)")
+
+
+def _threshold(text: str) -> float | Literal["fixed"]:
+    if text == "fixed":
+        return "fixed"
+    try:
+        return float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(
+            f"{text!r}; expected a number from 0 to 1, or the word fixed"
+        ) from None
 
 
 def open_segmenter(

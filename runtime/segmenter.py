@@ -4,7 +4,7 @@ import os
 from collections.abc import AsyncIterable, Iterable
 from dataclasses import replace
 from types import TracebackType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
@@ -22,6 +22,7 @@ from retinagan.runtime.steps.patches import PatchGrid
 from retinagan.runtime.steps.prepare import prepare
 from retinagan.runtime.steps.scale import check_field_of_view
 from retinagan.runtime.steps.segment import BufferPool, Segmentation, cut_patches, regroup
+from retinagan.runtime.steps.threshold import Thresholding
 from retinagan.runtime.steps.timing import StageClock
 from retinagan.runtime.stream.line import iterator_of
 from retinagan.runtime.stream.stages import FrameSteps
@@ -50,8 +51,10 @@ class Segmenter:
         The order of the frames' channels; "bgr" for frames from OpenCV.
     threads : int, optional
         Number of CPU threads of the engine; all cores if left out.
-    threshold : float, optional
-        Pixels at or above this probability count as vessel, 0 to 1; the spec's if left out.
+    threshold : float or "fixed", optional
+        Pixels at or above this probability count as vessel, 0 to 1, on all images. "fixed" takes the spec's
+        number for all images. If left out, each map has a threshold of its own, where the spec has a rule for
+        it.
     overlap : float, optional
         Overlap of neighbouring patches as a share of their side, 0 to 0.9; the spec's if left out.
     field_of_view : float, optional
@@ -64,7 +67,7 @@ class Segmenter:
     Attributes
     ----------
     spec : ModelSpec
-        The model's spec, with `threshold`, `overlap` and `pixels_per_degree` as used.
+        The model's spec, with `threshold`, `map_threshold`, `overlap` and `pixels_per_degree` as used.
 
     Raises
     ------
@@ -87,7 +90,7 @@ class Segmenter:
         engine: str = "auto",
         color: ColorOrder = "rgb",
         threads: int | None = None,
-        threshold: float | None = None,
+        threshold: float | Literal["fixed"] | None = None,
         overlap: float | None = None,
         field_of_view: float | None = None,
         pixels_per_degree: float | None = None,
@@ -152,7 +155,8 @@ class Segmenter:
             with clock.stage("infer"):
                 self._adapter.infer(batch.image, batch.roi, batch.probability)
             doubts = doubts_of_density(self._adapter.spec, self.spec)
-            return regroup(batch, prepared, self.spec.threshold, clock, self.spec.confidence, doubts)
+            thresholding = Thresholding.of_spec(self.spec)
+            return regroup(batch, prepared, thresholding, clock, self.spec.confidence, doubts)
 
     def stream(
         self,
@@ -289,11 +293,15 @@ class Segmenter:
 
 
 def _with_options(
-    spec: ModelSpec, threshold: float | None, overlap: float | None, density: float | None
+    spec: ModelSpec,
+    threshold: float | Literal["fixed"] | None,
+    overlap: float | None,
+    density: float | None,
 ) -> ModelSpec:
     """Return the spec with the user's options, checked against the spec's ranges."""
     if threshold is not None:
-        spec = replace(spec, threshold=threshold)
+        number = spec.threshold if threshold == "fixed" else threshold
+        spec = replace(spec, threshold=number, map_threshold=None)
     if overlap is not None:
         spec = replace(spec, tiling=replace(spec.tiling, overlap=overlap))
     if density is not None:

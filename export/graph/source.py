@@ -78,6 +78,7 @@ def model_spec(checkpoint: "Checkpoint", changes: Changes, name: str) -> ModelSp
         file=f"{name}.onnx",
         precision="fp32",
         threshold=DEFAULT_THRESHOLD if threshold is None else threshold,
+        map_threshold=changes.map_threshold(checkpoint.map_threshold),
         preprocessing=checkpoint.preprocessing,
         network_input=checkpoint.network_input,
         tiling=changes.tiling(checkpoint.tiling),
@@ -130,6 +131,7 @@ def _open_onnx(path: Path, changes: Changes, log: StepLog) -> Source:
             file=f"{name}.onnx",
             sha256="",
             threshold=threshold,
+            map_threshold=changes.map_threshold(found.map_threshold),
             tiling=changes.tiling(found.tiling),
             proof={},
         )

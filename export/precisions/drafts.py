@@ -1,6 +1,7 @@
 """Models that are written but not released yet, and the proof that decides on their release."""
 
 import importlib.util
+import math
 from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
@@ -61,6 +62,19 @@ def open_draft(draft: Draft) -> EngineAdapter:
     if meant_for == MEANT_FOR["bf16"] or (meant_for == MEANT_FOR["int8-openvino"] and installed):
         return OpenVinoAdapter(draft.path, draft.spec)
     return OnnxRuntimeAdapter(draft.path, draft.spec)
+
+
+def with_threshold(spec: ModelSpec, threshold: float) -> ModelSpec:
+    """Return a spec with a threshold that stands for its own: each map's own moves by as much, in logits."""
+    rule = spec.map_threshold
+    if rule is not None and 0 < threshold < 1:
+        moved = _logit(threshold) - _logit(spec.threshold)
+        rule = replace(rule, offset=rule.offset - rule.slope * moved)
+    return replace(spec, threshold=threshold, map_threshold=rule)
+
+
+def _logit(probability: float) -> float:
+    return math.log(probability / (1 - probability))
 
 
 class Prover:
@@ -132,7 +146,7 @@ class Prover:
                 **extra,
                 **record,
             }
-            spec = replace(draft.spec, threshold=threshold)
+            spec = with_threshold(draft.spec, threshold)
             if threshold != draft.spec.threshold:
                 spec = write_draft(draft.model, spec, draft.path.parent, draft.facts).spec
             proven.append(replace(draft, spec=replace(spec, proof=proof, scores=_scores(record))))

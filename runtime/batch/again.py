@@ -10,7 +10,7 @@ from retinagan.runtime.batch.row import FAILED, Row, cells_of
 from retinagan.runtime.batch.table import path_from_cell
 from retinagan.runtime.console.wording import counted
 
-_COMPARED = ("engine", "model", "threshold", "overlap", "version")
+_COMPARED = ("engine", "model", "threshold_from", "threshold", "overlap", "version")
 """Columns of run.csv that people can compare; the others that count are digests."""
 
 
@@ -59,9 +59,12 @@ def _counted(number: int) -> str:
 def _difference(others: set[str], report: Report) -> str:
     """Say what differs from the first of these images' rows."""
     before = next(row for row in report.rows() if path_from_cell(row["path"]) in others)
-    any_row = Row("", FAILED, "", "", report.settings.stamp(None))
-    after = dict(zip(before, cells_of(any_row, report.settings), strict=True))
+    settings = report.settings
+    any_row = Row("", FAILED, "", "", settings.stamp(None), threshold=settings.threshold)
+    after = dict(zip(before, cells_of(any_row, settings), strict=True))
     for column in _COMPARED:
+        if column == "threshold" and settings.threshold_from == "map":
+            continue  # of each map
         if before[column] != after[column]:
             return f"{column} was {before[column]!r} and is {after[column]!r} now"
     if before["model_sha256"] != after["model_sha256"]:

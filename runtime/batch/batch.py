@@ -284,6 +284,7 @@ def _row(image: _Image, settings: Settings) -> Row:
         working_size=result.working_size,
         roi_share=roi / result.roi.size,
         vessel_density=vessels / roi if roi else None,
+        threshold=result.threshold,
         confidence=None if math.isnan(result.confidence) else result.confidence,
         measures=None if image.error or image.measures is None else image.measures.values,
     ).doubted([*photograph.warnings, *result.warnings, *warnings_of(image.source)])

@@ -49,7 +49,7 @@ class Coloring:
         return f"{self.name}, viridis from {self.low:.3g} to {self.high:.3g}{self.beyond}"
 
 
-def coloring_of(what: str, result: Segmentation, threshold: float, ruler: Ruler | None) -> Coloring | None:
+def coloring_of(what: str, result: Segmentation, ruler: Ruler | None) -> Coloring | None:
     """Return what colours a result's vessels; None for one colour.
 
     Parameters
@@ -57,13 +57,12 @@ def coloring_of(what: str, result: Segmentation, threshold: float, ruler: Ruler 
     what : {"vessels", "probability", "calibre"}
         One of `retinagan.runtime.batch.pictures.OVERLAY_COLOURS`.
     result : Segmentation
-    threshold : float
-        Of the map; probabilities of vessels begin there.
+        Probabilities of vessels begin at its threshold.
     ruler : Ruler, optional
         The unit of calibres, and where their colours end; needed for "calibre" alone.
     """
     if what == "probability":
-        low = min(threshold, 0.99)  # a range of some width, whatever the threshold
+        low = min(result.threshold, 0.99)  # a range of some width, whatever the threshold
         return Coloring(result.probability, low, 1.0, "probability")
     if what == "calibre":
         assert ruler is not None

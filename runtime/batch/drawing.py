@@ -87,7 +87,7 @@ class Scene:
     def _drawn_overlay(self) -> NDArray[np.uint8]:
         result, settings = self.result, self._settings
         if settings is not None:
-            self._coloring = coloring_of(settings.overlay_colour, result, settings.threshold, self._ruler())
+            self._coloring = coloring_of(settings.overlay_colour, result, self._ruler())
         colors = None if self._coloring is None else self._coloring.colors()
         return draw_overlay(self.photograph.pixels, result.vessels, result.roi, result.unsegmented, colors)
 
@@ -99,10 +99,10 @@ class Scene:
 
     def _facts(self, settings: Settings) -> str:
         """Return in words what computed the maps."""
-        confidence = self.result.confidence
+        confidence, threshold = self.result.confidence, self.result.threshold
         expected = "" if math.isnan(confidence) else f", expected Dice {confidence:.2f}"
-        threshold = f"vessels from a probability of {settings.threshold:.3g}"
-        return f"Model {settings.model}, {threshold}{expected}. retinagan {settings.version}."
+        drawn = f"vessels from a probability of {threshold:.3g}"
+        return f"Model {settings.model}, {drawn}{expected}. retinagan {settings.version}."
 
 
 def _vessels(scene: Scene) -> NDArray[np.uint8]:

@@ -149,7 +149,7 @@ class ObjectMaker:
             settings.model,
             settings.model_sha256,
             settings.version,
-            settings.threshold,
+            result.threshold,
             settings.engine,
             _scale(settings, photograph, result),
         )

@@ -31,8 +31,9 @@ class Row:
     `field_of_view` is the angle in degrees that the retina's disc was taken for, `field_of_view_from` where
     it comes from, one of `retinagan.runtime.batch.settings.ANGLE_FROM`, and `working_size` the side in pixels
     of the square that the network saw. `roi_share` is the share of the image that has a map, retina and rim,
-    `vessel_density` the share of that which is vessel, `confidence` the Dice to be expected. All of these are
-    None or empty where the image failed. `finished` is when the row was made, in UTC (ISO 8601).
+    `vessel_density` the share of that which is vessel, `threshold` the probability from which pixels are, and
+    `confidence` the Dice to be expected. All of these are None or empty where the image failed. `finished` is
+    when the row was made, in UTC (ISO 8601).
     `measures` are those of `retinagan.runtime.measures`, by column, or None if they were not asked for.
     `pixel_spacing`, `laterality` and `sop_instance_uid` are those that the image's file declares; see
     `retinagan.runtime.images.photograph.Photograph`.
@@ -49,6 +50,7 @@ class Row:
     field_of_view_from: str = ""
     working_size: int | None = None
     roi_share: float | None = None
+    threshold: float | None = None
     vessel_density: float | None = None
     seconds: Mapping[str, float] = field(default_factory=dict)
     warnings: str = ""
@@ -99,6 +101,7 @@ COLUMNS = (
     "model",
     "model_sha256",
     "threshold",
+    "threshold_from",
     "overlap",
     "version",
     "output",
@@ -126,6 +129,7 @@ def row_of(cells: Sequence[str]) -> Row:
         field_of_view_from=of["field_of_view_from"],
         working_size=_of(int, of["working_size"]),
         roi_share=_of(float, of["roi_share"]),
+        threshold=_of(float, of["threshold"]),
         vessel_density=_of(float, of["vessel_density"]),
         seconds={stage: float(cell) for stage, cell in seconds.items() if cell},
         warnings=of["warnings"],
@@ -158,7 +162,8 @@ def cells_of(row: Row, settings: Settings) -> list[str]:
         settings.engine,
         settings.model,
         row.stamp.model_sha256,
-        f"{settings.threshold:g}",
+        "" if row.threshold is None else f"{row.threshold:g}",
+        settings.threshold_from,
         f"{settings.overlap:g}",
         settings.version,
         path_to_cell(row.output),

@@ -29,7 +29,10 @@ class Stamp(NamedTuple):
 
 @dataclass(frozen=True)
 class Settings:
-    """What all rows of a run have in common; see `retinagan.runtime.batch.row.Row`."""
+    """What all rows of a run have in common; see `retinagan.runtime.batch.row.Row`.
+
+    `threshold_from` is "fixed" if `threshold` is that of all maps, or "map" if each has its own around it.
+    """
 
     engine: str
     model: str
@@ -41,6 +44,7 @@ class Settings:
     field_of_view: float | None = None
     equalization: str = "ace"
     overlay_colour: str = "vessels"
+    threshold_from: str = "fixed"
 
     @classmethod
     def of(
@@ -85,6 +89,7 @@ class Settings:
             field_of_view=field_of_view,
             equalization=spec.preprocessing.method,
             overlay_colour=overlay_colour,
+            threshold_from="fixed" if spec.map_threshold is None else "map",
         )
 
     def angle_from(self, used: float | None, declared: float | None = None) -> str:

@@ -162,6 +162,21 @@ class EngineBuild:
 
 
 @dataclass(frozen=True)
+class MapThreshold:
+    """How each map's own threshold follows from its probabilities.
+
+    A probability p is calibrated to ``sigmoid(slope * logit(p) + offset)``. The threshold is the one with the
+    largest expected Dice by these probabilities; see `retinagan.runtime.steps.threshold.Thresholding`.
+    """
+
+    slope: float = field(default=1.0, metadata=described("factor of the logit", low=0.01, high=100.0))
+    offset: float = field(default=0.0, metadata=described("added to the logit", low=-100.0, high=100.0))
+
+    def __post_init__(self) -> None:
+        check_fields(self)
+
+
+@dataclass(frozen=True)
 class Confidence:
     """How the expected Dice of a map follows from its probabilities and shape, as measured for this model.
 

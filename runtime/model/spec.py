@@ -16,7 +16,14 @@ from typing import Any, NoReturn
 from retinagan.runtime.atomic import written_atomically
 from retinagan.runtime.errors import ModelError
 from retinagan.runtime.model.fields import FieldError, check_fields, described, from_mapping, shown
-from retinagan.runtime.model.parameters import Confidence, EngineBuild, NetworkInput, Preprocessing, Tiling
+from retinagan.runtime.model.parameters import (
+    Confidence,
+    EngineBuild,
+    MapThreshold,
+    NetworkInput,
+    Preprocessing,
+    Tiling,
+)
 from retinagan.runtime.model.worth import worth_fault
 
 FORMAT = 2
@@ -74,6 +81,10 @@ class ModelSpec:
     confidence: Confidence | None = field(
         default=None,
         metadata=described("how the expected Dice follows from the probabilities", required=False),
+    )
+    map_threshold: MapThreshold | None = field(
+        default=None,
+        metadata=described("how each map's own threshold follows from its probabilities", required=False),
     )
 
     def __post_init__(self) -> None:
@@ -133,7 +144,7 @@ class ModelSpec:
             raise ModelError(f"{source}: {fault}; correct the data and train the model again")
 
     def to_json(self) -> str:
-        """Return the spec as JSON text, without hash, engine and confidence if they are not set.
+        """Return the spec as JSON text, without what is optional and not set.
 
         Raises
         ------
@@ -143,7 +154,7 @@ class ModelSpec:
         values = {"format": FORMAT} | dataclasses.asdict(self)
         if not self.sha256:
             del values["sha256"]
-        for optional in ("engine", "confidence"):
+        for optional in ("engine", "confidence", "map_threshold"):
             if values[optional] is None:
                 del values[optional]
         try:

@@ -144,7 +144,8 @@ class Handler:
     The report of an answer has ``status`` ("done", or "warning" if there are doubts), ``warnings`` (code and
     message each), ``confidence``, ``field_of_view`` with ``field_of_view_from`` ("given", "file", "assumed"
     or "fixed"), ``working_size``, ``width``, ``height``, ``frames`` (full-size images in the file),
-    ``model``, ``model_sha256``, ``engine``, ``threshold``, ``version`` and ``seconds`` by stage.
+    ``model``, ``model_sha256``, ``engine``, ``threshold`` with ``threshold_from`` ("map" or "fixed"),
+    ``version`` and ``seconds`` by stage.
 
     Parameters
     ----------
@@ -233,7 +234,8 @@ class Handler:
             "model": spec.name,
             "model_sha256": spec.sha256,
             "engine": self.segmenter.engine,
-            "threshold": spec.threshold,
+            "threshold": result.threshold,
+            "threshold_from": "fixed" if spec.map_threshold is None else "map",
             "version": __version__,
             "seconds": {stage: round(value, 6) for stage, value in seconds.items()},
         }

@@ -11,12 +11,7 @@ from numpy.typing import NDArray
 
 from retinagan.runtime.model.parameters import Confidence
 from retinagan.runtime.retina.disc import Disc
-
-LEVELS = 1000
-"""Probabilities are counted in steps of 1 / LEVELS."""
-
-_LARGEST_SIDE = 1000
-"""Pixels: of larger maps, every second or third pixel is counted, and so on."""
+from retinagan.runtime.steps.levels import calibrated_levels, vessel_levels
 
 _PIXELS_PER_DEGREE = 13.0
 """Scale at which the shape is measured: vessels are then 1 to 9 pixels wide, whatever the camera."""
@@ -82,27 +77,6 @@ class Evidence:
 
     counts: NDArray[np.float64]
     shape: Shape
-
-
-def level_counts(probability: NDArray[np.float32], roi: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """Count the pixels inside `roi` by their probability; of large maps, a regular sample.
-
-    Parameters
-    ----------
-    probability : (H, W) float32
-        0 to 1.
-    roi : (H, W) bool
-
-    Returns
-    -------
-    (LEVELS,) float64
-    """
-    step = max(1, round(max(roi.shape) / _LARGEST_SIDE))
-    probability = np.ascontiguousarray(probability[::step, ::step])
-    roi = np.ascontiguousarray(roi[::step, ::step])
-    end = float(np.nextafter(np.float32(1), np.float32(2)))
-    counts = cv2.calcHist([probability], [0], roi.view(np.uint8), [LEVELS], [0, end])
-    return np.asarray(counts, np.float64).ravel()
 
 
 def shape_of(
@@ -207,7 +181,8 @@ def confidence_of(evidence: Evidence, threshold: float, calibration: Confidence 
     ----------
     evidence : Evidence
     threshold : float
-        Pixels at or above this probability count as vessel.
+        The model's threshold, around which the thresholds of its maps lie; the shape is that of the map at
+        its own.
     calibration : Confidence, optional
         From the model's spec.
 
@@ -247,19 +222,8 @@ def expected_dice(
     float
         0 to 1; 0 for a map without vessels.
     """
-    vessel, probability = vessel_levels(threshold), calibrated_levels(calibration or UNCALIBRATED)
+    calibration = calibration or UNCALIBRATED
+    vessel, probability = vessel_levels(threshold), calibrated_levels(calibration.slope, calibration.offset)
     size = float(counts[vessel].sum() + counts @ probability)
     overlap = float(counts[vessel] @ probability[vessel])
     return 2 * overlap / size if overlap else 0.0
-
-
-def calibrated_levels(calibration: Confidence) -> NDArray[np.float64]:
-    """Return the calibrated probability of each level, (LEVELS,) float64, by Platt scaling of the logit."""
-    levels = (np.arange(LEVELS) + 0.5) / LEVELS
-    logits = np.log(levels / (1 - levels))
-    return np.asarray(1 / (1 + np.exp(-(calibration.slope * logits + calibration.offset))), np.float64)
-
-
-def vessel_levels(threshold: float) -> slice:
-    """Return which levels count as vessel at a threshold."""
-    return slice(math.ceil(threshold * LEVELS - 0.5), None)

@@ -13,10 +13,9 @@ from retinagan.runtime.steps.confidence import (
     UNCALIBRATED,
     Evidence,
     confidence_of,
-    level_counts,
     shape_of,
-    vessel_levels,
 )
+from retinagan.runtime.steps.levels import vessel_levels
 from retinagan.runtime.steps.picture import Picture, picture_warnings
 from retinagan.runtime.steps.prepare import Prepared
 from retinagan.runtime.warnings import ImageWarning
@@ -29,6 +28,28 @@ _SPARSE = 0.06
 _NEGATIVE, _SURELY_NEGATIVE = -0.1, -0.3
 """Polarity below which an image counts as a negative: with a sparse map, and with any. Photographs lie above
 0.1, and blurred ones above -0.3."""
+
+
+@dataclass(frozen=True)
+class VesselMap:
+    """A map at the frame's size.
+
+    Attributes
+    ----------
+    probability : (H, W) float32
+        0 to 1.
+    roi : (H, W) bool
+        Where the map is defined.
+    counts : (LEVELS,) float64
+        Of the probability inside `roi`, by `level_counts`.
+    threshold : float
+        Pixels at or above this probability count as vessel.
+    """
+
+    probability: NDArray[np.float32]
+    roi: NDArray[np.bool_]
+    counts: NDArray[np.float64]
+    threshold: float
 
 
 @dataclass(frozen=True)
@@ -47,42 +68,39 @@ class Doubt:
 
 
 def doubt(
-    probability: NDArray[np.float32],
-    roi: NDArray[np.bool_],
+    found: VesselMap,
     prepared: Prepared,
-    threshold: float,
+    usual_threshold: float,
     calibration: Confidence | None = None,
 ) -> Doubt:
     """Judge a map without a reference.
 
     Parameters
     ----------
-    probability : (H, W) float32
-        The map at the frame's size, 0 to 1.
-    roi : (H, W) bool
-        Where the map is defined.
+    found : VesselMap
     prepared : Prepared
         The frame that the map was computed from.
-    threshold : float
-        Pixels at or above this probability count as vessel.
+    usual_threshold : float
+        The model's threshold, around which the thresholds of its maps lie. The expected Dice at it tells more
+        of the true one than that at the map's own, which is the largest there is.
     calibration : Confidence, optional
         From the model's spec. Without one, probabilities count as calibrated, with `UNCALIBRATED`'s bound.
     """
-    counts = level_counts(probability, roi)
-    density = float(counts[vessel_levels(threshold)].sum() / max(counts.sum(), 1.0))
+    density = float(found.counts[vessel_levels(found.threshold)].sum() / max(found.counts.sum(), 1.0))
     picture = Picture(prepared.retina, prepared.square, prepared.roi, prepared.crop)
-    found = [*prepared.retina.warnings, *picture_warnings(picture)]
+    warnings = [*prepared.retina.warnings, *picture_warnings(picture)]
     if polarity(*picture.small) < (_NEGATIVE if density < _SPARSE else _SURELY_NEGATIVE):
-        found.append(ImageWarning("negative"))
+        warnings.append(ImageWarning("negative"))
     if not LOWEST_DENSITY <= density <= HIGHEST_DENSITY:
         usual = f"{LOWEST_DENSITY:.0%} to {HIGHEST_DENSITY:.0%}"
         text = f"{density:.1%} of the retina is vessel; fundus images have {usual}"
-        found.append(ImageWarning("density-implausible", text))
-    shape = shape_of(probability, roi, threshold, prepared.retina.disc, prepared.field_of_view)
-    confidence = confidence_of(Evidence(counts, shape), threshold, calibration)
+        warnings.append(ImageWarning("density-implausible", text))
+    disc, angle = prepared.retina.disc, prepared.field_of_view
+    shape = shape_of(found.probability, found.roi, found.threshold, disc, angle)
+    confidence = confidence_of(Evidence(found.counts, shape), usual_threshold, calibration)
     bound = (calibration or UNCALIBRATED).bound
     if confidence < bound:
         usual = "this model's maps usually have" if calibration else "maps of photographs usually have"
         text = f"the expected Dice is {confidence:.2f}; {usual} {bound:.2f} or more"
-        found.append(ImageWarning("low-confidence", text))
-    return Doubt(confidence, tuple(found))
+        warnings.append(ImageWarning("low-confidence", text))
+    return Doubt(confidence, tuple(warnings))

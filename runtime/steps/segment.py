@@ -12,10 +12,12 @@ from numpy.typing import NDArray
 
 from retinagan.runtime.model.parameters import Confidence, NetworkInput, Tiling
 from retinagan.runtime.retina.disc import Disc
-from retinagan.runtime.steps.doubt import doubt
+from retinagan.runtime.steps.doubt import VesselMap, doubt
+from retinagan.runtime.steps.levels import level_counts
 from retinagan.runtime.steps.patches import PatchGrid
 from retinagan.runtime.steps.prepare import Prepared
 from retinagan.runtime.steps.tensors import image_tensor, roi_tensor
+from retinagan.runtime.steps.threshold import Thresholding
 from retinagan.runtime.steps.timing import StageClock
 from retinagan.runtime.warnings import ImageWarning
 
@@ -41,7 +43,7 @@ class Segmentation:
     probability : (H, W) float32 array
         Probability that a pixel belongs to a vessel, 0 to 1; 0 outside `roi`.
     vessels : (H, W) bool array
-        True where the probability is at or above the threshold, inside `roi`.
+        True where the probability is at or above `threshold`, inside `roi`.
     roi : (H, W) bool array
         True inside the retina and on its rim.
     seconds : mapping of str to float
@@ -58,6 +60,8 @@ class Segmentation:
         Other fields of view in the frame, such as the second eye's: there is no map of them.
     disc : Disc or None
         The circle fitted to the retina, in the frame's pixels; its diameter is what `field_of_view` spans.
+    threshold : float
+        Pixels at or above this probability are vessels: the map's own threshold, or the one for all maps.
     """
 
     probability: NDArray[np.float32]
@@ -70,6 +74,7 @@ class Segmentation:
     warnings: tuple[ImageWarning, ...] = ()
     unsegmented: tuple[Disc, ...] = ()
     disc: Disc | None = None
+    threshold: float = 0.5
 
 
 class PatchBuffers:
@@ -172,15 +177,15 @@ def cut_patches(
 def regroup(
     batch: PatchBatch,
     prepared: Prepared,
-    threshold: float,
+    thresholding: Thresholding,
     clock: StageClock,
     calibration: Confidence | None = None,
     doubts: tuple[ImageWarning, ...] = (),
 ) -> Segmentation:
     """Regroup the patches' probability and put it in its place in the frame; all arrays are new.
 
-    The map is judged too, with the calibration of the model's spec if it has one; see `doubt`. Its warnings
-    come after `doubts`. Counts the stage "regroup".
+    The map has the threshold that `thresholding` finds for it. It is judged too, with the calibration of the
+    model's spec if it has one; see `doubt`. Its warnings come after `doubts`. Counts the stage "regroup".
     """
     with clock.stage("regroup"):
         square = batch.grid.regroup(batch.probability[:, 0], batch.indices)
@@ -188,8 +193,11 @@ def regroup(
         roi = region.wide.copy()
         probability = prepared.crop.restore(region.rim.spread(square))
         np.copyto(probability, 0, where=~roi)
+        counts = level_counts(probability, roi)
+        threshold = thresholding.of(counts)
         vessels = roi & (probability >= threshold)
-        judged = doubt(probability, roi, prepared, threshold, calibration)
+        found = VesselMap(probability, roi, counts, threshold)
+        judged = doubt(found, prepared, thresholding.fixed, calibration)
     return Segmentation(
         probability,
         vessels,
@@ -201,6 +209,7 @@ def regroup(
         (*doubts, *judged.warnings),
         prepared.retina.others,
         prepared.retina.disc,
+        threshold,
     )
 
 
@@ -230,4 +239,4 @@ def segment_square(
     batch = cut_patches(prepared, network.input, buffers, clock)
     with clock.stage("infer"):
         network.infer(batch.image, batch.roi, batch.probability)
-    return regroup(batch, prepared, threshold, clock)
+    return regroup(batch, prepared, Thresholding(threshold), clock)

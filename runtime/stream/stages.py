@@ -23,6 +23,7 @@ from retinagan.runtime.steps.segment import (
     cut_patches,
     regroup,
 )
+from retinagan.runtime.steps.threshold import Thresholding
 from retinagan.runtime.steps.timing import StageClock
 
 _STAGES = 3  # each holds one frame at most
@@ -134,8 +135,9 @@ class FrameSteps:
             with self._faults.noted(passing):
                 spec = self._spec
                 doubts = doubts_of_density(self._adapter.spec, spec)
+                thresholding = Thresholding.of_spec(spec)
                 passing.segmentation = regroup(
-                    batch, prepared, spec.threshold, passing.clock, spec.confidence, doubts
+                    batch, prepared, thresholding, passing.clock, spec.confidence, doubts
                 )
         if buffers is not None:
             self._pool.give_back(buffers)

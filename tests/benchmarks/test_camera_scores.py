@@ -39,7 +39,7 @@ def counted(camera_scores, *found):
     for right, wrong in found:
         counts = np.zeros((2, LEVELS + 1), np.int64)
         counts[:, LEVELS], counts[:, 0] = (right, wrong), (100 - right, 900 - wrong)
-        images.append(camera_scores.MapCounts(Histogram(*counts), 0.5, camera_scores.NO_CENTRELINE))
+        images.append(camera_scores.MapCounts.at(0.5, Histogram(*counts)))
     return camera_scores.Counted("45 degrees, known", images)
 
 

@@ -5,13 +5,13 @@ import pytest
 
 from retinagan.runtime.model.parameters import Confidence
 from retinagan.runtime.steps.confidence import (
-    LEVELS,
     SHAPE_TERMS,
     Evidence,
     Shape,
     confidence_of,
     expected_dice,
 )
+from retinagan.runtime.steps.levels import LEVELS
 
 THRESHOLD = 0.5
 BENCHMARKS = Path(__file__).parent.parent.parent / "benchmarks"
@@ -39,35 +39,37 @@ def maps(confidence, number=40, gain=1.2, bias=-0.2):
         dice += 0.1 * (shape.distance - 2) - shape.steepness + 0.2
         dataset = "A" if index % 2 else "B"
         shift = confidence.PLAIN if index % 4 else "gamma 0.6"
-        found.append(confidence.Measured(dataset, f"{index // 2}", shift, dice, Evidence(counts, shape)))
+        found.append(
+            confidence.Measured(dataset, f"{index // 2}", shift, dice, THRESHOLD, Evidence(counts, shape))
+        )
     return found
 
 
 def test_the_fit_finds_what_the_dice_follows_from(confidence):
-    calibration = confidence.fit(maps(confidence), THRESHOLD)
+    calibration = confidence.fit(maps(confidence))
     got = [confidence_of(one.evidence, THRESHOLD, calibration) for one in maps(confidence)]
     assert got == pytest.approx([one.dice for one in maps(confidence)], abs=0.01)
 
 
 def test_without_the_shape_a_fit_is_worse(confidence):
-    calibration = confidence.fit(maps(confidence), THRESHOLD, shape=False)
+    calibration = confidence.fit(maps(confidence), shape=False)
     assert {getattr(calibration, term) for term in SHAPE_TERMS} == {0}
     got = [confidence_of(one.evidence, THRESHOLD, calibration) for one in maps(confidence)]
     assert got != pytest.approx([one.dice for one in maps(confidence)], abs=0.005)
 
 
 def test_held_out_confidences_follow_the_dice_of_images_that_the_fit_has_not_seen(confidence):
-    got = confidence.held_out(maps(confidence), THRESHOLD)
+    got = confidence.held_out(maps(confidence))
     assert got == pytest.approx([one.dice for one in maps(confidence)], abs=0.02)
     assert "| all | 40 | 1.00 |" in confidence.ranks(maps(confidence), got)
 
 
 def test_the_bound_lies_below_every_image_without_a_shift(confidence):
     plain = [one for one in maps(confidence) if one.shift == confidence.PLAIN]
-    calibration = confidence.bound_of(maps(confidence), THRESHOLD, Confidence())
+    calibration = confidence.bound_of(maps(confidence), Confidence())
     lowest = min(confidence_of(one.evidence, THRESHOLD) for one in plain)
     assert calibration.bound == pytest.approx(lowest - confidence.MARGIN, abs=0.001)
-    table = confidence.alarms(maps(confidence), THRESHOLD, calibration)
+    table = confidence.alarms(maps(confidence), calibration)
     assert f"| without a shift | {len(plain)} | 0 |" in table
 
 

@@ -7,6 +7,7 @@ import pytest
 from small_dataset import write_dataset
 
 from retinagan.runtime.errors import ImageError
+from retinagan.runtime.steps.threshold import Thresholding
 from retinagan.train.data.files import find_samples
 from retinagan.train.scores.metrics import LEVELS, Histogram
 from retinagan.train.scores.prediction import Predictor
@@ -23,7 +24,7 @@ def shifts(monkeypatch):
 
 
 def predictor(predict, threshold=0.5):
-    return Predictor(predict, threshold, "a predictor", nullcontext())
+    return Predictor(predict, Thresholding(threshold), "a predictor", nullcontext())
 
 
 def test_a_perfect_map_loses_nothing_under_any_shift(shifts, tmp_path):

@@ -5,6 +5,11 @@ import pytest
 from small_checkpoint import small_generator, write_checkpoint
 from small_dataset import write_dataset
 
+from retinagan.runtime.model.parameters import MapThreshold
+from retinagan.runtime.steps.threshold import Thresholding
+from retinagan.train.nets.checkpoint import load_checkpoint
+from retinagan.train.scores.metrics import LEVELS
+
 BENCHMARKS = Path(__file__).parent.parent.parent / "benchmarks"
 
 
@@ -16,17 +21,17 @@ def thresholds(monkeypatch):
     return thresholds
 
 
-def counts(thresholds, slope=1.0, offset=0.0, pixels=1e6):
+def counts(slope=1.0, offset=0.0, pixels=1_000_000):
     """Pixels of a map whose true calibration is known: many are sure background, some sure vessel."""
-    raw = (np.arange(thresholds.BINS) + 0.5) / thresholds.BINS
+    raw = (np.arange(LEVELS + 1) + 0.5) / (LEVELS + 1)
     shape = (1 - raw) ** 6 + 0.1 * raw**4
     share = pixels * shape / shape.sum()
-    vessel = thresholds.calibrated(slope, offset)
-    return np.stack([share * vessel, share * (1 - vessel)])
+    vessel = 1 / (1 + np.exp(-(slope * np.log(raw / (1 - raw)) + offset)))
+    return np.rint(1000 * np.stack([share * vessel, share * (1 - vessel)])).astype(np.int64)
 
 
 def test_dice_at_counts_pixels_at_or_above_the_threshold(thresholds):
-    few = np.zeros((2, thresholds.BINS))
+    few = np.zeros((2, LEVELS + 1), np.int64)
     few[0, 512], few[0, 0], few[1, 600], few[1, 0] = 3, 1, 2, 4
     assert thresholds.dice_at(few)[512] == pytest.approx(2 * 3 / (5 + 4))
     assert thresholds.dice_at(few)[601] == 0
@@ -34,28 +39,27 @@ def test_dice_at_counts_pixels_at_or_above_the_threshold(thresholds):
 
 
 def test_the_fit_finds_the_calibration_and_the_map_its_best_threshold(thresholds):
-    one = counts(thresholds, 0.7, -0.5)
-    assert thresholds.fitted([thresholds.Camera("a", False, [one])]) == pytest.approx((0.7, -0.5))
-    best = thresholds.dice_at(one)
-    assert best[thresholds.expected_best(one, thresholds.calibrated(0.7, -0.5))] == pytest.approx(
-        best.max(), abs=1e-6
-    )
-    assert best[thresholds.expected_best(one, thresholds.calibrated(1.0, 0.0))] < best.max() - 1e-4
+    camera = thresholds.Camera("a", False, [counts(0.7, -0.5)])
+    rule = thresholds.fitted([camera])
+    assert (rule.slope, rule.offset) == pytest.approx((0.7, -0.5), abs=0.02)
+    best = thresholds.dice_at(camera.pooled).max()
+    for one, is_best in ((rule, True), (thresholds.UNCALIBRATED, False)):
+        levels = thresholds.levels_by(Thresholding(0.5, one), camera)
+        lost = best - thresholds.dice_by_map(camera, levels)
+        assert (lost < 1e-5) == is_best
 
 
 def test_what_a_rule_loses_is_against_the_best_of_the_camera_that_is_scored(thresholds):
-    camera, other = (
-        thresholds.Camera("a", False, [counts(thresholds, 0.7, -0.5)]),
-        thresholds.Camera("b", True, [counts(thresholds)]),
-    )
+    camera = thresholds.Camera("a", False, [counts(0.7, -0.5)])
+    other = thresholds.Camera("b", True, [counts()])
     found = thresholds.row(camera, [other], 0.5)
     curve = thresholds.dice_at(camera.pooled)
     assert found["best Dice"] == curve.max()
-    assert found["its own"] == pytest.approx(curve.max() - curve[512])
+    assert found["its own"] == pytest.approx(curve.max() - curve[round(0.5 * LEVELS)])
     assert found["worst camera"] == pytest.approx(
         curve.max() - curve[thresholds.dice_at(other.pooled).argmax()]
     )
-    assert found["each map"] == pytest.approx(found["calibrated"]), "the other camera is calibrated"
+    assert found["each map"] == pytest.approx(found["calibrated"], abs=1e-4), "the other is calibrated"
     assert found["each image"] == pytest.approx(0.0), "one image is the camera"
 
 
@@ -84,3 +88,21 @@ def test_one_folder_is_refused(thresholds, capsys):
     with pytest.raises(SystemExit):
         thresholds.main(["retina-gan", "--data", "a"])
     assert "give at least two folders" in capsys.readouterr().err
+
+
+def test_a_models_rule_is_stored(thresholds, tmp_path, capsys):
+    data = [str(write_dataset(tmp_path / name, 1, 1)) for name in ("first", "second")]
+    record = {"datasets": [{"folder": "first", "training_images": ["21_training"]}]}
+    model = write_checkpoint(tmp_path / "net.pt", small_generator(), record=record)
+    assert thresholds.main([str(model), "--data", *data, "--threads", "1", "--write"]) == 0
+    rule = load_checkpoint(model).map_threshold
+    assert isinstance(rule, MapThreshold)
+    assert f"{model}: {rule}" in capsys.readouterr().out
+
+
+def test_a_model_that_was_trained_on_none_of_the_data_has_no_rule_to_store(thresholds, tmp_path, capsys):
+    data = [str(write_dataset(tmp_path / name, 1, 1)) for name in ("first", "second")]
+    model = write_checkpoint(tmp_path / "net.pt", small_generator())
+    with pytest.raises(SystemExit):
+        thresholds.main([str(model), "--data", *data, "--threads", "1", "--write"])
+    assert f"--write: none of --data is what {model} was trained on" in capsys.readouterr().err

@@ -22,10 +22,11 @@ from retinagan.runtime import (
     UnverifiedModelWarning,
 )
 from retinagan.runtime.model import bundled
-from retinagan.runtime.model.parameters import Preprocessing, Tiling
+from retinagan.runtime.model.parameters import MapThreshold, Preprocessing, Tiling
 from retinagan.runtime.model.spec import spec_path
 from retinagan.runtime.steps.patches import PatchGrid
 from retinagan.runtime.steps.prepare import prepare
+from retinagan.runtime.steps.threshold import Thresholding
 
 
 @pytest.fixture(scope="module")
@@ -97,6 +98,31 @@ def test_a_later_frame_leaves_earlier_results_alone(segmenter):
     segmenter(drawn_retina(150, 150)[0][::-1].copy() // 2)
     for array, copy in zip((first.probability, first.vessels, first.roi), kept, strict=True):
         np.testing.assert_array_equal(array, copy)
+
+
+def test_each_map_has_its_own_threshold_by_the_specs_rule(tmp_path):
+    model = write_tiny_model(tmp_path, tiny_spec(map_threshold=MapThreshold(1.0, 0.5)))
+    image, _ = drawn_retina()
+    with (
+        Segmenter(model, threads=1) as own,
+        Segmenter(model, threads=1, threshold="fixed") as fixed,
+        Segmenter(model, threads=1, threshold=0.2) as other,
+    ):
+        for frame in (image, cv2.GaussianBlur(image, None, 1.5)):
+            result = own(frame)
+            assert result.threshold == Thresholding.of_spec(own.spec).of_map(result.probability)
+            assert 0.25 <= result.threshold <= 0.75
+            assert result.threshold != 0.5
+            expected = result.roi & (result.probability >= np.float32(result.threshold))
+            np.testing.assert_array_equal(result.vessels, expected)
+        assert next(own.stream([image])).segmentation.threshold == own(image).threshold
+        assert (fixed(image).threshold, other(image).threshold) == (0.5, 0.2)
+        assert fixed.spec.map_threshold is other.spec.map_threshold is None
+
+
+def test_a_threshold_is_a_number_or_the_word_fixed(model):
+    with pytest.raises(ModelError, match='threshold: got "own"; expected a number from 0 to 1'):
+        Segmenter(model, threshold="own")
 
 
 def test_threshold_and_overlap_in_place_of_the_specs(model, segmenter):

@@ -15,7 +15,7 @@ import torch
 
 from retinagan.runtime.atomic import written_atomically
 from retinagan.runtime.errors import ModelError
-from retinagan.runtime.model.parameters import NetworkInput, Preprocessing, Tiling
+from retinagan.runtime.model.parameters import MapThreshold, NetworkInput, Preprocessing, Tiling
 from retinagan.train.nets.config import GeneratorConfig
 from retinagan.train.nets.discriminator import Discriminator, DiscriminatorConfig
 from retinagan.train.nets.generator import Generator
@@ -38,6 +38,8 @@ class Checkpoint:
         How an image becomes the generator's input, as in a model spec.
     threshold : float or None
         Pixels at or above this probability count as vessel; None until it is chosen on training images.
+    map_threshold : MapThreshold or None
+        How each map's own threshold follows from its probabilities, as in a model spec.
     record : mapping
         Plain record of the training: model, data, options, iterations, command.
     resume : mapping or None
@@ -50,6 +52,7 @@ class Checkpoint:
     network_input: NetworkInput = field(default_factory=NetworkInput)
     tiling: Tiling = field(default_factory=Tiling)
     threshold: float | None = None
+    map_threshold: MapThreshold | None = None
     record: Mapping[str, Any] = field(default_factory=dict)
     resume: Mapping[str, Any] | None = None
 
@@ -68,6 +71,7 @@ class Checkpoint:
             "network_input": dataclasses.asdict(self.network_input),
             "tiling": dataclasses.asdict(self.tiling),
             "threshold": self.threshold,
+            "map_threshold": None if self.map_threshold is None else dataclasses.asdict(self.map_threshold),
             "record": json.loads(json.dumps(dict(self.record))),  # plain types, or an error now
             "resume": None if self.resume is None else dict(self.resume),
         }
@@ -118,7 +122,7 @@ def load_checkpoint(path: str | Path) -> Checkpoint:
             "pip install --upgrade retinagan"
         )
     try:
-        packed = values["discriminator"]
+        packed, rule = values["discriminator"], values.get("map_threshold")  # earlier versions have none
         return Checkpoint(
             generator=_unpacked(Generator, GeneratorConfig, values["generator"]).eval(),
             discriminator=packed and _unpacked(Discriminator, DiscriminatorConfig, packed),
@@ -126,6 +130,7 @@ def load_checkpoint(path: str | Path) -> Checkpoint:
             network_input=NetworkInput(**values["network_input"]),
             tiling=Tiling(**values["tiling"]),
             threshold=values["threshold"],
+            map_threshold=rule and MapThreshold(**rule),
             record=values["record"],
             resume=values["resume"],
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +23,7 @@ from retinagan.train.paper.printed import System
 from retinagan.train.scores.bootstrap import TAILS, ends, resample
 from retinagan.train.scores.comparison import Gain
 from retinagan.train.scores.counts import MapCounts
+from retinagan.train.scores.dataset import Threshold
 from retinagan.train.scores.evaluation import MODEL, POOLED, REGIONS, Row, measure, score
 from retinagan.train.scores.metrics import Scores
 from retinagan.train.scores.prediction import checkpoint_predictor
@@ -154,15 +155,15 @@ def is_trained(arguments: argparse.Namespace) -> bool:
 
 
 def measure_system(system: System, folder: Path, samples: list[Sample]) -> Result:
-    """Score a trained system on images, at the threshold chosen on its training images."""
-    checkpoint = load_checkpoint(folder / MODEL_FILE)
+    """Score a trained system on images, at the one threshold chosen on its training images."""
+    checkpoint = replace(load_checkpoint(folder / MODEL_FILE), map_threshold=None)  # the paper has one
     predictor = checkpoint_predictor(checkpoint, system.name)
-    threshold = 0.5 if checkpoint.threshold is None else checkpoint.threshold
-    measured = list(measure(predictor.predict, _labelled(samples), threshold))
+    thresholding = Threshold.of(predictor).thresholding
+    measured = list(measure(predictor.predict, _labelled(samples), thresholding))
     counts = {region: [image.model[index] for image in measured] for index, region in enumerate(REGIONS)}
     return Result(
         system,
-        threshold,
+        thresholding.fixed,
         parameter_count(checkpoint.generator),
         checkpoint.record["options"]["precision"],
         score(measured),

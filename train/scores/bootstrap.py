@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from retinagan.train.scores.counts import MapCounts
-from retinagan.train.scores.metrics import SPECIFICITY, Histogram, Scores, level_of
+from retinagan.train.scores.metrics import SPECIFICITY, Scores
 
 RESAMPLES = 20_000
 SEED = 0
@@ -30,7 +30,7 @@ def resample(counts: list[MapCounts], resamples: int = RESAMPLES, seed: int = SE
     Parameters
     ----------
     counts : list of MapCounts
-        One for each image, all at the same threshold.
+        One for each image.
     resamples, seed : int
         Number of resamples, and seed of the draws.
 
@@ -40,7 +40,7 @@ def resample(counts: list[MapCounts], resamples: int = RESAMPLES, seed: int = SE
         For each field of `Scores`; NaN if a resample has no pixel to count.
     """
     weights = _weights(len(counts), resamples, seed)
-    scores = _histogram_scores(weights, [one.histogram for one in counts], counts[0].threshold)
+    scores = _pixel_scores(weights, counts)
     return {**scores, "cldice": _cldice(weights, counts)}
 
 
@@ -50,14 +50,13 @@ def _weights(number: int, resamples: int, seed: int) -> Values:
     return random.multinomial(number, np.full(number, 1.0 / number), resamples).astype(np.float64)
 
 
-def _histogram_scores(weights: Values, histograms: list[Histogram], threshold: float) -> dict[str, Values]:
+def _pixel_scores(weights: Values, counts: list[MapCounts]) -> dict[str, Values]:
     # From here on: B resamples, n images, L levels.
-    vessels = np.stack([one.vessels for one in histograms]).astype(np.float64)  # (n, L)
-    background = np.stack([one.background for one in histograms]).astype(np.float64)
-    level = level_of(threshold)
+    vessels = np.stack([one.histogram.vessels for one in counts]).astype(np.float64)  # (n, L)
+    background = np.stack([one.histogram.background for one in counts]).astype(np.float64)
     positive, negative = weights @ vessels.sum(axis=1), weights @ background.sum(axis=1)  # (B,)
-    true_positive = weights @ vessels[:, level:].sum(axis=1)
-    false_positive = weights @ background[:, level:].sum(axis=1)
+    true_positive = weights @ np.array([one.true_positive for one in counts], np.float64)
+    false_positive = weights @ np.array([one.false_positive for one in counts], np.float64)
     with np.errstate(invalid="ignore", divide="ignore"):
         return {
             "accuracy": (true_positive + negative - false_positive) / (positive + negative),

@@ -22,10 +22,10 @@ class Centreline:
         Pixels on the expert's centrelines, and those of them on the map's vessels.
     """
 
-    found: int
-    found_right: int
-    drawn: int
-    drawn_found: int
+    found: int = 0
+    found_right: int = 0
+    drawn: int = 0
+    drawn_found: int = 0
 
     @classmethod
     def of(cls, vessels: NDArray[np.bool_], truth: NDArray[np.bool_]) -> Centreline:

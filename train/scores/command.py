@@ -12,6 +12,7 @@ from retinagan.runtime.console.command import DONE
 from retinagan.runtime.console.wording import counted
 from retinagan.runtime.errors import OptionError
 from retinagan.runtime.memory import return_large_arrays
+from retinagan.runtime.steps.threshold import FIXED
 from retinagan.train.data.files import (
     ALL,
     TRAINING,
@@ -102,30 +103,30 @@ def _angles(asked: str, dataset: Dataset, predictor: Predictor, other: Predictor
 
 
 def _print_one(evaluation: Evaluation, arguments: argparse.Namespace) -> None:
-    task, threshold, comparison = evaluation.task, evaluation.threshold, evaluation.comparison
+    task, comparison = evaluation.task, evaluation.comparison
     predictor = evaluation.predictor
     kind = "" if arguments.split == ALL else f"{arguments.split} "
     print(f"{predictor.description}; {counted(len(task.dataset.samples), f'{kind}image')} of {task.data}")
     print(f"scored: {task.dataset.description}{evaluation.known_images(predictor)}")
     if angle := task.angle_told(predictor):
         print(f"field of view: {angle}")
-    print(f"threshold {threshold.value:.4g}: {threshold.origin}")
+    print(evaluation.threshold.told(evaluation.measured))
     print(table(evaluation.rows, arguments.each))
     if comparison is not None:
         other = comparison.other
         print(f"\ndifferences to {other.description}{evaluation.known_images(other)}")
-        print(f"threshold {comparison.threshold.value:.4g}: {comparison.threshold.origin}")
+        print(comparison.threshold.told(comparison.measured))
         print(difference_table(comparison.differences))
 
 
 def _print_several(done: list[Evaluation], arguments: argparse.Namespace) -> None:
     print(f"{done[0].predictor.description}; inside the FOV at native size, all pixels of a dataset")
     for evaluation in done:
-        task, threshold = evaluation.task, evaluation.threshold
+        task, threshold = evaluation.task, evaluation.threshold.told(evaluation.measured)
         known = evaluation.known_images(evaluation.predictor)
         if task.angle == done[0].task.angle:
             images = f"{counted(len(task.dataset.samples), 'image')}, {task.dataset.description}{known}"
-            print(f"{evaluation.data}: {images}; threshold {threshold.value:.4g}, {threshold.origin}")
+            print(f"{evaluation.data}: {images}; {threshold}")
     print(summary_table([(one.data, _angle(one), _pooled_inside(one)) for one in done]))
     if arguments.each:
         for one in done:
@@ -203,7 +204,16 @@ def _threshold(text: str | None, task: Task, predictor: Predictor) -> Threshold:
     """Return the threshold to score at, which never depends on the scored images."""
     if text == TRAINING:
         return threshold_from_training(task, predictor)
-    return Threshold.of(predictor) if text is None else Threshold(_number(text), "as --threshold says")
+    if text is None:
+        return Threshold.of(predictor)
+    if text != FIXED:
+        return Threshold.fixed(_number(text), "as --threshold says")
+    if predictor.thresholding is None:
+        raise OptionError(
+            f"--threshold fixed: {predictor.description}: no threshold comes with it; "
+            "give a number from 0 to 1, or the word training"
+        )
+    return Threshold.fixed(predictor.thresholding.fixed, "the model's, the same for all maps")
 
 
 def _number(text: str) -> float:
@@ -212,5 +222,5 @@ def _number(text: str) -> float:
     except ValueError:
         value = float("nan")
     if not 0.0 <= value <= 1.0:
-        raise OptionError(f"--threshold {text}: expected 0 to 1, or the word training")
+        raise OptionError(f"--threshold {text}: expected 0 to 1, or one of the words training and fixed")
     return value

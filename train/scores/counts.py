@@ -20,14 +20,16 @@ class MapCounts:
     ----------
     histogram : Histogram
         Histogram of the probabilities.
-    threshold : float
-        Pixels at or above this probability count as vessel.
+    true_positive, false_positive : int
+        Pixels at or above the threshold that are vessel and background in the expert's map; each map has its
+        own threshold.
     centreline : Centreline
         Counts of the map at the threshold.
     """
 
     histogram: Histogram
-    threshold: float
+    true_positive: int
+    false_positive: int
     centreline: Centreline
 
     @classmethod
@@ -43,17 +45,24 @@ class MapCounts:
         vessels = np.rint(probability.astype(np.float64) * LEVELS) >= level_of(threshold)
         if region is not None:
             vessels, truth = vessels & region, truth & region
-        return cls(histogram, threshold, Centreline.of(vessels, truth))
+        return cls.at(threshold, histogram, Centreline.of(vessels, truth))
+
+    @classmethod
+    def at(cls, threshold: float, histogram: Histogram, centreline: Centreline | None = None) -> MapCounts:
+        """Return the counts of a map at a threshold, of no centrelines if there are none to compare."""
+        return cls(histogram, *histogram.marked(threshold), centreline or Centreline())
 
     @classmethod
     def pooled(cls, counts: list[MapCounts]) -> MapCounts:
-        """Pool the pixels of several maps with the same threshold."""
+        """Pool the pixels of several maps."""
         return cls(
             Histogram.pooled(one.histogram for one in counts),
-            counts[0].threshold,
+            sum(one.true_positive for one in counts),
+            sum(one.false_positive for one in counts),
             Centreline.pooled(one.centreline for one in counts),
         )
 
     def scores(self) -> Scores:
         """Score the map."""
-        return dataclasses.replace(self.histogram.scores(self.threshold), cldice=self.centreline.cldice())
+        scores = self.histogram.scores_of(self.true_positive, self.false_positive)
+        return dataclasses.replace(scores, cldice=self.centreline.cldice())

@@ -12,6 +12,7 @@ from typing import Any
 from tqdm import tqdm
 
 from retinagan.runtime.errors import OptionError
+from retinagan.runtime.steps.threshold import Thresholding
 from retinagan.train.data.description import Description
 from retinagan.train.data.files import TEST, TRAINING, Dataset, find_dataset, folder_name
 from retinagan.train.data.given import ASSUMED, KNOWN
@@ -26,17 +27,36 @@ DEFAULT_THRESHOLD = 0.5
 
 @dataclass(frozen=True)
 class Threshold:
-    """A threshold (pixels at or above it count as vessel), and its origin as text."""
+    """How maps find their threshold (pixels at or above it count as vessel), and its origin as text."""
 
-    value: float
+    thresholding: Thresholding
     origin: str
 
     @classmethod
     def of(cls, predictor: Predictor) -> Threshold:
-        """Return a model's own threshold, or the default if it has none."""
-        if predictor.threshold is None:
-            return cls(DEFAULT_THRESHOLD, "the default; --threshold training chooses on training images")
-        return cls(predictor.threshold, "the model's own")
+        """Return what a model has, or the default if it has nothing."""
+        own = predictor.thresholding
+        if own is None:
+            origin = "the default; --threshold training chooses on training images"
+            return cls(Thresholding(DEFAULT_THRESHOLD), origin)
+        return cls(own, "the model's own" if own.rule is None else "each map's own, by the model's rule")
+
+    @classmethod
+    def fixed(cls, value: float, origin: str) -> Threshold:
+        """Return one threshold for all maps."""
+        return cls(Thresholding(value), origin)
+
+    def told(self, measured: list[Measured]) -> str:
+        """Return the thresholds of images and their origin as text."""
+        low, high = (f"{end([image.threshold for image in measured]):.4g}" for end in (min, max))
+        return f"threshold {low if low == high else f'{low} to {high}'}: {self.origin}"
+
+    def facts(self, measured: list[Measured]) -> dict[str, Any]:
+        """Return the thresholds of images and their origin as plain types for JSON."""
+        facts: dict[str, Any] = {"threshold": self.thresholding.fixed, "threshold_from": self.origin}
+        if self.thresholding.rule is not None:
+            facts["thresholds"] = {image.name: image.threshold for image in measured}
+        return facts
 
 
 @dataclass(frozen=True)
@@ -49,20 +69,22 @@ class Comparison:
         The other model.
     threshold : Threshold
         The threshold of the other model.
+    measured : list of Measured
+        The other model's counts of each image.
     differences : list of Difference
         One for each region.
     """
 
     other: Predictor
     threshold: Threshold
+    measured: list[Measured]
     differences: list[Difference]
 
     def facts(self) -> dict[str, Any]:
         """Return the comparison as plain types for JSON."""
         return {
             "predictor": self.other.description,
-            "threshold": self.threshold.value,
-            "threshold_from": self.threshold.origin,
+            **self.threshold.facts(self.measured),
             "differences": [as_entry(one) for one in self.differences],
         }
 
@@ -169,8 +191,7 @@ class Evaluation:
             "scored": self.task.dataset.description,
             "images": len(self.task.dataset.samples),
             "angle": self.task.angle_told(self.predictor),
-            "threshold": self.threshold.value,
-            "threshold_from": self.threshold.origin,
+            **self.threshold.facts(self.measured),
         }
         if self.comparison is not None:
             facts["against"] = self.comparison.facts()
@@ -201,13 +222,13 @@ def evaluate_dataset(
     """
     predict = predictor.predict
     if panels is not None:
-        predict = _drawing_panels(predict, threshold.value, panels)
-    measured = list(measure(predict, task.images(), threshold.value))
+        predict = _drawing_panels(predict, threshold.thresholding, panels)
+    measured = list(measure(predict, task.images(), threshold.thresholding))
     comparison = None
     if other is not None:
         theirs = Threshold.of(other)
-        counted = list(measure(other.predict, task.images(), theirs.value))
-        comparison = Comparison(other, theirs, differences(measured, counted))
+        counted = list(measure(other.predict, task.images(), theirs.thresholding))
+        comparison = Comparison(other, theirs, counted, differences(measured, counted))
     return Evaluation(task, predictor, threshold, measured, score(measured), comparison)
 
 
@@ -216,10 +237,10 @@ def threshold_from_training(task: Task, predictor: Predictor) -> Threshold:
     training = task.for_training()
     histogram = inside_fov(predictor.predict, training.images())
     where = f"on {len(training.dataset.samples)} training images of {folder_name(task.data)}"
-    return Threshold(histogram.best_threshold(), f"the largest Dice inside the FOV {where}")
+    return Threshold.fixed(histogram.best_threshold(), f"the largest Dice inside the FOV {where}")
 
 
-def _drawing_panels(predict: Predict, threshold: float, folder: Path) -> Predict:
+def _drawing_panels(predict: Predict, thresholding: Thresholding, folder: Path) -> Predict:
     """Return a function that predicts and also draws each image's panel, so that no map is kept."""
     from retinagan.train.scores.figures import draw_panel  # imports matplotlib, which only figures need
 
@@ -227,6 +248,7 @@ def _drawing_panels(predict: Predict, threshold: float, folder: Path) -> Predict
         probability = predict(image)
         panel = folder / f"{image.name}.png"
         panel.parent.mkdir(parents=True, exist_ok=True)  # the name of an image may begin with folders
+        threshold = thresholding.of_map(probability)
         draw_panel(image.image, image.truth, probability, threshold, panel)
         return probability
 

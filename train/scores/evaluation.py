@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from retinagan.runtime.errors import ImageError
+from retinagan.runtime.steps.threshold import Thresholding
 from retinagan.train.data.images import LabelledImage
 from retinagan.train.scores.bootstrap import interval, resample
 from retinagan.train.scores.counts import MapCounts
@@ -32,9 +33,13 @@ _SIDE = 512
 
 @dataclass(frozen=True)
 class Measured:
-    """Counts of one image for each of `REGIONS`; also of the second observer, if there is one."""
+    """Counts of one image for each of `REGIONS`; also of the second observer, if there is one.
+
+    `threshold` is the model's for this image.
+    """
 
     name: str
+    threshold: float
     model: tuple[MapCounts, ...]
     second: tuple[MapCounts, ...] | None
 
@@ -64,14 +69,17 @@ class Row:
     interval: tuple[Scores, Scores] | None = None
 
 
-def measure(predict: Predict, images: Iterable[LabelledImage], threshold: float) -> Iterator[Measured]:
+def measure(
+    predict: Predict, images: Iterable[LabelledImage], thresholding: Thresholding
+) -> Iterator[Measured]:
     """Predict and count the images one at a time; an `ImageError` names its image."""
     for image in images:
         probability = _predicted(predict, image)
         second = None
         if image.second is not None:
             second = _counts(image.second.astype(np.float32), image, 0.5)
-        yield Measured(image.name, _counts(probability, image, threshold), second)
+        threshold = thresholding.of_map(probability)
+        yield Measured(image.name, threshold, _counts(probability, image, threshold), second)
 
 
 def _predicted(predict: Predict, image: LabelledImage) -> NDArray[np.float32]:

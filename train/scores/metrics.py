@@ -14,6 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score, roc_curve
 
+from retinagan.runtime.steps.levels import LEVELS as COARSE_LEVELS
+
 LEVELS = 65535
 """Probabilities are rounded to steps of 1 / LEVELS, as `retina-run` stores them in 16-bit PNG."""
 
@@ -105,13 +107,37 @@ class Histogram:
             scaled.append(cls(*counts))
         return cls.pooled(scaled)
 
+    def level_counts(self) -> NDArray[np.int64]:
+        """Return the vessel and background pixels at each level of `retinagan.runtime.steps.levels`.
+
+        Returns
+        -------
+        (2, 1000) int64
+            The sum of both is what `Thresholding.of` takes.
+        """
+        level = np.minimum(np.arange(LEVELS + 1) * COARSE_LEVELS // LEVELS, COARSE_LEVELS - 1)
+        counts = [np.zeros(COARSE_LEVELS, np.int64) for _ in range(2)]
+        for of_level, part in zip(counts, (self.vessels, self.background), strict=True):
+            np.add.at(of_level, level, part)
+        return np.stack(counts)
+
+    def marked(self, threshold: float) -> tuple[int, int]:
+        """Return how many pixels at or above a threshold are vessel and background in the expert's map."""
+        level = level_of(threshold)
+        return int(self.vessels[level:].sum()), int(self.background[level:].sum())
+
     def scores(self, threshold: float) -> Scores:
         """Score the map at a threshold; pixels at or above it count as vessel.
 
         A rate without any pixel to count is NaN.
         """
-        level = level_of(threshold)
-        true_positive, false_positive = int(self.vessels[level:].sum()), int(self.background[level:].sum())
+        return self.scores_of(*self.marked(threshold))
+
+    def scores_of(self, true_positive: int, false_positive: int) -> Scores:
+        """Score the map by the pixels that count as vessel: those that are, and those that are not.
+
+        A rate without any pixel to count is NaN.
+        """
         vessels, background = int(self.vessels.sum()), int(self.background.sum())
         correct = true_positive + background - false_positive
         return Scores(

@@ -40,9 +40,10 @@ def build_parser() -> CommandParser:
         "--threshold",
         metavar="P",
         help="pixels at or above this probability count as vessel; the word training chooses it on each "
-        "dataset's training images (default: the model's own, else 0.5)",
+        "dataset's training images, the word fixed takes the model's one number for all maps (default: each "
+        "map's own by the model's rule, else the model's number, else 0.5)",
     )
-    add("--against", metavar="MODEL_OR_MAPS", help="score this too, at its own threshold, and print the "
+    add("--against", metavar="MODEL_OR_MAPS", help="score this too, at its own thresholds, and print the "
         "differences to it, with intervals over the images")  # fmt: skip
     add(
         "--out",

@@ -21,6 +21,7 @@ from retinagan.runtime.model.parameters import Preprocessing
 from retinagan.runtime.segmenter import Segmenter
 from retinagan.runtime.steps.prepare import prepare
 from retinagan.runtime.steps.segment import Network, segment_square
+from retinagan.runtime.steps.threshold import Thresholding
 from retinagan.train.data.images import LabelledImage
 from retinagan.train.data.labels import map_values
 from retinagan.train.nets.checkpoint import Checkpoint, load_checkpoint
@@ -40,8 +41,8 @@ class Predictor:
     ----------
     predict : callable
         Returns the probability map of a `LabelledImage`.
-    threshold : float or None
-        The source's operating threshold, if it has one.
+    thresholding : Thresholding or None
+        How the source's maps find their threshold, if it says so.
     description : str
         The source as text for the user.
     resources : context manager
@@ -53,7 +54,7 @@ class Predictor:
     """
 
     predict: Predict
-    threshold: float | None
+    thresholding: Thresholding | None
     description: str
     resources: AbstractContextManager[object]
     record: Mapping[str, Any] = field(default_factory=dict)
@@ -132,7 +133,7 @@ def open_predictor(
     )
     return Predictor(
         lambda image: segmenter(image.image, image.field_of_view).probability,
-        segmenter.spec.threshold,
+        Thresholding.of_spec(segmenter.spec),
         f"{source}, {segmenter.engine}{told}",
         segmenter,
         segmenter.spec.training,
@@ -167,12 +168,18 @@ def checkpoint_predictor(checkpoint: Checkpoint, name: str, threads: int | None 
         use_threads(threads)
     return Predictor(
         lambda image: probability_map(checkpoint, image.image, image.field_of_view),
-        checkpoint.threshold,
+        _thresholding(checkpoint),
         f"{name}, torch {torch.__version__}",
         nullcontext(),
         checkpoint.record,
         checkpoint.preprocessing,
     )
+
+
+def _thresholding(checkpoint: Checkpoint) -> Thresholding | None:
+    if checkpoint.threshold is None:
+        return None
+    return Thresholding(checkpoint.threshold, checkpoint.map_threshold)
 
 
 @torch.inference_mode()

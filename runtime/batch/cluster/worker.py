@@ -7,7 +7,7 @@ import threading
 import warnings
 from contextlib import suppress
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Literal
 
 import pyarrow as pa
 import ray
@@ -48,7 +48,7 @@ class WorkerOptions:
     engine: str
     field_of_view: float | None
     pixels_per_degree: float | None
-    threshold: float | None
+    threshold: float | Literal["fixed"] | None
     overlap: float | None
     threads: int
 

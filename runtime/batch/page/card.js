@@ -65,7 +65,7 @@ function showFacts(image) {
     if (column.values[image] !== null) add(column.label, inDigits(column.values[image]));
   }
   const run = runOf(image);
-  add("Threshold", run.threshold);
+  if (images.threshold[image]) add("Threshold", images.threshold[image]);
   add("Model", `${visible(run.model)} ${run.model_sha256}`);
   add("Engine", visible(run.engine));
   add("Version", visible(run.version));

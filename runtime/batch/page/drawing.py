@@ -34,15 +34,12 @@ class Drawing:
         RGB image.
     result : Segmentation or None
         Its map; None if there is none.
-    threshold : float
-        The run's threshold.
     """
 
     folder: OutputFolder
     name: str
     image: NDArray[np.uint8]
     result: Segmentation | None
-    threshold: float
 
     def parts(self) -> list[Callable[[], None]]:
         """Return calls that write the tiles, in any threads; they raise what `OutputFolder.put` does."""
@@ -59,7 +56,8 @@ class Drawing:
 
     def _write_map(self) -> None:
         assert self.result is not None
-        values = eight_bit(self.result.probability, self.result.vessels, self.threshold)
+        threshold = float(f"{self.result.threshold:g}")  # as run.csv has it
+        values = eight_bit(self.result.probability, self.result.vessels, threshold)
         self._write(map_tiles(values))
 
     def _write(self, pictures: Iterable[tuple[str, bytes]]) -> None:

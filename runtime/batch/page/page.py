@@ -68,7 +68,6 @@ class Page:
         self.path = path if folder.shard is None else None
         self._folder = folder
         self._report = report
-        self._threshold = float(f"{report.settings.threshold:g}")  # as run.csv has it
         head = _head_of(path)
         if head is not None and MARK not in head and not folder.overwrite:
             raise OutputError(
@@ -128,9 +127,7 @@ class Page:
             return None
         if self._names.hidden and result is not None:
             image = np.where(result.roi[:, :, None], image, np.uint8(0))
-        return Drawing(
-            self._folder, f"{PICTURES}/{self._names.digits_of(name)}", image, result, self._threshold
-        )
+        return Drawing(self._folder, f"{PICTURES}/{self._names.digits_of(name)}", image, result)
 
     def remove(self, name: str) -> None:
         """Remove the pictures of an image."""

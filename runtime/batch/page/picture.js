@@ -22,7 +22,7 @@ function showPicture(image) {
   picture.levels = [];
   if (!pictures) return;
   picture.levels = levelsOf(images.width[image], images.height[image]);
-  setThreshold(runOf(image).level);
+  setThreshold(images.level[image]);
   fit();
 }
 
@@ -90,13 +90,12 @@ function setThreshold(level) {
     "values", `${nothing} ${red} ${nothing} ${green} ${nothing} ${blue} ${step}`);
   element("plain-matrix").setAttribute("values", `${step} ${step} ${step} ${nothing} 1`);
   element("threshold").value = level;
-  const run = runOf(picture.image);
-  const own = level === run.level;
-  const value = own ? `${inDigits(Number(run.threshold))}, the run's` : (level / 255).toFixed(3);
+  const own = level === images.level[picture.image], threshold = images.threshold[picture.image];
+  const value = own ? `${inDigits(Number(threshold))}, the map's` : (level / 255).toFixed(3);
   element("threshold-value").textContent = value;
   element("threshold").setAttribute("aria-valuetext", value);
   element("threshold-note").textContent = own ? ""
-    : `The numbers and the maps on the disk are those of the run's threshold, ${run.threshold}.`;
+    : `The numbers and the map on the disk are those of the map's threshold, ${threshold}.`;
 }
 
 // On paper the pane has a size that fits any sheet; what is in it is laid for that before the sheet is.
@@ -176,7 +175,7 @@ function watchPicture() {
   element("opacity").addEventListener("input", (event) => setOpacity(event.target.value));
   element("threshold").addEventListener("input", (event) => setThreshold(Number(event.target.value)));
   element("look").addEventListener("change", (event) => setLook(event.target.value));
-  element("own-threshold").addEventListener("click", () => setThreshold(runOf(picture.image).level));
+  element("own-threshold").addEventListener("click", () => setThreshold(images.level[picture.image]));
   element("zoom-in").addEventListener("click", () => zoomTo(picture.scale * 1.5));
   element("zoom-out").addEventListener("click", () => zoomTo(picture.scale / 1.5));
   element("zoom-fit").addEventListener("click", fit);

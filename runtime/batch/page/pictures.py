@@ -35,7 +35,7 @@ def threshold_level(threshold: float) -> int:
 def eight_bit(
     probability: NDArray[np.float32], vessels: NDArray[np.bool_], threshold: float
 ) -> NDArray[np.uint8]:
-    """Round probabilities to 8 bits so that the run's own threshold stays exact.
+    """Round probabilities to 8 bits so that the map's own threshold stays exact.
 
     Parameters
     ----------
@@ -44,7 +44,7 @@ def eight_bit(
     vessels : (H, W) bool array
         The pixels at or above the threshold.
     threshold : float
-        The run's threshold, 0 to 1.
+        The map's threshold, 0 to 1.
 
     Returns
     -------

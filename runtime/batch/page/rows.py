@@ -23,15 +23,13 @@ _DIGITS_KEPT = 6
 
 
 class Run(NamedTuple):
-    """What images that were segmented alike have in common; `level` is the threshold in 8 bits."""
+    """What images that were segmented alike have in common."""
 
     model: str
     model_sha256: str
     engine: str
-    threshold: str
     overlap: str
     version: str
-    level: int
 
 
 class Shown(NamedTuple):
@@ -39,8 +37,9 @@ class Shown(NamedTuple):
 
     `name` and `digits` are what it is called and the folder of its pictures; `status` is a position in
     `STATUSES`, `warnings` has codes with spaces between them, and `message` is empty where names are hidden,
-    since it may contain one. `map` changes when the image's map may have changed. `run` is a position in
-    `Rows.runs`. `pictures` is 0 without pictures, 1 with the photograph alone, 2 with the map, too.
+    since it may contain one. `level` is the map's threshold in 8 bits. `map` changes when the image's map may
+    have changed. `run` is a position in `Rows.runs`. `pictures` is 0 without pictures, 1 with the photograph
+    alone, 2 with the map, too.
     """
 
     name: str
@@ -53,6 +52,8 @@ class Shown(NamedTuple):
     working_size: int | None
     field_of_view: str
     field_of_view_from: str
+    threshold: str
+    level: int
     map: str
     run: int
     pictures: int
@@ -120,6 +121,8 @@ def _shown(name: str, row: Mapping[str, str], run: int) -> Shown:
         working_size=_whole(row["working_size"]),
         field_of_view=row["field_of_view"],
         field_of_view_from=row["field_of_view_from"],
+        threshold=row["threshold"],
+        level=threshold_level(_number(row["threshold"]) or 0.0),
         map=_version_of_map(row),
         run=run,
         pictures=0,
@@ -127,15 +130,12 @@ def _shown(name: str, row: Mapping[str, str], run: int) -> Shown:
 
 
 def _run_of(row: Mapping[str, str]) -> Run:
-    level = threshold_level(_number(row["threshold"]) or 0.0)
     return Run(
         model=row["model"],
         model_sha256=row["model_sha256"][:12],
         engine=row["engine"],
-        threshold=row["threshold"],
         overlap=row["overlap"],
         version=row["version"],
-        level=level,
     )
 
 

@@ -5,13 +5,14 @@ from dataclasses import replace
 import onnx
 import pytest
 from onnx import external_data_helper, helper
+from small_checkpoint import small_generator, write_checkpoint
 from tiny_model import tiny_graph, tiny_spec, write_tiny_model
 
 from retinagan.export.graph.source import open_source, read_onnx
 from retinagan.export.options import Changes
 from retinagan.export.progress import StepLog
 from retinagan.runtime.errors import ModelError
-from retinagan.runtime.model.parameters import Tiling
+from retinagan.runtime.model.parameters import MapThreshold, Tiling
 from retinagan.runtime.model.spec import ModelSpec, spec_path
 
 
@@ -39,6 +40,16 @@ def test_an_onnx_file_of_ours(tiny):
 def test_changes_go_before_the_file(tiny):
     spec = opened(tiny, name="mine", threshold=0.3, patch=32, overlap=0.5).spec
     assert (spec.name, spec.file, spec.threshold, spec.tiling) == ("mine", "mine.onnx", 0.3, Tiling(32, 0.5))
+
+
+def test_the_rule_of_maps_own_thresholds_goes_along_unless_one_is_given_for_all(tmp_path):
+    rule = MapThreshold(1.2, -0.1)
+    for path in (
+        write_tiny_model(tmp_path, tiny_spec(map_threshold=rule)),
+        write_checkpoint(tmp_path / "a.pt", small_generator(), map_threshold=rule),
+    ):
+        assert opened(path).spec.map_threshold == rule
+        assert opened(path, threshold=0.3).spec.map_threshold is None
 
 
 def test_a_lone_file_goes_by_the_spec_inside_and_says_so(tiny, tmp_path):

@@ -9,7 +9,7 @@ import pytest
 
 from retinagan.export.options import MEANT_FOR
 from retinagan.export.precisions import drafts
-from retinagan.export.precisions.drafts import Prover, open_draft, write_draft
+from retinagan.export.precisions.drafts import Prover, open_draft, with_threshold, write_draft
 from retinagan.export.proof.agreement import ParityError
 from retinagan.export.proof.images import ImageFolder
 from retinagan.export.proof.measure import measure
@@ -17,6 +17,7 @@ from retinagan.export.proof.pack import read_pack
 from retinagan.runtime.engines import OnnxRuntimeAdapter, OpenVinoAdapter
 from retinagan.runtime.errors import ModelError
 from retinagan.runtime.model.onnx_metadata import onnx_metadata
+from retinagan.runtime.model.parameters import MapThreshold
 from retinagan.runtime.model.spec import METADATA_KEY, ModelSpec, spec_path
 from retinagan.runtime.model.verification import sha256_of
 
@@ -137,6 +138,17 @@ def test_a_lossy_precisions_threshold_is_refitted_and_stands_in_the_file(prover,
     assert proven.spec.proof["proof_pack"]["map_dice"] > 0.9
     assert "noise" not in proven.spec.proof
     assert f"refit thresholds ... {proven.spec.threshold:.3f}; " in said.getvalue()
+
+
+def test_the_rule_of_maps_own_thresholds_moves_with_the_threshold(fp32):
+    spec = replace(fp32.spec, threshold=0.5, map_threshold=MapThreshold(2.0, 0.25))
+    moved = with_threshold(spec, 0.3)
+    assert moved.threshold == 0.3
+    assert moved.map_threshold.slope == 2.0
+    logits = np.linspace(-3, 3, 7)
+    shifted = logits + np.log(0.3 / 0.7)  # probabilities of which 0.3 stands for 0.5
+    np.testing.assert_allclose(2.0 * shifted + moved.map_threshold.offset, 2.0 * logits + 0.25)
+    assert with_threshold(replace(spec, map_threshold=None), 0.3).map_threshold is None
 
 
 def test_thresholds_are_refitted_on_the_images_to_calibrate_with(tiny, fp32, dataset, steps, short_pack):

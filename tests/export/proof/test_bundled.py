@@ -51,7 +51,9 @@ def test_the_spec_inside_is_the_one_beside(path, spec):
     model = onnx.load(path)
     check_onnx(model)
     inside = next(entry.value for entry in model.metadata_props if entry.key == METADATA_KEY)
-    assert ModelSpec.from_json(inside) == replace(spec, sha256="", scores={}, proof={}, confidence=None)
+    assert ModelSpec.from_json(inside) == replace(
+        spec, sha256="", scores={}, proof={}, confidence=None, map_threshold=None
+    )
 
 
 @pytest.mark.parametrize("side", [128, 512])

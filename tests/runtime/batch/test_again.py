@@ -23,7 +23,8 @@ def jobs(tmp_path) -> list[Job]:
         jobs.append(Job(Input(str(path), path.name), name))
     with OutputFolder(tmp_path / "out") as folder, Report(folder, SETTINGS) as report:
         for job, status in zip(jobs, (DONE, WARNING, FAILED), strict=False):
-            report.append(Row(job.input.name, status, "", job.output, stamp_of(job.input, SETTINGS)))
+            stamp = stamp_of(job.input, SETTINGS)
+            report.append(Row(job.input.name, status, "", job.output, stamp, threshold=0.4))
     return jobs
 
 
@@ -42,6 +43,7 @@ def told(jobs: list[Job], **changes: object) -> list[str]:
         ({"model": "small", "model_sha256": "cd" * 32}, "model was 'tiny' and is 'small' now"),
         ({"model_sha256": "cd" * 32}, "the model 'tiny' is another file now"),
         ({"threshold": 0.5}, "threshold was '0.4' and is '0.5' now"),
+        ({"threshold_from": "map"}, "threshold_from was 'fixed' and is 'map' now"),
         ({"version": "0.2.0"}, "version was '0.1.0' and is '0.2.0' now"),
         ({"field_of_view": 30.0}, "another option is given now"),
     ],

@@ -12,8 +12,9 @@ from PIL import Image
 from run_folder import pictures, rows
 from tiny_model import tiny_spec, write_tiny_model
 
-from retinagan.runtime import EngineError, __version__, segmenter
+from retinagan.runtime import EngineError, Segmenter, __version__, read_image, segmenter
 from retinagan.runtime.batch.cli import _parsed, main
+from retinagan.runtime.model.parameters import MapThreshold
 from retinagan.runtime.model.spec import spec_path
 
 
@@ -172,6 +173,21 @@ def test_a_changed_model_does_all_again(here, model, tmp_path, capsys):
     assert {row["threshold"] for row in rows().values()} == {"0.7"}
 
 
+def test_each_row_has_the_threshold_of_its_map(here, model, tmp_path, capsys):
+    (tmp_path / "own").mkdir()
+    own = write_tiny_model(tmp_path / "own", tiny_spec(map_threshold=MapThreshold(1.0, 0.5)))
+    main(["in", "--model", str(own)])
+    with Segmenter(own) as own_thresholds:
+        for row in rows().values():
+            assert row["threshold_from"] == "map"
+            result = own_thresholds(read_image(f"in/{row['path']}"))
+            assert row["threshold"] == f"{result.threshold:g}"
+    capsys.readouterr()
+    main(["in", "--model", str(own), "--threshold", "fixed"])
+    assert "threshold_from was 'map' and is 'fixed' now" in capsys.readouterr().err
+    assert {(row["threshold"], row["threshold_from"]) for row in rows().values()} == {("0.5", "fixed")}
+
+
 def test_options_reach_the_segmenter(here, model):
     main(["in/a.png", "--model", model, "--threshold", "0.25", "--overlap", "0.5", "--device", "cpu"])
     (row,) = rows().values()
@@ -245,7 +261,10 @@ def test_a_process_may_have_no_stdout_or_stderr(here, model, monkeypatch, missin
         (["in", "--engine", "diesel"], "engine: got 'diesel'; expected one of"),
         (["in", "--threshold", "2"], "threshold: got 2.0; expected a number from 0 to 1"),
         (["in", "--threshold", "nan"], "threshold: got nan; expected a number from 0 to 1"),
-        (["in", "--threshold", "high"], "argument --threshold: invalid float value: 'high'"),
+        (
+            ["in", "--threshold", "high"],
+            "argument --threshold: 'high'; expected a number from 0 to 1, or the word fixed",
+        ),
         (["in", "--overlap", "1"], "overlap: got 1.0; expected a number from 0 to 0.9"),
         (["in", "--threads", "0"], "threads: got 0; expected a whole number from 1"),
         (["in", "--save", "everything"], "argument --save: got 'everything'; expected vessels, probability"),

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -33,19 +35,19 @@ def test_values_beyond_the_range_have_the_colour_of_its_end():
 
 
 def test_one_colour_unless_another_is_asked_for():
-    assert coloring_of("vessels", result(), 0.4, None) is None
+    assert coloring_of("vessels", result(), None) is None
 
 
 @pytest.mark.parametrize(("threshold", "low"), [(0.4, 0.4), (1.0, 0.99)])
 def test_probabilities_of_vessels_begin_at_the_threshold(threshold, low):
-    coloring = coloring_of("probability", result(), threshold, None)
+    coloring = coloring_of("probability", replace(result(), threshold=threshold), None)
     assert (coloring.low, coloring.high) == (low, 1.0)
     assert coloring.description == f"probability, viridis from {low:g} to 1"
     np.testing.assert_array_equal(coloring.values, result().probability)
 
 
 def test_calibres_are_in_the_rulers_unit():
-    coloring = coloring_of("calibre", result(), 0.4, Ruler("mm", 0.01, 0.15, "pixel spacing of the file"))
+    coloring = coloring_of("calibre", result(), Ruler("mm", 0.01, 0.15, "pixel spacing of the file"))
     np.testing.assert_allclose(coloring.values, calibre(result().vessels) * 0.01, rtol=1e-6)
     assert coloring.values[6, 10] == pytest.approx(0.03)
     assert coloring.description == "calibre in mm, viridis from 0 to 0.15+"

@@ -47,6 +47,7 @@ def test_a_row_tells_all(folder):
         field_of_view_from="given",
         working_size=832,
         roi_share=0.6912345,
+        threshold=0.4,
         vessel_density=0.125,
         confidence=0.8123456,
         pixel_spacing=(0.0051234567, 0.005),
@@ -80,6 +81,7 @@ def test_a_row_tells_all(folder):
         "model": "tiny",
         "model_sha256": "ab" * 32,
         "threshold": "0.4",
+        "threshold_from": "fixed",
         "overlap": "0.25",
         "version": "0.1.0",
         "output": "sub/a",
@@ -93,9 +95,7 @@ def test_what_a_failed_image_has_not_is_empty(folder):
     (found,) = read(write(folder, row("a.png", FAILED, message="the file is empty", seconds={"read": 0.25})))
     assert found["message"] == "the file is empty"
     assert found["seconds_read"] == found["seconds_total"] == "0.25000"
-    assert {found[name] for name in ("width", "height", "roi_share", "vessel_density", "seconds_infer")} == {
-        ""
-    }
+    assert {found[name] for name in ("width", "height", "roi_share", "threshold", "seconds_infer")} == {""}
 
 
 def test_a_later_run_knows_what_is_done(folder):

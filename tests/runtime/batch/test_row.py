@@ -21,6 +21,7 @@ def test_a_row_comes_back_from_its_cells():
             width=565,
             field_of_view=45.0,
             roi_share=0.69123,
+            threshold=0.409,
             pixel_spacing=(0.00512346, 0.005),
             seconds=dict.fromkeys(STAGES, 0.5),
             warnings="truncated",

@@ -9,7 +9,14 @@ import pytest
 from tiny_model import tiny_spec
 
 from retinagan.runtime.errors import ModelError
-from retinagan.runtime.model.parameters import Confidence, EngineBuild, NetworkInput, Preprocessing, Tiling
+from retinagan.runtime.model.parameters import (
+    Confidence,
+    EngineBuild,
+    MapThreshold,
+    NetworkInput,
+    Preprocessing,
+    Tiling,
+)
 from retinagan.runtime.model.spec import ModelSpec, spec_path
 
 HASH = "0123456789abcdef" * 4
@@ -54,6 +61,14 @@ def test_a_saved_spec_is_read_back_the_same(tmp_path):
     assert [file.name for file in tmp_path.iterdir()] == [path.name]
 
 
+def test_the_rule_of_maps_own_thresholds_is_read_back():
+    spec = replace(full_spec(), map_threshold=MapThreshold(1.2, -0.1))
+    assert ModelSpec.from_json(spec.to_json()) == spec
+    assert "map_threshold" not in json.loads(full_spec().to_json())
+    with pytest.raises(ModelError, match=r"map_threshold\.slope: got 0; expected a number from 0\.01 to 100"):
+        ModelSpec.from_json(spec.to_json().replace("1.2", "0"))
+
+
 def test_without_hash_and_engine_these_are_left_out():
     spec = replace(full_spec(), sha256="", engine=None)
     assert not {"sha256", "engine"} & set(json.loads(spec.to_json()))
@@ -80,7 +95,7 @@ def test_a_spec_cannot_be_changed():
 @pytest.mark.parametrize(
     ("keys", "message"),
     [
-        ({"gamma": 1}, "gamma: unknown key; expected one of confidence, engine, file, name"),
+        ({"gamma": 1}, "gamma: unknown key; expected one of confidence, engine, file, map_threshold"),
         (
             {"preprocessing__gamma": 1},
             "preprocessing.gamma: unknown key; expected one of alpha, field_of_view, "

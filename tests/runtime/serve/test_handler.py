@@ -48,6 +48,7 @@ def test_the_report(handler, segmenter, png):
         "model_sha256": segmenter.spec.sha256,
         "engine": segmenter.engine,
         "threshold": 0.5,
+        "threshold_from": "fixed",
         "version": report["version"],
     }
 

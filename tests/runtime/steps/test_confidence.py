@@ -8,14 +8,13 @@ import pytest
 from retinagan.runtime.model.parameters import Confidence
 from retinagan.runtime.retina.disc import Disc
 from retinagan.runtime.steps.confidence import (
-    LEVELS,
     Evidence,
     Shape,
     confidence_of,
     expected_dice,
-    level_counts,
     shape_of,
 )
+from retinagan.runtime.steps.levels import LEVELS, level_counts
 
 NO_VESSELS = Shape(
     thin=math.log(1e-4), distance=math.log1p(math.hypot(585, 585)), steepness=0.0, evenness=0.0
@@ -28,15 +27,6 @@ def counts_of(**pixels):
     for name, number in pixels.items():
         counts[int(name[1:])] = number
     return counts
-
-
-def test_pixels_are_counted_by_their_probability_inside_the_roi():
-    probability = np.array([[0.0, 0.2505, 0.9999, 1.0]], np.float32)
-    counts = level_counts(probability, np.array([[True, True, True, True]]))
-    assert counts[0] == 1
-    assert counts[250] == 1
-    assert counts[999] == 2
-    assert level_counts(probability, np.array([[True, False, False, False]])).sum() == 1
 
 
 def test_expected_dice_is_twice_the_expected_overlap_over_both_sizes():

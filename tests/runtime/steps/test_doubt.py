@@ -7,7 +7,8 @@ from drawn_retina import drawn_retina
 from retinagan.runtime.model.parameters import Confidence, Preprocessing
 from retinagan.runtime.retina.find import find_retina
 from retinagan.runtime.steps.confidence import shape_of
-from retinagan.runtime.steps.doubt import doubt
+from retinagan.runtime.steps.doubt import VesselMap, doubt
+from retinagan.runtime.steps.levels import level_counts
 from retinagan.runtime.steps.prepare import prepare
 
 PREPROCESSING = Preprocessing("none", 5.0, 64)
@@ -26,9 +27,16 @@ def map_of(prepared, share, probability=0.9):
     return values
 
 
+def doubt_of(probability, prepared, threshold=0.5, calibration=None):
+    """Judge a map of a prepared image."""
+    roi = prepared.retina.mask
+    found = VesselMap(probability, roi, level_counts(probability, roi), threshold)
+    return doubt(found, prepared, threshold, calibration)
+
+
 def judged(prepared, share, probability=0.9, calibration=None):
     """Judge the map of `map_of`."""
-    return doubt(map_of(prepared, share, probability), prepared.retina.mask, prepared, 0.5, calibration)
+    return doubt_of(map_of(prepared, share, probability), prepared, 0.5, calibration)
 
 
 def codes(doubt):
@@ -56,10 +64,10 @@ def test_a_model_without_calibration_has_the_expected_dice_and_a_bound_of_its_ow
     sure = map_of(prepared, 0.1, 0.7)
     unsure = np.maximum(sure, map_of(prepared, 0.2, 0.4))  # 10 % of the retina with 0.7, 10 % with 0.4
     for values, dice, warned in ((sure, 2 * 0.7 / 1.7, []), (unsure, 2 * 0.7 / 2.1, [])):
-        found = doubt(values, prepared.retina.mask, prepared, 0.5)
+        found = doubt_of(values, prepared)
         assert found.confidence == pytest.approx(dice, abs=0.01)
         assert codes(found) == warned
-    doubted = doubt(np.maximum(sure, map_of(prepared, 0.3, 0.4)), prepared.retina.mask, prepared, 0.5)
+    doubted = doubt_of(np.maximum(sure, map_of(prepared, 0.3, 0.4)), prepared)
     (warning,) = doubted.warnings
     text = "the expected Dice is 0.56; maps of photographs usually have 0.65 or more"
     assert str(warning) == f"low-confidence: {text}"

@@ -9,6 +9,7 @@ import torch
 from processes import torchrun
 from small_dataset import add_second_expert, write_dataset
 
+from retinagan.runtime.model.parameters import MapThreshold
 from retinagan.train.commands import main_train as main
 from retinagan.train.loop import command as train_command
 from retinagan.train.loop import devices, learning, release
@@ -57,6 +58,7 @@ def test_a_run_leaves_a_model_that_can_be_used(data, tmp_path, capsys):
     assert main(arguments(data, out, "--adversarial-iterations", "1", "--terms", "free to use")) == 0
     model = load_checkpoint(out / "model.pt")
     assert 0.0 < model.threshold < 1.0
+    assert isinstance(model.map_threshold, MapThreshold)
     assert model.resume is None
     assert model.generator.config.widths == (4, 8)
     assert model.record["data"] == "drawn"

@@ -5,6 +5,7 @@ import torch
 from small_checkpoint import small_generator, write_checkpoint
 
 from retinagan.runtime.errors import ModelError
+from retinagan.runtime.model.parameters import MapThreshold
 from retinagan.train.nets.checkpoint import Checkpoint, load_checkpoint
 from retinagan.train.nets.discriminator import Discriminator, DiscriminatorConfig
 
@@ -25,6 +26,21 @@ def test_what_is_saved_comes_back(tmp_path):
     assert loaded.preprocessing.working_size == 64
     assert (loaded.tiling.patch, loaded.threshold, loaded.resume) == (32, 0.4, {"iteration": 3})
     assert loaded.record["options"]["seed"] == 3
+    assert loaded.map_threshold is None
+
+
+def test_the_rule_of_maps_own_thresholds_comes_back(tmp_path):
+    rule = MapThreshold(1.2, -0.1)
+    path = write_checkpoint(tmp_path / "a.pt", small_generator(), map_threshold=rule)
+    assert load_checkpoint(path).map_threshold == rule
+
+
+def test_a_checkpoint_of_an_earlier_version_has_no_rule(tmp_path):
+    path = write_checkpoint(tmp_path / "a.pt", small_generator(), map_threshold=MapThreshold())
+    values = torch.load(path, weights_only=True)
+    del values["map_threshold"]
+    torch.save(values, path)
+    assert load_checkpoint(path).map_threshold is None
 
 
 def test_a_released_checkpoint_holds_no_optimizer(tmp_path):

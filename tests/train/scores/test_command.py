@@ -12,7 +12,7 @@ from small_checkpoint import small_generator, write_checkpoint
 from small_dataset import write_dataset
 from tiny_model import tiny_spec, write_tiny_model
 
-from retinagan.runtime.model.parameters import Preprocessing, Tiling
+from retinagan.runtime.model.parameters import MapThreshold, Preprocessing, Tiling
 from retinagan.train.commands import main_evaluate as main
 from retinagan.train.data.files import find_samples
 from retinagan.train.data.images import load_labelled
@@ -75,7 +75,7 @@ def test_several_datasets_give_one_table(data, wide, scaled_model, tmp_path, cap
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].endswith("; inside the FOV at native size, all pixels of a dataset")
     assert lines[1].startswith(
-        "drawn: 2 images, 24_test to 25_test (DRIVE layout, folder test); threshold 0.5,"
+        "drawn: 2 images, 24_test to 25_test (DRIVE layout, folder test); threshold 0.5: "
     )
     table = [line.split() for line in lines if "degrees" in line]
     assert [row[:3] for row in table] == [
@@ -285,6 +285,28 @@ def test_files_that_do_not_fit_are_warned_of(data, tmp_path, capsys):
     assert error.endswith("99_test_mask.png: no image of it; left out\n")
 
 
+def test_the_models_rule_or_its_one_threshold(data, tmp_path, capsys):
+    generator = small_generator()
+    source = str(write_checkpoint(tmp_path / "a.pt", generator, map_threshold=MapThreshold(1.0, 2.0)))
+    assert main([source, "--data", str(data), "--out", str(tmp_path / "own")]) == 0
+    assert ": each map's own, by the model's rule\n" in capsys.readouterr().out
+    stored = json.loads((tmp_path / "own" / "scores.json").read_text())
+    assert set(stored["thresholds"]) == {"24_test", "25_test"}
+    assert all(0.2 <= one <= 0.7 for one in stored["thresholds"].values())
+    assert main([source, "--data", str(data), "--threshold", "fixed", "--out", str(tmp_path / "fixed")]) == 0
+    assert "threshold 0.4: the model's, the same for all maps\n" in capsys.readouterr().out
+    stored = json.loads((tmp_path / "fixed" / "scores.json").read_text())
+    assert (stored["threshold"], "thresholds" in stored) == (0.4, False)
+
+
+def test_maps_have_no_threshold_that_could_be_fixed(data, tmp_path, capsys):
+    maps = tmp_path / "maps"
+    maps.mkdir()
+    assert main([str(maps), "--data", str(data), "--threshold", "fixed"]) == 2
+    told = capsys.readouterr().err
+    assert f"--threshold fixed: maps in {maps}: no threshold comes with it; give a number from 0 to 1" in told
+
+
 def test_each_image_and_another_threshold_are_options(data, tmp_path, capsys):
     source = write_checkpoint(tmp_path / "a.pt", small_generator())
     assert main([str(source), "--data", str(data), "--each", "--threshold", "0.1"]) == 0
@@ -309,8 +331,12 @@ def test_no_threads_at_all_is_one_line(data, tmp_path, capsys, kind):
         ("none.pt", [], "no such checkpoint"),
         ("none", [], '"none" is neither a model file nor a bundled model; bundled models: '),
         ("none", [], "; for maps, give their folder"),
-        (".", ["--threshold", "2"], "--threshold 2: expected 0 to 1, or the word training"),
-        (".", ["--threshold", "half"], "--threshold half: expected 0 to 1, or the word training"),
+        (".", ["--threshold", "2"], "--threshold 2: expected 0 to 1, or one of the words training and fixed"),
+        (
+            ".",
+            ["--threshold", "half"],
+            "--threshold half: expected 0 to 1, or one of the words training and fixed",
+        ),
         (".", ["--figures"], "--figures needs a folder to write to; name one with --out DIR"),
         (
             ".",

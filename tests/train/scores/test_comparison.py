@@ -14,7 +14,7 @@ def measured(name, seed, noise, second=None):
     errors = np.random.default_rng(seed + 100).normal(0.0, noise, truth.shape)
     probability = np.clip(0.3 + 0.4 * truth + errors, 0, 1).astype(np.float32)
     counts = MapCounts.of(probability, truth, 0.5)
-    return Measured(name, (counts,) * len(REGIONS), second)
+    return Measured(name, 0.5, (counts,) * len(REGIONS), second)
 
 
 def test_the_better_maps_are_above_on_the_same_resamples():

@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 from small_dataset import write_dataset
 
-from retinagan.runtime.model.parameters import Preprocessing
+from retinagan.runtime.model.parameters import MapThreshold, Preprocessing
+from retinagan.runtime.steps.threshold import Thresholding
 from retinagan.train.data.files import find_dataset
 from retinagan.train.data.given import ASSUMED, KNOWN
 from retinagan.train.scores.dataset import (
@@ -14,6 +15,7 @@ from retinagan.train.scores.dataset import (
     evaluate_dataset,
     threshold_from_training,
 )
+from retinagan.train.scores.evaluation import POOLED, REGIONS
 from retinagan.train.scores.prediction import Predictor
 
 SCALED = Preprocessing(pixels_per_degree=18.0)
@@ -27,7 +29,7 @@ def data(tmp_path):
 def perfect(**changes) -> Predictor:
     values = {
         "predict": lambda image: image.truth.astype(np.float32),
-        "threshold": 0.4,
+        "thresholding": Thresholding(0.4),
         "description": "perfect",
         "resources": nullcontext(),
     }
@@ -39,8 +41,33 @@ def task(data: str, split: str = "test", angle: str = KNOWN) -> Task:
 
 
 def test_a_models_threshold_or_the_default():
-    assert Threshold.of(perfect()) == Threshold(0.4, "the model's own")
-    assert Threshold.of(perfect(threshold=None)).value == 0.5
+    assert Threshold.of(perfect()) == Threshold.fixed(0.4, "the model's own")
+    assert Threshold.of(perfect(thresholding=None)).thresholding == Thresholding(0.5)
+
+
+def test_each_map_has_the_threshold_that_the_models_rule_gives_it(data):
+    maps = {}
+
+    def unsure(image):
+        random = np.random.default_rng(len(maps))
+        maps[image.name] = random.beta(0.2, 1.2 - 0.4 * len(maps), image.truth.shape).astype(np.float32)
+        return maps[image.name]
+
+    by_rule = perfect(predict=unsure, thresholding=Thresholding(0.4, MapThreshold()))
+    found = evaluate_dataset(task(data), by_rule, Threshold.of(by_rule))
+    low, high = sorted(image.threshold for image in found.measured)
+    assert 0.2 <= low < high <= 0.7
+    told = found.threshold.told(found.measured)
+    assert told == f"threshold {low:.4g} to {high:.4g}: each map's own, by the model's rule"
+    facts = found.facts()
+    assert facts["threshold"] == 0.4
+    assert sorted(facts["thresholds"].values()) == [low, high]
+    pooled = next(row for row in found.rows if (row.image, row.region) == (POOLED, REGIONS[1]))
+    drawn = {image.name: image.truth for image in task(data).images()}
+    marked = {image.name: maps[image.name] >= image.threshold for image in found.measured}
+    right = sum((marked[name] & drawn[name]).sum() for name in maps)
+    both = sum(marked[name].sum() + drawn[name].sum() for name in maps)
+    assert pooled.scores.dice == pytest.approx(2 * right / both, abs=1e-4), "each map at its own"
 
 
 def test_the_angle_is_told_or_kept_from_the_model(data):
@@ -61,7 +88,7 @@ def test_the_angle_in_words(data):
 
 def test_a_dataset_is_scored_and_compared(data):
     worse = perfect(predict=lambda image: np.zeros(image.truth.shape, np.float32), description="blind")
-    evaluation = evaluate_dataset(task(data), perfect(), Threshold(0.5, "given"), other=worse)
+    evaluation = evaluate_dataset(task(data), perfect(), Threshold.fixed(0.5, "given"), other=worse)
     assert evaluation.data == "drawn"
     assert evaluation.rows[0].scores.dice == 1.0
     facts = evaluation.facts()
@@ -80,7 +107,7 @@ def test_training_images_choose_a_threshold_but_never_their_own(data):
 
 def test_images_that_trained_the_model_are_counted(data):
     record = {"data": "drawn", "training_images": ["24_test"]}
-    evaluation = evaluate_dataset(task(data), perfect(record=record), Threshold(0.5, "given"))
+    evaluation = evaluate_dataset(task(data), perfect(record=record), Threshold.fixed(0.5, "given"))
     assert evaluation.known_images(evaluation.predictor) == (
         "; 1 of these trained the model or chose its threshold"
     )

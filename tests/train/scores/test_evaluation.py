@@ -6,6 +6,7 @@ import pytest
 from drawn_retina import drawn_retina
 
 from retinagan.runtime.errors import NoRetinaError
+from retinagan.runtime.steps.threshold import Thresholding
 from retinagan.train.data.images import LabelledImage
 from retinagan.train.scores.counts import MapCounts
 from retinagan.train.scores.evaluation import FOV, POOLED, REGIONS, SQUARE, WHOLE, inside_fov, measure, score
@@ -26,7 +27,7 @@ IMAGES = [labelled("a", (20, 75), second=True), labelled("b", (10, 100, 150), se
 
 @pytest.fixture(scope="module")
 def rows():
-    return score(list(measure(dark_is_vessel, IMAGES, 0.5)))
+    return score(list(measure(dark_is_vessel, IMAGES, Thresholding(0.5))))
 
 
 def test_all_regions_are_scored_for_all_images_and_pooled(rows):
@@ -48,7 +49,7 @@ def test_the_second_observer_is_scored_as_a_map_without_a_curve(rows):
 
 
 def test_without_a_second_observer_there_are_no_such_rows():
-    rows = score(list(measure(dark_is_vessel, [labelled("a", (20,))], 0.5)))
+    rows = score(list(measure(dark_is_vessel, [labelled("a", (20,))], Thresholding(0.5))))
     assert {row.map for row in rows} == {"model"}
 
 
@@ -57,7 +58,7 @@ def test_pooled_rows_of_several_images_have_intervals(rows):
         assert (row.interval is not None) == (row.image == POOLED)
     low, high = rows[9].interval
     assert low.dice < rows[9].scores.dice < high.dice
-    alone = score(list(measure(dark_is_vessel, IMAGES[:1], 0.5)))
+    alone = score(list(measure(dark_is_vessel, IMAGES[:1], Thresholding(0.5))))
     assert all(row.interval is None for row in alone)
 
 
@@ -82,4 +83,4 @@ def test_an_image_that_cannot_be_predicted_is_named():
         raise NoRetinaError("no retina found")
 
     with pytest.raises(NoRetinaError, match=r"^a: no retina found"):
-        list(measure(blind, IMAGES, 0.5))
+        list(measure(blind, IMAGES, Thresholding(0.5)))

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from drawn_retina import drawn_retina
 
+from retinagan.runtime.steps.threshold import Thresholding
 from retinagan.train.data.images import LabelledImage
 from retinagan.train.scores import evaluation_figures
 from retinagan.train.scores.evaluation import FOV, MODEL, POOLED, REGIONS, SECOND, measure, score
@@ -25,7 +26,7 @@ def measured():
     def dark_is_vessel(image):
         return np.where(image.image[..., 1] < 60, np.float32(0.8), np.float32(0.3)) * image.fov
 
-    return list(measure(dark_is_vessel, images, 0.5))
+    return list(measure(dark_is_vessel, images, Thresholding(0.5)))
 
 
 @pytest.fixture(scope="module")

@@ -13,6 +13,7 @@ from retinagan.runtime.model.parameters import Preprocessing, Tiling
 from retinagan.runtime.segmenter import Segmenter
 from retinagan.runtime.steps.patches import PatchGrid
 from retinagan.runtime.steps.prepare import prepare
+from retinagan.runtime.steps.threshold import Thresholding
 from retinagan.train.data.images import LabelledImage
 from retinagan.train.nets.checkpoint import load_checkpoint
 from retinagan.train.scores.prediction import open_predictor, probability_map, read_map
@@ -31,7 +32,7 @@ def test_a_checkpoint_predicts_at_native_size_inside_the_retina(tmp_path):
     assert probability.dtype == np.float32
     assert not probability[0].any(), "outside the retina"
     assert 0.0 < probability.max() <= 1.0
-    assert predictor.threshold == 0.4
+    assert predictor.thresholding == Thresholding(0.4)
     assert predictor.description.startswith(f"{path}, torch ")
 
 
@@ -54,7 +55,7 @@ def test_a_model_file_predicts_as_the_segmenter_does(tmp_path):
     predictor = open_predictor(path, threads=1)
     with predictor.resources:
         np.testing.assert_array_equal(predictor.predict(labelled()), expected)
-    assert predictor.threshold == 0.5
+    assert predictor.thresholding == Thresholding(0.5)
 
 
 def test_a_model_predicts_at_a_lower_density_by_the_engine_asked_for(tmp_path):

@@ -17,7 +17,7 @@ def drawing(folder, *, failed=False) -> Drawing:
     image = np.full((30, 40, 3), 80, np.uint8)
     probability = np.linspace(0, 1, 1200, dtype=np.float32).reshape(30, 40)
     result = Segmentation(probability, probability >= 0.5, np.ones((30, 40), bool), {})
-    return Drawing(folder, "report/ab", image, None if failed else result, 0.5)
+    return Drawing(folder, "report/ab", image, None if failed else result)
 
 
 def files(folder) -> list[str]:

@@ -10,13 +10,15 @@ from retinagan.runtime.batch.page import html
 from retinagan.runtime.batch.page.html import HEAD, MARK, html_of, number_of
 from retinagan.runtime.batch.page.rows import Rows, Run, Shown
 
-RUN = Run("retina-gan", "ab" * 6, "OpenVINO", "0.5", "0", "0.1.0", 128)
+RUN = Run("retina-gan", "ab" * 6, "OpenVINO", "0", "0.1.0")
 NUMBER = "0123456789abcdef"
 HOSTILE = "</script><script>alert(1)</script><!--<script>{{program}}\u2028\udcff\ud800\"'&"
 
 
 def shown(name: str, status: int = 0) -> Shown:
-    return Shown(name, "f" * 16, status, HOSTILE, HOSTILE, 9, 8, 7, "45", "given", "01234567", 0, 2)
+    return Shown(
+        name, "f" * 16, status, HOSTILE, HOSTILE, 9, 8, 7, "45", "given", "0.5", 128, "01234567", 0, 2
+    )
 
 
 def page(*images: Shown, hidden: bool = False, numbers=None) -> str:

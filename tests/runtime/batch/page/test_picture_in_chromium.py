@@ -65,10 +65,10 @@ def test_at_full_size_the_map_is_that_of_the_run_or_of_the_threshold(page, out, 
         expected = tile_grid(page, out, 0, "map")[..., 0] >= level
         assert (expected != vessels).any()
         assert page.inner_text("#threshold-value") == f"{level / 255:.3f}"
-        assert "those of the run's threshold, 0.5" in page.inner_text("#threshold-note")
+        assert "those of the map's threshold, 0.5" in page.inner_text("#threshold-note")
     else:
         expected = vessels
-        assert page.inner_text("#threshold-value") == "0.500, the run's"
+        assert page.inner_text("#threshold-value") == "0.500, the map's"
     whole(page)
     shown, part = painted(page)
     assert set(np.unique(shown)) == {0, 255}

@@ -57,6 +57,8 @@ def test_a_row_tells_what_the_page_shows(folder):
         "working_size": 912,
         "field_of_view": "45",
         "field_of_view_from": "given",
+        "threshold": "0.446967",
+        "level": 114,
         "map": "",
         "run": 0,
         "pictures": 2,
@@ -65,10 +67,8 @@ def test_a_row_tells_what_the_page_shows(folder):
         "model": "retina-gan",
         "model_sha256": "ab" * 6,
         "engine": "OpenVINO",
-        "threshold": "0.446967",
         "overlap": "0",
         "version": "0.1.0",
-        "level": 114,
     }
     assert rows.numbers == {"confidence": [0.8], "vessel_density": [0.123457], "roi_share": [0.7]}
 
@@ -78,7 +78,7 @@ def test_images_are_sorted_by_name_and_the_last_row_of_each_counts(folder):
     rows = read(folder, first, {"path": "./-a.png", "threshold": "0.5"}, last)
     assert [shown.name for shown in rows.shown] == ["-a.png", "b.png"]
     assert rows.numbers["confidence"] == [0.8, 0.2]
-    assert [rows.runs[shown.run].threshold for shown in rows.shown] == ["0.5", "0.446967"]
+    assert [shown.threshold for shown in rows.shown] == ["0.5", "0.446967"]
 
 
 def test_a_failed_image_has_no_numbers_and_no_map(folder):
