@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from retinagan.runtime.retina.green import eroded
+from retinagan.runtime.retina.green import SmallGreen, eroded
 from retinagan.runtime.retina.pieces import Gray
 
 _LINE = 11
@@ -17,18 +17,12 @@ _FAINT = 0.05
 """Contrast in local standard deviations below which lines are noise."""
 
 
-def polarity(green: Gray, inside: NDArray[np.uint8]) -> float:
+def polarity(small: SmallGreen) -> float:
     """Compare dark lines with bright ones in the green channel.
 
     Lines in eight directions are compared with the local mean, in units of the local standard deviation. The
     strongest 5 % of the dark lines are the vessels of a photograph, those of the bright lines the vessels of
     a negative or an angiogram.
-
-    Parameters
-    ----------
-    green : (SIDE, SIDE) float32
-    inside : (SIDE, SIDE) uint8
-        As `small_green` returns them.
 
     Returns
     -------
@@ -36,11 +30,11 @@ def polarity(green: Gray, inside: NDArray[np.uint8]) -> float:
         Binary logarithm of dark over bright: above 0 if vessels are dark, below 0 if they are bright, and 0
         if the retina is too small to tell.
     """
-    core = eroded(inside, _LINE + 4) > 0
+    core = eroded(small.inside, _LINE + 4) > 0
     kept = round(_SHARE * np.count_nonzero(core))
     if kept == 0:
         return 0.0
-    bright, dark = strongest_lines(green)
+    bright, dark = strongest_lines(small.green)
     strongest = [float(np.partition(lines[core], -kept)[-kept:].mean()) for lines in (dark, bright)]
     return float(np.log2((max(strongest[0], 0.0) + _FAINT) / (max(strongest[1], 0.0) + _FAINT)))
 
@@ -51,7 +45,7 @@ def strongest_lines(green: Gray) -> tuple[Gray, Gray]:
     Parameters
     ----------
     green : (SIDE, SIDE) float32
-        As `small_green` returns it.
+        That of a `SmallGreen`.
 
     Returns
     -------

@@ -89,7 +89,7 @@ def doubt(
     density = float(found.counts[vessel_levels(found.threshold)].sum() / max(found.counts.sum(), 1.0))
     picture = Picture(prepared.retina, prepared.square, prepared.roi, prepared.crop)
     warnings = [*prepared.retina.warnings, *picture_warnings(picture)]
-    if polarity(*picture.small) < (_NEGATIVE if density < _SPARSE else _SURELY_NEGATIVE):
+    if polarity(picture.small) < (_NEGATIVE if density < _SPARSE else _SURELY_NEGATIVE):
         warnings.append(ImageWarning("negative"))
     if not LOWEST_DENSITY <= density <= HIGHEST_DENSITY:
         usual = f"{LOWEST_DENSITY:.0%} to {HIGHEST_DENSITY:.0%}"

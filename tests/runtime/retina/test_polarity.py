@@ -10,7 +10,7 @@ from retinagan.runtime.retina.polarity import polarity
 
 
 def polarity_of(image):
-    return polarity(*small_green(*square_of(image, find_retina(image))))
+    return polarity(small_green(*square_of(image, find_retina(image))))
 
 
 @pytest.mark.parametrize("size", [240, 500, 900])
@@ -20,12 +20,12 @@ def test_vessels_are_dark_in_photographs_and_bright_in_negatives(size, color):
     negative = np.where(mask[..., None], 255 - image, 0).astype(np.uint8)
     square, roi = square_of(image, find_retina(image))
     assert polarity_of(image) > 0.3
-    assert polarity(*small_green(255 - square, roi)) < -0.3
-    assert polarity(*small_green(negative, mask)) < -0.3
+    assert polarity(small_green(255 - square, roi)) < -0.3
+    assert polarity(small_green(negative, mask)) < -0.3
 
 
 def test_a_retina_too_small_to_tell_has_none():
-    assert polarity(*small_green(np.full((64, 64, 3), 90, np.uint8), np.zeros((64, 64), np.bool_))) == 0.0
+    assert polarity(small_green(np.full((64, 64, 3), 90, np.uint8), np.zeros((64, 64), np.bool_))) == 0.0
 
 
 def test_real_photographs_are_none_of_them_negatives(drive):

@@ -122,7 +122,7 @@ def test_a_negative_is_named_whatever_the_map(eye):
 
 def test_a_faint_negative_is_named_where_few_vessels_were_found(eye, monkeypatch):
     prepared = prepare(eye, Preprocessing("none", 5.0, 304))
-    monkeypatch.setattr("retinagan.runtime.steps.doubt.polarity", lambda green, inside: -0.2)
+    monkeypatch.setattr("retinagan.runtime.steps.doubt.polarity", lambda small: -0.2)
     assert codes(judged(prepared, 0.03)) == ["negative"]
     assert codes(judged(prepared, 0.1)) == []
 
