@@ -21,7 +21,6 @@ from retinagan.runtime.batch.measuring import MeasuresTable, OldMeasures, measur
 from retinagan.runtime.batch.objects import (
     ObjectMaker,
     check_dicom,
-    objects_among,
     require_dicom,
     source_of,
     warnings_of,
@@ -29,7 +28,7 @@ from retinagan.runtime.batch.objects import (
 from retinagan.runtime.batch.outputs import OutputError, OutputFolder
 from retinagan.runtime.batch.page.drawing import Drawing
 from retinagan.runtime.batch.page.page import OldPage, Page
-from retinagan.runtime.batch.pictures import KINDS, TABLES
+from retinagan.runtime.batch.pictures import KINDS, TABLES, objects_among
 from retinagan.runtime.batch.row import DONE, FAILED, Row, now
 from retinagan.runtime.batch.settings import Settings, Stamp
 from retinagan.runtime.errors import ImageError, RetinaGanError

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, BinaryIO
 import numpy as np
 
 from retinagan.runtime.batch.drawing import Scene
-from retinagan.runtime.batch.pictures import OBJECTS
+from retinagan.runtime.batch.pictures import objects_among
 from retinagan.runtime.errors import ImageError, OptionError
 from retinagan.runtime.images.dicom.classes import HEAD_BYTES, is_dicom
 from retinagan.runtime.images.dicom.elements import require_pydicom
@@ -27,11 +27,6 @@ if TYPE_CHECKING:
     from retinagan.runtime.segmenter import Segmentation
 
 _OVERLAYS = {"jpeg": True, "png": False}  # whether pixels are stored as JPEG
-
-
-def objects_among(kinds: Iterable[str]) -> tuple[str, ...]:
-    """Return which of these kinds are DICOM objects."""
-    return tuple(kind for kind in kinds if kind in OBJECTS)
 
 
 def check_objects(kinds: Iterable[str], overlay_format: str) -> None:

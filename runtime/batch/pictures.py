@@ -3,7 +3,7 @@
 import os
 import re
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from retinagan.runtime.dicom.mark import HEAD, is_own_file
@@ -52,6 +52,11 @@ XMP_MARK = (
 PNG_HEAD = 33  # bytes before the mark: PNG's signature and its IHDR chunk
 JPEG_HEAD = 20  # JPEG's start and its JFIF segment
 _MARKED = max(PNG_HEAD, JPEG_HEAD) + 8 + len(MARK)  # bytes at a picture's start that hold the mark
+
+
+def objects_among(kinds: Iterable[str]) -> tuple[str, ...]:
+    """Return which of these kinds are DICOM objects."""
+    return tuple(kind for kind in kinds if kind in OBJECTS)
 
 
 def picture_name(stem: str, kind: str, overlay_format: str = "jpeg") -> str:

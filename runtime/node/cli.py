@@ -17,7 +17,7 @@ from pathlib import Path
 
 from retinagan.runtime import __version__
 from retinagan.runtime.batch.opening import add_shared_options, kinds_to_save, opened
-from retinagan.runtime.batch.pictures import KINDS, OBJECTS
+from retinagan.runtime.batch.pictures import KINDS, objects_among
 from retinagan.runtime.console.addresses import is_loopback
 from retinagan.runtime.console.command import DONE, CommandParser, run_command
 from retinagan.runtime.console.signals import Stopped
@@ -156,13 +156,8 @@ def _check(options: argparse.Namespace) -> None:
         raise OptionError("--tls-key needs --tls-cert")
     if options.tls_ca is not None and options.tls_cert is None and not options.send_tls:
         raise OptionError("--tls-ca needs --tls-cert or --send-tls")
-    if options.send is not None and not dicom_kinds(options.kinds):
+    if options.send is not None and not objects_among(options.kinds):
         options.kinds = tuple(kind for kind in KINDS if kind in {*options.kinds, *_SENT_BY_DEFAULT})
-
-
-def dicom_kinds(kinds: Sequence[str]) -> tuple[str, ...]:
-    """Return the kinds of results that are DICOM objects."""
-    return tuple(kind for kind in kinds if kind in OBJECTS)
 
 
 def _run(options: argparse.Namespace) -> int:
@@ -206,7 +201,7 @@ def _serve(options: argparse.Namespace, log: _Log, listens: threading.Event) -> 
     limits = Limits(*sizes, options.associations, options.pdu)
     how = NodeOptions(
         options.kinds,
-        () if options.send is None else dicom_kinds(options.kinds),
+        () if options.send is None else objects_among(options.kinds),
         every_frame if options.frames == "all" else tuple,
         options.overwrite,
     )

@@ -14,13 +14,12 @@ from retinagan.runtime.batch.objects import (
     _measures,
     check_dicom,
     check_objects,
-    objects_among,
     require_dicom,
     source_of,
     warnings_of,
 )
 from retinagan.runtime.batch.overlay import draw_overlay
-from retinagan.runtime.batch.pictures import KINDS, OBJECTS
+from retinagan.runtime.batch.pictures import OBJECTS
 from retinagan.runtime.batch.settings import Settings
 from retinagan.runtime.dicom.source import Source
 from retinagan.runtime.errors import ImageError, OptionError
@@ -49,11 +48,6 @@ def made(kind, path, overlay_format="jpeg", settings=SETTINGS):
     maker = ObjectMaker(settings, overlay_format)
     scene = Scene(photograph, segmentation(), settings)
     return dcmread(io.BytesIO(maker.make(kind, source_of(path, photograph), scene)))
-
-
-def test_objects_are_told_from_pictures():
-    assert objects_among(KINDS) == tuple(OBJECTS)
-    assert objects_among(["vessels", "overlay"]) == ()
 
 
 @pytest.mark.parametrize("kind", OBJECTS)

@@ -7,15 +7,22 @@ import pytest
 from retinagan.runtime.batch.encoding import ENCODERS, encode_png
 from retinagan.runtime.batch.pictures import (
     KINDS,
+    OBJECTS,
     OVERLAY_FORMATS,
     SEGMENTS_HEAD,
     is_own_picture,
+    objects_among,
     picture_name,
     picture_names,
 )
 from retinagan.runtime.dicom.mark import IMPLEMENTATION_CLASS_UID
 
 GREY = np.arange(12, dtype=np.uint8).reshape(3, 4)
+
+
+def test_objects_are_told_from_pictures():
+    assert objects_among(KINDS) == tuple(OBJECTS)
+    assert objects_among(["vessels", "overlay"]) == ()
 
 
 @pytest.fixture

@@ -6,7 +6,8 @@ import pytest
 from tiny_model import write_tiny_model
 
 from retinagan.runtime import __version__
-from retinagan.runtime.node.cli import _parsed, dicom_kinds, main
+from retinagan.runtime.batch.pictures import objects_among
+from retinagan.runtime.node.cli import _parsed, main
 
 
 @pytest.fixture(scope="module")
@@ -76,9 +77,9 @@ def test_a_missing_package_is_named_with_what_installs_it(tmp_path, monkeypatch,
 
 
 def test_an_archive_gets_dicom_results_unless_others_are_named():
-    assert dicom_kinds(_parsed(["--send", "A@host:104"]).kinds) == ("dicom-seg", "dicom-overlay")
-    assert dicom_kinds(_parsed(["--send", "A@host:104", "--save", "dicom-seg"]).kinds) == ("dicom-seg",)
-    assert dicom_kinds(_parsed([]).kinds) == ()
+    assert objects_among(_parsed(["--send", "A@host:104"]).kinds) == ("dicom-seg", "dicom-overlay")
+    assert objects_among(_parsed(["--send", "A@host:104", "--save", "dicom-seg"]).kinds) == ("dicom-seg",)
+    assert objects_among(_parsed([]).kinds) == ()
 
 
 def test_other_machines_may_call_if_they_are_named_or_anyone_is_welcome():
