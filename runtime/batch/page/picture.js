@@ -91,7 +91,8 @@ function setThreshold(level) {
   element("plain-matrix").setAttribute("values", `${step} ${step} ${step} ${nothing} 1`);
   element("threshold").value = level;
   const own = level === images.level[picture.image], threshold = images.threshold[picture.image];
-  const value = own ? `${inDigits(Number(threshold))}, the map's` : (level / 255).toFixed(3);
+  const whose = threshold ? `${inDigits(Number(threshold))}, the map's` : "";  // none without a map
+  const value = own ? whose : (level / 255).toFixed(3);
   element("threshold-value").textContent = value;
   element("threshold").setAttribute("aria-valuetext", value);
   element("threshold-note").textContent = own ? ""

@@ -64,6 +64,7 @@ def test_failed_images_have_their_message_and_the_photograph_if_it_was_read(page
     assert not page.is_visible("#map")
     assert not page.is_visible("#divider")
     assert page.is_disabled("#threshold")
+    assert page.inner_text("#threshold-value") == ""
     assert "the image is noise" in page.inner_text("#facts")
     page.fill("#filter-text", "text.png")
     page.locator("#body .c-name button", has_text="text.png").last.click()
