@@ -53,6 +53,19 @@ def test_what_differs_is_said_with_the_number_of_images(jobs, changes, reason):
     assert told(jobs[1:], **changes) == [f"1 image is done again: {reason}"]
 
 
+def test_thresholds_of_single_maps_are_not_compared(jobs, tmp_path):
+    own = replace(SETTINGS, threshold_from="map")
+    with OutputFolder(tmp_path / "own") as folder, Report(folder, own) as report:
+        for job in jobs[:2]:
+            stamp = stamp_of(job.input, own)
+            report.append(Row(job.input.name, DONE, "", job.output, stamp, threshold=0.38))
+    changed = replace(own, digest="fedcba9876543210", version="0.2.0")
+    with OutputFolder(tmp_path / "own") as folder, Report(folder, changed) as report:
+        assert why_again(jobs[:2], report) == [
+            "2 images are done again: version was '0.1.0' and is '0.2.0' now"
+        ]
+
+
 def test_what_is_missing_is_said(jobs):
     missing = "done again: pictures or measures that are asked for are not there yet"
     assert told(jobs) == [f"2 images are {missing}"]

@@ -67,11 +67,11 @@ def test_the_panel_gets_what_the_run_knows(monkeypatch):
         drawing, "draw_panel", lambda parts: given.append(parts) or np.zeros((1, 1, 3), np.uint8)
     )
     doubt = ImageWarning("colours-guessed", "one doubt"), ImageWarning("negative", "another")
-    scene = drawn_scene("calibre", {"warnings": doubt[1:]}, warnings=doubt[:1])
+    scene = drawn_scene("calibre", {"warnings": doubt[1:], "threshold": 0.4}, warnings=doubt[:1])
     PICTURES["panel"](scene)
     (parts,) = given
     assert (
-        parts.facts == "Model fake, vessels from a probability of 0.5, expected Dice 0.81. retinagan 0.1.0."
+        parts.facts == "Model fake, vessels from a probability of 0.4, expected Dice 0.81. retinagan 0.1.0."
     )
     assert parts.doubts == "one doubt; another"
     assert parts.ruler.basis == "camera of 45 degrees, which is assumed"

@@ -40,7 +40,8 @@ def segmentation(shape=(90, 101)) -> Segmentation:
     probability = np.random.default_rng(1).random(shape, np.float32)
     roi = np.ones(shape, bool)
     roi[:, 50:] = False
-    return Segmentation(probability, (probability >= 0.5) & roi, roi, {}, field_of_view=45.0, working_size=96)
+    vessels = (probability >= 0.375) & roi
+    return Segmentation(probability, vessels, roi, {}, 45.0, 96, threshold=0.375)
 
 
 def made(kind, path, overlay_format="jpeg", settings=SETTINGS):
@@ -74,6 +75,11 @@ def test_parameters_tell_the_scale(path):
     assert "engine OpenVINO on CPU" in parameters
 
 
+def test_parameters_have_the_threshold_of_the_map(path):
+    for kind in ("dicom-seg", "dicom-probability", "dicom-sr"):
+        assert "probability threshold 0.375" in made(kind, path).to_json()
+
+
 def test_a_png_overlay_is_exact_in_dicom_too(path):
     photograph = read_image(path).in_rgb8()
     expected = draw_overlay(photograph.pixels, segmentation().vessels, segmentation().roi)
@@ -88,7 +94,7 @@ def test_an_overlay_says_what_its_colours_mean(path):
     )
     assert plain.DerivationDescription == "Blood vessels outlined and tinted, rim of the retina drawn"
     assert coloured.DerivationDescription == (
-        "Blood vessels coloured by probability, viridis from 0.5 to 1, rim of the retina drawn"
+        "Blood vessels coloured by probability, viridis from 0.375 to 1, rim of the retina drawn"
     )
     assert plain.SOPInstanceUID != coloured.SOPInstanceUID
 

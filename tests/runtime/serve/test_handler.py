@@ -3,10 +3,12 @@ import re
 
 import numpy as np
 import pytest
+from tiny_model import tiny_spec, write_tiny_model
 
-from retinagan.runtime import EngineError, ImageError, NoRetinaError, RetinaGanError
+from retinagan.runtime import EngineError, ImageError, NoRetinaError, RetinaGanError, Segmenter
 from retinagan.runtime.faults import ENGINE_FAILURES_IN_A_ROW
 from retinagan.runtime.images.photograph import Photograph
+from retinagan.runtime.model.parameters import MapThreshold
 from retinagan.runtime.serve.errors import RequestError
 from retinagan.runtime.serve.handler import Handler, ImageRequest
 
@@ -51,6 +53,16 @@ def test_the_report(handler, segmenter, png):
         "threshold_from": "fixed",
         "version": report["version"],
     }
+
+
+def test_the_report_has_the_threshold_of_the_map(tmp_path, image):
+    model = write_tiny_model(tmp_path, tiny_spec(map_threshold=MapThreshold(1.0, 0.5)))
+    with Segmenter(model, threads=1) as own:
+        answer = Handler(own).answer(ImageRequest(image=image))
+    threshold = answer.segmentation.threshold
+    assert threshold != own.spec.threshold
+    for report in (answer.report, answer.parameters()):
+        assert (report["threshold"], report["threshold_from"]) == (threshold, "map")
 
 
 def test_where_the_angle_comes_from(segmenter, image, monkeypatch):

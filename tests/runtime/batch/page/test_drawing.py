@@ -1,9 +1,13 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
+from PIL import Image
 
 from retinagan.runtime.batch.encoding import PictureError
 from retinagan.runtime.batch.outputs import OutputFolder
 from retinagan.runtime.batch.page.drawing import Drawing, is_drawn
+from retinagan.runtime.batch.page.pictures import threshold_level
 from retinagan.runtime.segmenter import Segmentation
 
 
@@ -34,6 +38,14 @@ def test_the_thumbnail_comes_last(folder):
     drawn.finish()
     assert is_drawn(folder, "report/ab")
     assert files(folder) == ["0_0_0_map.webp", "0_0_0_photograph.webp", "small_thumbnail.webp"]
+
+
+def test_the_map_is_exact_at_its_own_threshold(folder):
+    drawn = drawing(folder)
+    result = replace(drawn.result, vessels=drawn.result.probability >= 0.2995, threshold=0.2995)
+    replace(drawn, result=result).parts()[1]()
+    levels = np.array(Image.open(folder.path / "report" / "ab" / "0_0_0_map.webp").convert("L"))
+    np.testing.assert_array_equal(levels >= threshold_level(0.2995), result.vessels)
 
 
 def test_an_image_that_failed_has_no_map(folder):
