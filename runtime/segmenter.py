@@ -155,7 +155,7 @@ class Segmenter:
             with clock.stage("infer"):
                 self._adapter.infer(batch.image, batch.roi, batch.probability)
             doubts = doubts_of_density(self._adapter.spec, self.spec)
-            thresholding = Thresholding.of_spec(self.spec)
+            thresholding = Thresholding.of_spec(self._adapter.spec, self.spec)
             return regroup(batch, prepared, thresholding, clock, self.spec.confidence, doubts)
 
     def stream(

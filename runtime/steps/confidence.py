@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from retinagan.runtime.model.parameters import Confidence
+from retinagan.runtime.model.parameters import Confidence, MapThreshold
 from retinagan.runtime.retina.disc import Disc
 from retinagan.runtime.steps.levels import calibrated_levels, vessel_levels
 
@@ -200,7 +200,7 @@ def confidence_of(evidence: Evidence, threshold: float, calibration: Confidence 
 
 
 def expected_dice(
-    counts: NDArray[np.float64], threshold: float, calibration: Confidence | None = None
+    counts: NDArray[np.float64], threshold: float, calibration: Confidence | MapThreshold | None = None
 ) -> float:
     """Return the expected Dice of a map, from its probabilities alone.
 
@@ -214,7 +214,7 @@ def expected_dice(
         By `level_counts`.
     threshold : float
         Pixels at or above this probability count as vessel.
-    calibration : Confidence, optional
+    calibration : Confidence or MapThreshold, optional
         Its `slope` and `offset` calibrate the probabilities.
 
     Returns

@@ -7,17 +7,19 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from retinagan.runtime.model.parameters import Confidence
+from retinagan.runtime.model.parameters import Confidence, MapThreshold
 from retinagan.runtime.retina.polarity import polarity
 from retinagan.runtime.steps.confidence import (
     UNCALIBRATED,
     Evidence,
     confidence_of,
+    expected_dice,
     shape_of,
 )
 from retinagan.runtime.steps.levels import vessel_levels
 from retinagan.runtime.steps.picture import Picture, picture_warnings
 from retinagan.runtime.steps.prepare import Prepared
+from retinagan.runtime.steps.threshold import Thresholding
 from retinagan.runtime.warnings import ImageWarning
 
 LOWEST_DENSITY, HIGHEST_DENSITY = 0.02, 0.30
@@ -70,7 +72,7 @@ class Doubt:
 def doubt(
     found: VesselMap,
     prepared: Prepared,
-    usual_threshold: float,
+    thresholding: Thresholding,
     calibration: Confidence | None = None,
 ) -> Doubt:
     """Judge a map without a reference.
@@ -80,9 +82,8 @@ def doubt(
     found : VesselMap
     prepared : Prepared
         The frame that the map was computed from.
-    usual_threshold : float
-        The model's threshold, around which the thresholds of its maps lie. The expected Dice at it tells more
-        of the true one than that at the map's own, which is the largest there is.
+    thresholding : Thresholding
+        How the map's threshold was found.
     calibration : Confidence, optional
         From the model's spec. Without one, probabilities count as calibrated, with `UNCALIBRATED`'s bound.
     """
@@ -95,12 +96,29 @@ def doubt(
         usual = f"{LOWEST_DENSITY:.0%} to {HIGHEST_DENSITY:.0%}"
         text = f"{density:.1%} of the retina is vessel; fundus images have {usual}"
         warnings.append(ImageWarning("density-implausible", text))
-    disc, angle = prepared.retina.disc, prepared.field_of_view
-    shape = shape_of(found.probability, found.roi, found.threshold, disc, angle)
-    confidence = confidence_of(Evidence(found.counts, shape), usual_threshold, calibration)
+    confidence = _confidence(found, prepared, thresholding, calibration)
     bound = (calibration or UNCALIBRATED).bound
     if confidence < bound:
         usual = "this model's maps usually have" if calibration else "maps of photographs usually have"
         text = f"the expected Dice is {confidence:.2f}; {usual} {bound:.2f} or more"
         warnings.append(ImageWarning("low-confidence", text))
     return Doubt(confidence, tuple(warnings))
+
+
+def _confidence(
+    found: VesselMap, prepared: Prepared, thresholding: Thresholding, calibration: Confidence | None
+) -> float:
+    """Return the confidence of the map as the model draws it, and of it what a user's threshold keeps.
+
+    The calibration is measured at the model's thresholds. The expected Dice at its one threshold tells more
+    of the true one than that at the map's own, which is the largest there is.
+    """
+    disc, angle = prepared.retina.disc, prepared.field_of_view
+    own = thresholding.own(found.counts)
+    shape = shape_of(found.probability, found.roi, own, disc, angle)
+    confidence = confidence_of(Evidence(found.counts, shape), thresholding.fixed, calibration)
+    if found.threshold == own or not confidence:
+        return confidence
+    rule = thresholding.rule or MapThreshold()
+    given, best = (expected_dice(found.counts, one, rule) for one in (found.threshold, own))
+    return confidence * min(given / best, 1.0) if best else 0.0

@@ -197,7 +197,7 @@ def regroup(
         threshold = thresholding.of(counts)
         vessels = roi & (probability >= threshold)
         found = VesselMap(probability, roi, counts, threshold)
-        judged = doubt(found, prepared, thresholding.fixed, calibration)
+        judged = doubt(found, prepared, thresholding, calibration)
     return Segmentation(
         probability,
         vessels,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,15 +25,21 @@ class Thresholding:
         The threshold of all maps, 0 to 1; each map's own lies around it.
     rule : MapThreshold or None
         How each map's own threshold follows from its probabilities; None to take `fixed` for all.
+    given : float or None
+        The user's threshold for all maps, 0 to 1, in place of the model's.
     """
 
     fixed: float
     rule: MapThreshold | None = None
+    given: float | None = None
 
     @classmethod
-    def of_spec(cls, spec: ModelSpec) -> Thresholding:
-        """Return how a model's maps find their threshold."""
-        return cls(spec.threshold, spec.map_threshold)
+    def of_spec(cls, spec: ModelSpec, used: ModelSpec | None = None) -> Thresholding:
+        """Return how a model's maps find their threshold; `used` is its spec with the user's options."""
+        own = cls(spec.threshold, spec.map_threshold)
+        if used is None or cls(used.threshold, used.map_threshold) == own:
+            return own
+        return replace(own, given=used.threshold)
 
     @property
     def lowest(self) -> float:
@@ -47,10 +53,14 @@ class Thresholding:
 
     def of_map(self, probability: NDArray[np.float32]) -> float:
         """Return the threshold of a map, (H, W) in 0 to 1, which is 0 outside the retina."""
-        return self.fixed if self.rule is None else self.of(level_counts(probability))
+        return self.of(level_counts(probability))
 
     def of(self, counts: NDArray[np.float64]) -> float:
-        """Return the threshold of a map from its counts by `level_counts`.
+        """Return the threshold of a map from its counts by `level_counts`: the user's, or the map's own."""
+        return self.own(counts) if self.given is None else self.given
+
+    def own(self, counts: NDArray[np.float64]) -> float:
+        """Return the threshold that the model gives a map.
 
         It is the one with the largest expected Dice. Let p be the calibrated probability that a pixel is
         vessel, and m the map at a threshold. The expected Dice is about 2 sum(p m) / (sum(m) + sum(p)), and

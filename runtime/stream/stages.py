@@ -135,7 +135,7 @@ class FrameSteps:
             with self._faults.noted(passing):
                 spec = self._spec
                 doubts = doubts_of_density(self._adapter.spec, spec)
-                thresholding = Thresholding.of_spec(spec)
+                thresholding = Thresholding.of_spec(self._adapter.spec, spec)
                 passing.segmentation = regroup(
                     batch, prepared, thresholding, passing.clock, spec.confidence, doubts
                 )

@@ -106,7 +106,7 @@ def test_each_map_has_its_own_threshold_by_the_specs_rule(tmp_path):
     with (
         Segmenter(model, threads=1) as own,
         Segmenter(model, threads=1, threshold="fixed") as fixed,
-        Segmenter(model, threads=1, threshold=0.2) as other,
+        Segmenter(model, threads=1, threshold=0.9) as other,
     ):
         for frame in (image, cv2.GaussianBlur(image, None, 1.5)):
             result = own(frame)
@@ -116,8 +116,10 @@ def test_each_map_has_its_own_threshold_by_the_specs_rule(tmp_path):
             expected = result.roi & (result.probability >= np.float32(result.threshold))
             np.testing.assert_array_equal(result.vessels, expected)
         assert next(own.stream([image])).segmentation.threshold == own(image).threshold
-        assert (fixed(image).threshold, other(image).threshold) == (0.5, 0.2)
+        assert (fixed(image).threshold, other(image).threshold) == (0.5, 0.9)
         assert fixed.spec.map_threshold is other.spec.map_threshold is None
+        assert other(image).confidence < own(image).confidence, "what 0.9 keeps of it"
+        assert next(other.stream([image])).segmentation.confidence == other(image).confidence
 
 
 def test_a_threshold_is_a_number_or_the_word_fixed(model):

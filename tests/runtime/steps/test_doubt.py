@@ -10,6 +10,7 @@ from retinagan.runtime.steps.confidence import shape_of
 from retinagan.runtime.steps.doubt import VesselMap, doubt
 from retinagan.runtime.steps.levels import level_counts
 from retinagan.runtime.steps.prepare import prepare
+from retinagan.runtime.steps.threshold import Thresholding
 
 PREPROCESSING = Preprocessing("none", 5.0, 64)
 
@@ -31,7 +32,7 @@ def doubt_of(probability, prepared, threshold=0.5, calibration=None):
     """Judge a map of a prepared image."""
     roi = prepared.retina.mask
     found = VesselMap(probability, roi, level_counts(probability, roi), threshold)
-    return doubt(found, prepared, threshold, calibration)
+    return doubt(found, prepared, Thresholding(threshold), calibration)
 
 
 def judged(prepared, share, probability=0.9, calibration=None):
@@ -89,6 +90,26 @@ def test_the_shape_of_the_vessels_counts_where_the_calibration_says_so(prepared)
     expected = plain - 0.05 * shape.distance + 0.01 * shape.thin
     assert judged(prepared, 0.1, calibration=calibration).confidence == pytest.approx(expected)
     assert expected != pytest.approx(plain, abs=0.001)
+
+
+def test_of_the_confidence_a_users_threshold_keeps_what_it_does_of_the_expected_dice(prepared):
+    values = np.maximum(map_of(prepared, 0.1, 0.7), map_of(prepared, 0.2, 0.3))  # half of 20 % has 0.3
+    own = doubt_of(values, prepared)
+    roi, calibration = prepared.retina.mask, Confidence(slope=3.0, gain=1.5, bias=-0.3)
+    counts = level_counts(values, roi)
+
+    def confidence(given, calibration=None):
+        found = VesselMap(values, roi, counts, given)
+        return doubt(found, prepared, Thresholding(0.5, given=given), calibration).confidence
+
+    assert own.confidence == pytest.approx(2 * 0.7 / 2.0, abs=0.01)
+    assert confidence(0.5) == own.confidence
+    assert confidence(0.2) == pytest.approx(2 * 0.1 / 0.3, abs=0.01)
+    assert confidence(0.9) == 0, "no vessels"
+    at_model = doubt_of(values, prepared, calibration=calibration).confidence
+    everything = confidence(0.0)
+    assert everything == pytest.approx(2 * 0.1 / 1.1, abs=0.01)
+    assert confidence(0.0, calibration) == pytest.approx(at_model * everything / own.confidence)
 
 
 @pytest.fixture(scope="module")

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -65,6 +67,22 @@ def test_what_lies_outside_the_retina_does_not_matter():
 
 def test_a_map_without_any_probability_has_the_models_threshold():
     assert OWN.of_map(np.zeros((8, 8), np.float32)) == 0.4
+
+
+def test_a_given_threshold_is_that_of_all_maps_and_the_models_is_still_known():
+    counts = level_counts(probabilities(1.0))
+    given = replace(OWN, given=0.3)
+    assert given.of(counts) == given.of_map(probabilities(1.0)) == 0.3
+    assert given.own(counts) == OWN.of(counts) != 0.3
+
+
+def test_a_users_options_are_told_from_the_models_spec():
+    spec = ModelSpec("net", "net.onnx", "fp32", 0.4, map_threshold=MapThreshold(1.2, 0.1))
+    own = Thresholding.of_spec(spec)
+    assert Thresholding.of_spec(spec, spec) == own
+    for given in (0.4, 0.3):
+        used = replace(spec, threshold=given, map_threshold=None)
+        assert Thresholding.of_spec(spec, used) == replace(own, given=given)
 
 
 def test_a_spec_says_how_thresholds_are_found():
