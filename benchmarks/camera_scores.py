@@ -68,7 +68,7 @@ class Counted:
 
     @property
     def scores(self) -> Scores:
-        """Scores of all pixels at the model's own threshold."""
+        """Scores of all pixels at the maps' own thresholds."""
         return MapCounts.pooled(self.counts).scores()
 
     @cached_property

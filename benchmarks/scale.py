@@ -8,7 +8,7 @@ square, whatever density or size its spec has, and scored at native size inside 
 The first table has the FOV AUC and the best Dice (at the threshold that is best there) by working size. The
 second has both as the model itself scales, with the camera's angle known and with wrong ones: a model of one
 working size does not use the angle, unless --density has it scale by pixels per degree. With --densities, a
-third table has the FOV AUC and the Dice at the model's own threshold at other densities than its own, as by
+third table has the FOV AUC and the Dice at the model's own thresholds at other densities than its own, as by
 ``--pixels-per-degree`` of the commands.
 
 With --json, each figure is kept in the file as it comes, and the same command goes on where it was stopped.

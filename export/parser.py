@@ -98,7 +98,13 @@ def _parser() -> CommandParser:
 def _add_changes(group: "argparse._ArgumentGroup") -> None:
     add = group.add_argument
     add("--name", help="name of the model, with which its files begin, such as retina-gan")
-    add("--threshold", type=float, metavar="P", help="pixels at or above this probability count as vessel")
+    add(
+        "--threshold",
+        type=float,
+        metavar="P",
+        help="pixels at or above this probability count as vessel, in all maps (default: the source's "
+        "threshold and its rule for each map's own)",
+    )
     add("--patch", type=int, metavar="SIDE", help="side of a patch in pixels")
     add(
         "--overlap", type=float, metavar="SHARE", help="share of a patch that the next one overlaps, 0 to 0.9"

@@ -132,7 +132,7 @@ def _print_several(done: list[Evaluation], arguments: argparse.Namespace) -> Non
         for one in done:
             print(f"\n{one.data}, {_angle(one)}\n{table(one.rows, True)}")
     if done[0].comparison is not None:
-        print(f"\ndifferences to {done[0].comparison.other.description}, each at its own threshold")
+        print(f"\ndifferences to {done[0].comparison.other.description}, each at its own thresholds")
         for one in done:
             assert one.comparison is not None
             known = one.known_images(one.comparison.other)

@@ -216,7 +216,7 @@ def evaluate_dataset(
     threshold : Threshold
         Threshold for its maps.
     other : Predictor, optional
-        A model to compare it with, at its own threshold.
+        A model to compare it with, at its own thresholds.
     panels : Path, optional
         An existing folder for a panel of each image.
     """
