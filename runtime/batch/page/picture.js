@@ -20,9 +20,9 @@ function showPicture(image) {
     : "There are no pictures of this image.";
   element("controls").disabled = pictures < 2;
   picture.levels = [];
+  if (image !== null) setThreshold(images.level[image]);
   if (!pictures) return;
   picture.levels = levelsOf(images.width[image], images.height[image]);
-  setThreshold(images.level[image]);
   fit();
 }
 

@@ -66,10 +66,13 @@ def test_failed_images_have_their_message_and_the_photograph_if_it_was_read(page
     assert page.is_disabled("#threshold")
     assert page.inner_text("#threshold-value") == ""
     assert "the image is noise" in page.inner_text("#facts")
+    choose(page, DOUBLE)
+    assert page.inner_text("#threshold-value").endswith(", the map's")
     page.fill("#filter-text", "text.png")
     page.locator("#body .c-name button", has_text="text.png").last.click()
     assert page.inner_text("#no-picture") == "There are no pictures of this image."
     assert page.is_disabled("#threshold")
+    assert page.inner_text("#threshold-value") == "", "not that of the image before"
     page.keyboard.press("]")
     page.keyboard.press("+")
     page.click("#zoom-fit")
