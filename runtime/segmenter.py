@@ -22,7 +22,7 @@ from retinagan.runtime.steps.patches import PatchGrid
 from retinagan.runtime.steps.prepare import prepare
 from retinagan.runtime.steps.scale import check_field_of_view
 from retinagan.runtime.steps.segment import BufferPool, Segmentation, cut_patches, regroup
-from retinagan.runtime.steps.threshold import Thresholding
+from retinagan.runtime.steps.threshold import FIXED, Thresholding
 from retinagan.runtime.steps.timing import StageClock
 from retinagan.runtime.stream.line import iterator_of
 from retinagan.runtime.stream.stages import FrameSteps
@@ -300,7 +300,9 @@ def _with_options(
 ) -> ModelSpec:
     """Return the spec with the user's options, checked against the spec's ranges."""
     if threshold is not None:
-        number = spec.threshold if threshold == "fixed" else threshold
+        if isinstance(threshold, str) and threshold != FIXED:
+            raise OptionError(f"threshold: got {threshold!r}; expected a number from 0 to 1, or {FIXED!r}")
+        number = spec.threshold if threshold == FIXED else threshold
         spec = replace(spec, threshold=number, map_threshold=None)
     if overlap is not None:
         spec = replace(spec, tiling=replace(spec.tiling, overlap=overlap))

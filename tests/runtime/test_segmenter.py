@@ -123,7 +123,7 @@ def test_each_map_has_its_own_threshold_by_the_specs_rule(tmp_path):
 
 
 def test_a_threshold_is_a_number_or_the_word_fixed(model):
-    with pytest.raises(ModelError, match='threshold: got "own"; expected a number from 0 to 1'):
+    with pytest.raises(OptionError, match="threshold: got 'own'; expected a number from 0 to 1, or 'fixed'"):
         Segmenter(model, threshold="own")
 
 

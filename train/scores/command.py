@@ -66,6 +66,9 @@ def evaluate(arguments: argparse.Namespace) -> int:
         pixels_per_degree=arguments.pixels_per_degree,
     )
     other = None if arguments.against is None else open_predictor(arguments.against, arguments.threads)
+    rival = None
+    if other is not None:
+        rival = other, Threshold.one_of(other) if arguments.threshold == FIXED else Threshold.of(other)
     done = []
     with predictor.resources, nullcontext() if other is None else other.resources:
         for data, dataset in datasets.items():
@@ -76,7 +79,7 @@ def evaluate(arguments: argparse.Namespace) -> int:
                 if arguments.figures:
                     panels = _figures_folder(folder, task, arguments) / "panels"
                     panels.mkdir(parents=True, exist_ok=True)
-                done.append(evaluate_dataset(task, predictor, threshold, other=other, panels=panels))
+                done.append(evaluate_dataset(task, predictor, threshold, other=rival, panels=panels))
     if len(done) == 1:
         _print_one(done[0], arguments)
     else:
@@ -132,7 +135,8 @@ def _print_several(done: list[Evaluation], arguments: argparse.Namespace) -> Non
         for one in done:
             print(f"\n{one.data}, {_angle(one)}\n{table(one.rows, True)}")
     if done[0].comparison is not None:
-        print(f"\ndifferences to {done[0].comparison.other.description}, each at its own thresholds")
+        at = "one threshold" if arguments.threshold == FIXED else "own thresholds"
+        print(f"\ndifferences to {done[0].comparison.other.description}, each at its {at}")
         for one in done:
             assert one.comparison is not None
             known = one.known_images(one.comparison.other)
@@ -213,7 +217,7 @@ def _threshold(text: str | None, task: Task, predictor: Predictor) -> Threshold:
             f"--threshold fixed: {predictor.description}: no threshold comes with it; "
             "give a number from 0 to 1, or the word training"
         )
-    return Threshold.fixed(predictor.thresholding.fixed, "the model's, the same for all maps")
+    return Threshold.one_of(predictor)
 
 
 def _number(text: str) -> float:

@@ -42,6 +42,14 @@ class Threshold:
         return cls(own, "the model's own" if own.rule is None else "each map's own, by the model's rule")
 
     @classmethod
+    def one_of(cls, predictor: Predictor) -> Threshold:
+        """Return a model's one threshold for all maps, or the default if it has none."""
+        own = cls.of(predictor)
+        if own.thresholding.rule is None:
+            return own
+        return cls.fixed(own.thresholding.fixed, "the model's, the same for all maps")
+
+    @classmethod
     def fixed(cls, value: float, origin: str) -> Threshold:
         """Return one threshold for all maps."""
         return cls(Thresholding(value), origin)
@@ -203,7 +211,7 @@ def evaluate_dataset(
     predictor: Predictor,
     threshold: Threshold,
     *,
-    other: Predictor | None = None,
+    other: tuple[Predictor, Threshold] | None = None,
     panels: Path | None = None,
 ) -> Evaluation:
     """Score a model on a dataset.
@@ -215,8 +223,8 @@ def evaluate_dataset(
         The model.
     threshold : Threshold
         Threshold for its maps.
-    other : Predictor, optional
-        A model to compare it with, at its own thresholds.
+    other : (Predictor, Threshold), optional
+        A model to compare it with, and the threshold for its maps.
     panels : Path, optional
         An existing folder for a panel of each image.
     """
@@ -226,9 +234,9 @@ def evaluate_dataset(
     measured = list(measure(predict, task.images(), threshold.thresholding))
     comparison = None
     if other is not None:
-        theirs = Threshold.of(other)
-        counted = list(measure(other.predict, task.images(), theirs.thresholding))
-        comparison = Comparison(other, theirs, counted, differences(measured, counted))
+        rival, theirs = other
+        counted = list(measure(rival.predict, task.images(), theirs.thresholding))
+        comparison = Comparison(rival, theirs, counted, differences(measured, counted))
     return Evaluation(task, predictor, threshold, measured, score(measured), comparison)
 
 

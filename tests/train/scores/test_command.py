@@ -299,6 +299,19 @@ def test_the_models_rule_or_its_one_threshold(data, tmp_path, capsys):
     assert (stored["threshold"], "thresholds" in stored) == (0.4, False)
 
 
+def test_one_threshold_holds_for_both_models(data, tmp_path, capsys):
+    source, other = (
+        str(write_checkpoint(tmp_path / f"{name}.pt", small_generator(), threshold=at, map_threshold=rule))
+        for name, at, rule in (("a", 0.4, MapThreshold()), ("b", 0.3, MapThreshold(1.0, 2.0)))
+    )
+    assert main([source, "--data", str(data), "--against", other, "--threshold", "fixed"]) == 0
+    printed = capsys.readouterr().out
+    for threshold in (0.4, 0.3):
+        assert f"threshold {threshold}: the model's, the same for all maps\n" in printed
+    assert main([source, "--data", str(data), "--against", other]) == 0
+    assert capsys.readouterr().out.count(": each map's own, by the model's rule\n") == 2
+
+
 def test_maps_have_no_threshold_that_could_be_fixed(data, tmp_path, capsys):
     maps = tmp_path / "maps"
     maps.mkdir()

@@ -88,7 +88,9 @@ def test_the_angle_in_words(data):
 
 def test_a_dataset_is_scored_and_compared(data):
     worse = perfect(predict=lambda image: np.zeros(image.truth.shape, np.float32), description="blind")
-    evaluation = evaluate_dataset(task(data), perfect(), Threshold.fixed(0.5, "given"), other=worse)
+    evaluation = evaluate_dataset(
+        task(data), perfect(), Threshold.fixed(0.5, "given"), other=(worse, Threshold.of(worse))
+    )
     assert evaluation.data == "drawn"
     assert evaluation.rows[0].scores.dice == 1.0
     facts = evaluation.facts()
