@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +12,7 @@ from retinagan.runtime.model.parameters import MapThreshold
 from retinagan.runtime.model.spec import ModelSpec
 from retinagan.runtime.steps.levels import LEVELS, calibrated_levels, level_counts
 
-FIXED = "fixed"
+FIXED: Final = "fixed"
 """Word of users for a model's one threshold for all maps."""
 
 

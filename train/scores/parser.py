@@ -43,8 +43,12 @@ def build_parser() -> CommandParser:
         "dataset's training images, the word fixed takes the model's one number for all maps (default: each "
         "map's own by the model's rule, else the model's number, else 0.5)",
     )
-    add("--against", metavar="MODEL_OR_MAPS", help="score this too, at its own thresholds or, with --threshold "
-        "fixed, at its one, and print the differences to it, with intervals over the images")  # fmt: skip
+    add(
+        "--against",
+        metavar="MODEL_OR_MAPS",
+        help="score this too, at its own thresholds or, with --threshold fixed, at its one, and print the "
+        "differences to it, with intervals over the images",
+    )
     add(
         "--out",
         metavar="DIR",
