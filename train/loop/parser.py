@@ -12,9 +12,9 @@ from retinagan.train.loop.options import TrainingOptions
 from retinagan.train.nets.config import MODELS, STEMS
 
 EPILOG = """\
-The folder of the run receives model.pt at the end, patches.pt after the first stage, and checkpoint.pt,
-log.csv, options.json and, with --validation, validation.csv during the run. The same command resumes an
-interrupted run where it stopped, bit for bit. The paper's own schedule is --iterations 0
+The folder of the run receives model.pt at the end, patches.pt after the first stage if another follows, and
+checkpoint.pt, log.csv, options.json and, with --validation, validation.csv during the run. The same command
+resumes an interrupted run where it stopped, bit for bit. The paper's own schedule is --iterations 0
 --adversarial-iterations 4000. To train on several GPUs or machines, use torchrun:
 torchrun --nproc-per-node 2 -m retinagan.train.commands --data ... (docs/training.md).
 """
