@@ -17,7 +17,7 @@ from pynetdicom.sop_class import Verification
 from retinagan.runtime.dicom.mark import PRODUCT
 from retinagan.runtime.errors import OptionError, RetinaGanError
 from retinagan.runtime.faults import unexpected
-from retinagan.runtime.images.dicom.classes import READ, as_uid
+from retinagan.runtime.images.dicom.classes import READ, as_uid, class_name
 from retinagan.runtime.images.dicom.elements import Elements
 from retinagan.runtime.node.inbox import Full, Inbox, content_digest, file_name
 from retinagan.runtime.node.peers import Keys
@@ -191,9 +191,33 @@ class Receiver:
 
     def _accepted(self, event: Any) -> None:
         self._allow_next(event)
+        self._note_what_is_not_taken(event)
+
+    def _note_what_is_not_taken(self, event: Any) -> None:
+        """Say why a caller can store nothing: it gets no status with a reason, since it sends no object."""
+        rejected = [str(context.abstract_syntax) for context in event.assoc.rejected_contexts]
+        accepted = {str(context.abstract_syntax) for context in event.assoc.accepted_contexts}
+        if not rejected or accepted - {str(Verification)}:
+            return
+        known = [uid for uid in rejected if uid in READ]
+        name = class_name(as_uid((known or rejected)[0].encode("ascii", "replace")))
+        reason = "in a transfer syntax that cannot be read" if known else "a class that is not taken"
+        others = f", and {len(rejected) - 1} more" if len(rejected) > 1 else ""
+        self._note(f"{_caller(event)}: nothing is taken of what it offers: {name}, {reason}{others}")
 
     def _rejected(self, event: Any) -> None:
-        self._note(f"{_caller(event)}: association rejected (an AE title, or too many callers)")
+        self._note(f"{_caller(event)}: association rejected: {self._why_rejected(event)}")
+
+    def _why_rejected(self, event: Any) -> str:
+        """Return the reason: what pynetdicom checks, since its event does not have it."""
+        requestor = event.assoc.requestor
+        called = str(requestor.primitive.called_ae_title).strip()
+        if called != self._entity.ae_title:
+            return f"it calls {called!r}, and this node is {self._entity.ae_title!r} (--aet)"
+        callers = self._entity.require_calling_aet
+        if callers and str(requestor.ae_title).strip() not in callers:
+            return "its AE title is not one of --allow"
+        return f"too many callers at once; --associations is {self._limits.associations}"
 
     def _echo(self, event: Any) -> int:
         self._allow_next(event)

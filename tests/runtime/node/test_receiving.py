@@ -117,8 +117,8 @@ def test_other_callers_and_other_names_are_rejected(listening, lines):
         with calling(port) as association:
             assert association.is_established
     assert lines == [
-        f"{name} at 127.0.0.1: association rejected (an AE title, or too many callers)"
-        for name in ("STRANGER", CALLER)
+        "STRANGER at 127.0.0.1: association rejected: its AE title is not one of --allow",
+        f"{CALLER} at 127.0.0.1: association rejected: it calls 'SOMEONE', and this node is '{NODE}' (--aet)",
     ]
 
 
@@ -127,7 +127,7 @@ def test_any_caller_may_call_where_none_is_named(listening):
         assert association.is_established
 
 
-def test_more_callers_than_allowed_are_rejected(listening):
+def test_more_callers_than_allowed_are_rejected(listening, lines):
     with (
         listening(limits=Limits(associations=1)) as port,
         calling(port) as first,
@@ -135,14 +135,44 @@ def test_more_callers_than_allowed_are_rejected(listening):
     ):
         assert first.is_established
         assert second.is_rejected
+    assert lines == [
+        f"{CALLER} at 127.0.0.1: association rejected: too many callers at once; --associations is 1"
+    ]
 
 
-def test_only_classes_that_are_read_are_taken(listening):
+@pytest.mark.parametrize(
+    ("classes", "syntaxes", "reason"),
+    [
+        (["1.2.840.10008.5.1.4.1.1.2"], None, "CT Image Storage, a class that is not taken"),
+        (
+            ["1.2.840.10008.5.1.4.1.1.2", "1.2.3"],
+            None,
+            "CT Image Storage, a class that is not taken, and 1 more",
+        ),
+        (
+            ["1.2.840.10008.5.1.4.1.1.2", OPHTHALMIC],
+            ["1.2.840.10008.1.2.4.201"],  # High-Throughput JPEG 2000
+            "Ophthalmic Photography 8 Bit Image Storage, in a transfer syntax that cannot be read, "
+            "and 1 more",
+        ),
+    ],
+)
+def test_a_caller_that_can_store_nothing_is_noted_with_the_reason(
+    listening, lines, classes, syntaxes, reason
+):
+    classes = [UID(uid) for uid in classes]
+    with listening() as port, calling(port, classes=classes, syntaxes=syntaxes) as association:
+        assert association.is_established  # for an echo
+    assert lines == [f"{CALLER} at 127.0.0.1: nothing is taken of what it offers: {reason}"]
+
+
+def test_only_classes_that_are_read_are_taken(listening, lines):
     computed_tomography, wide_field = "1.2.840.10008.5.1.4.1.1.2", "1.2.840.10008.5.1.4.1.1.77.1.5.5"
     classes = [UID(uid) for uid in (OPHTHALMIC, VL_PHOTOGRAPHIC, computed_tomography, wide_field)]
     with listening() as port, calling(port, classes=classes) as association:
         accepted = {context.abstract_syntax for context in association.accepted_contexts}
     assert accepted == {"1.2.840.10008.1.1", OPHTHALMIC, VL_PHOTOGRAPHIC}
+    assert lines == []
 
 
 def test_what_was_done_before_is_acknowledged_and_dropped(tmp_path, listening, lines):
