@@ -60,6 +60,8 @@ form.addEventListener("submit", async (event) => {
     const response = await fetch(`segment?${query}`, {method: "POST", headers, body: file, signal})
       .catch((error) => { throw signal.aborted ? error : new Error(
         "no answer came; is the server still running, and the file still there and readable?"); });
+    if (response.status === 401) throw new Error(  // the server's words are for those who write headers
+      `this server wants a token; ${headers.Authorization ? "the one above is another" : "enter it above"}`);
     if (!response.ok) throw new Error(await errorOf(response));
     const report = JSON.parse(response.headers.get("Retinagan-Report")), picture = await response.blob();
     if (signal.aborted) return;
@@ -70,7 +72,8 @@ form.addEventListener("submit", async (event) => {
     const warned = report.status !== "done";
     say("status", `${file.name}: done, ${warned ? "with warnings:" : "without warnings."}`);
     say("alert", report.warnings.map((warning) => warning.message).join("; "));
-    const names = ["confidence", "field_of_view", "field_of_view_from", "working_size", "model", "engine"];
+    const names = ["confidence", "threshold", "threshold_from", "field_of_view", "field_of_view_from",
+      "working_size", "model", "engine"];
     for (const name of names) {
       const row = table.insertRow(), head = document.createElement("th");
       head.textContent = name.replaceAll("_", " ");

@@ -48,6 +48,7 @@ def send(page, asked, name: str) -> None:
 
 def answer(route, confidence: float) -> None:
     report = {"status": "done", "warnings": [], "confidence": confidence, "model": "tiny"}
+    report |= {"threshold": 0.41, "threshold_from": "map"}
     route.fulfill(
         body=b"picture", content_type="image/jpeg", headers={"Retinagan-Report": json.dumps(report)}
     )
@@ -63,7 +64,8 @@ def test_a_picture_is_shown_with_its_name_and_report(page, asked):
     answer(asked[0], 0.75)
     is_said(page, STATUS, "left.png: done, without warnings.")
     assert page.get_attribute("img", "alt") == "overlay of left.png"
-    assert "0.75" in page.inner_text(TABLE)
+    rows = [row.split("\t") for row in page.inner_text(TABLE).splitlines()]
+    assert rows[:3] == [["confidence", "0.75"], ["threshold", "0.41"], ["threshold from", "map"]]
 
 
 def test_of_two_files_the_last_alone_is_shown(page, asked):
@@ -83,6 +85,20 @@ def test_an_error_is_said_with_the_files_name(page, asked):
     asked[0].fulfill(status=422, json={"error": "not an image that can be read"})
     is_said(page, ALERT, "notes.png: not an image that can be read")
     assert page.inner_text(STATUS) == ""
+
+
+def test_a_token_that_is_missing_or_wrong_is_asked_for(page, asked):
+    refusal = {
+        "status": 401,
+        "json": {"error": "no valid token; send the header Authorization: Bearer TOKEN"},
+    }
+    send(page, asked, "a.png")
+    asked[0].fulfill(**refusal)
+    is_said(page, ALERT, "a.png: this server wants a token; enter it above")
+    page.fill("[name=token]", "wrong")
+    send(page, asked, "b.png")
+    asked[1].fulfill(**refusal)
+    is_said(page, ALERT, "b.png: this server wants a token; the one above is another")
 
 
 def test_an_answer_of_a_proxy_and_none_at_all_are_explained(page, asked):
