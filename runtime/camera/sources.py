@@ -62,6 +62,8 @@ class Source:
         path = Path(text)
         if path.is_char_device():
             return cls("camera", text, text)
+        if text and path.is_dir():
+            raise OptionError(f"source {text!r} is a folder; {_EXPECTED}; retina-run takes folders of images")
         if not path.is_file():
             raise OptionError(f"source {text!r}: there is no such file; {_EXPECTED}")
         return cls("file", str(path.absolute()), text)  # so that no name is taken for a protocol

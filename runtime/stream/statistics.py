@@ -49,8 +49,8 @@ class StreamStatistics:
         """Return the counts and a table of times in milliseconds."""
         rows = {**self.stages, **({} if self.latency is None else {"latency": self.latency})}
         lines = [
-            f"{self.received} frames: {self.segmented} segmented, {self.failed} failed, "
-            f"{self.dropped} dropped; {self.rate:.1f} results/s",
+            f"{self.received} frame{'' if self.received == 1 else 's'}: {self.segmented} segmented, "
+            f"{self.failed} failed, {self.dropped} dropped; {self.rate:.1f} results/s",
             f"{'ms':10}{'p50':>8}{'p95':>8}{'p99':>8}",
         ]
         for name, row in rows.items():

@@ -66,6 +66,7 @@ def test_what_names_a_source(tmp_path, monkeypatch):
     ("text", "message"),
     [
         ("none.mp4", r"source 'none.mp4': there is no such file; expected a camera's number such as 0"),
+        ("/", r"source '/' is a folder; expected a camera's number .*; retina-run takes folders of images"),
         ("", r"source '': there is no such file"),
         ("-1", r"source '-1': there is no such file"),
         ("http://user:secret@host/eye", r"source 'http://host/eye': expected .* or an rtsp:// URL"),

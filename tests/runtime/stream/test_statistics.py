@@ -63,6 +63,11 @@ def test_the_window_forgets(clock):
     assert summary.latency == Percentiles(0.25, 0.25, 0.25)
 
 
+def test_one_frame_is_no_plural():
+    summary = StatisticsWindow(10).summary(entrance(1))
+    assert str(summary) == "1 frame: 0 segmented, 0 failed, 0 dropped; 0.0 results/s"
+
+
 def test_it_reads_as_a_table(clock):
     window = StatisticsWindow(10)
     window.add(0.0405, {"roi": 0.0021, "infer": 0.03}, failed=False)
