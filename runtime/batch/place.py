@@ -238,7 +238,7 @@ class LocalFolder:
         try:
             fcntl.flock(self._locks[-1], kind | fcntl.LOCK_NB)
         except BlockingIOError:
-            what = f" --shard {self._shard}" if folder == self._staging else ""
+            what = f" --shard {self._shard}" if folder == self._staging else " or retina-node"
             raise OutputError(
                 f"another retina-run{what} is writing to {str(self.path)!r}; wait for it, "
                 "or choose another --out"

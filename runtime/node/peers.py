@@ -107,13 +107,14 @@ class Keys:
 
     def _load_own(self, context: ssl.SSLContext) -> None:
         certificate = self.certificate
+        key = "" if self.key is None else f", --tls-key {self.key}"
         try:
             context.load_cert_chain(
                 str(certificate), None if self.key is None else str(self.key), _no_password
             )
         except (OSError, ValueError) as error:
             raise OptionError(
-                f"--tls-cert {certificate}, --tls-key {self.key}: {_reason(error)}; expected PEM files of a "
+                f"--tls-cert {certificate}{key}: {_reason(error)}; expected PEM files of a "
                 "certificate and its key, which has no password"
             ) from None
 

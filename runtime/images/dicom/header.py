@@ -208,7 +208,7 @@ def _pixel_spacing(
     if _SMALLEST_IMAGE <= longest <= _LARGEST_IMAGE:
         return spacing
     message = (
-        f"the file's Pixel Spacing of {spacing[0]:g} mm makes the image {longest:.3g} mm long; "
+        f"the file's Pixel Spacing of {spacing[0]:g} mm makes the image {longest:g} mm long; "
         "no retina fits, so it is not used"
     )
     warnings.append(ImageWarning("pixel-spacing-implausible", message))

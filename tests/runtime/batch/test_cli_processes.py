@@ -163,7 +163,8 @@ def test_two_runs_do_not_share_a_folder(here, model, capsys):
     try:
         assert main(["in", "--model", model]) == 2
         assert capsys.readouterr().err == (
-            "retina-run: another retina-run is writing to 'out'; wait for it, or choose another --out\n"
+            "retina-run: another retina-run or retina-node is writing to 'out'; wait for it, "
+            "or choose another --out\n"
         )
     finally:
         process.kill()

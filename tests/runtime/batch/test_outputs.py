@@ -167,7 +167,7 @@ def test_a_folder_that_was_removed_midway_is_not_made_again(folder):
 
 
 def test_one_run_at_a_time(folder):
-    message = r"another retina-run is writing to '.*out'; wait for it, or choose another --out"
+    message = r"another retina-run or retina-node is writing to '.*out'; wait for it, or choose another --out"
     with pytest.raises(OutputError, match=message):
         OutputFolder(folder.path).__enter__()
     other = "import sys; from retinagan.runtime.batch.outputs import OutputFolder\n"
@@ -175,12 +175,12 @@ def test_one_run_at_a_time(folder):
     result = subprocess.run(
         [sys.executable, "-c", other, str(folder.path)], capture_output=True, text=True, check=False
     )
-    assert "OutputError: another retina-run is writing" in result.stderr
+    assert "OutputError: another retina-run or retina-node is writing" in result.stderr
     folder.write("a", "vessels", GREY)
 
 
 def test_shards_write_at_the_same_time_but_not_beside_a_whole_run(tmp_path):
-    whole_run = r"another retina-run is writing to '.*'; wait for it"
+    whole_run = r"another retina-run or retina-node is writing to '.*'; wait for it"
     with (
         OutputFolder(tmp_path, shard=Shard(1, 2)) as first,
         OutputFolder(tmp_path, shard=Shard(2, 2)) as second,

@@ -45,7 +45,7 @@ def model(tmp_path_factory) -> str:
         (["--model", "best"], '"best" is neither a model file nor a bundled model; bundled models:'),
         (
             ["--tls-cert", "absent.pem"],
-            "--tls-cert absent.pem, --tls-key None: No such file or directory; exp",
+            "--tls-cert absent.pem: No such file or directory; exp",
         ),
         (["--send", "A@h:1", "--send-tls", "--tls-ca", "absent.pem"], "--tls-ca absent.pem: No such file or"),
     ],

@@ -178,14 +178,14 @@ def test_an_aspect_ratio_without_spacing_is_a_warning_too():
     assert [warning.code for warning in header.warnings] == ["pixels-not-square"]
 
 
-@pytest.mark.parametrize("side", [1.0, 0.0001])
-def test_a_spacing_that_no_retina_fits_is_not_used(side):
+@pytest.mark.parametrize(("side", "long"), [(1.0, "400"), (12.5, "5000"), (0.0001, "0.04")])
+def test_a_spacing_that_no_retina_fits_is_not_used(side, long):
     header = header_of(dicom_file(PIXELS, PixelSpacing=[side, side]))
     assert header.pixel_spacing is None
     (warning,) = header.warnings
     assert warning.code == "pixel-spacing-implausible"
     assert warning.message == (
-        f"the file's Pixel Spacing of {side:g} mm makes the image {400 * side:.3g} mm long; "
+        f"the file's Pixel Spacing of {side:g} mm makes the image {long} mm long; "
         "no retina fits, so it is not used"
     )
 
