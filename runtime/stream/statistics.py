@@ -48,9 +48,11 @@ class StreamStatistics:
     def __str__(self) -> str:
         """Return the counts and a table of times in milliseconds."""
         rows = {**self.stages, **({} if self.latency is None else {"latency": self.latency})}
+        rest = self.received - self.segmented - self.failed - self.dropped
+        under_way = f", {rest} under way" if rest > 0 else ""
         lines = [
             f"{self.received} frame{'' if self.received == 1 else 's'}: {self.segmented} segmented, "
-            f"{self.failed} failed, {self.dropped} dropped; {self.rate:.1f} results/s",
+            f"{self.failed} failed, {self.dropped} dropped{under_way}; {self.rate:.1f} results/s",
             f"{'ms':10}{'p50':>8}{'p95':>8}{'p99':>8}",
         ]
         for name, row in rows.items():

@@ -24,7 +24,7 @@ def test_nothing_yet():
     assert summary.rate == 0.0
     assert summary.latency is None
     assert summary.stages == {}
-    assert str(summary) == "3 frames: 0 segmented, 0 failed, 0 dropped; 0.0 results/s"
+    assert str(summary) == "3 frames: 0 segmented, 0 failed, 0 dropped, 3 under way; 0.0 results/s"
 
 
 def test_percentiles_by_stage(clock):
@@ -65,7 +65,7 @@ def test_the_window_forgets(clock):
 
 def test_one_frame_is_no_plural():
     summary = StatisticsWindow(10).summary(entrance(1))
-    assert str(summary) == "1 frame: 0 segmented, 0 failed, 0 dropped; 0.0 results/s"
+    assert str(summary) == "1 frame: 0 segmented, 0 failed, 0 dropped, 1 under way; 0.0 results/s"
 
 
 def test_it_reads_as_a_table(clock):
