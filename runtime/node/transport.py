@@ -20,6 +20,13 @@ from pynetdicom.transport import ThreadedAssociationServer
 HANDSHAKE_BYTES = 1 << 20
 """What a connection may send before its association is accepted."""
 
+_HANDSHAKES = {
+    "WRONG_VERSION_NUMBER": "it calls without TLS",
+    "HTTP_REQUEST": "it calls without TLS",
+    "PEER_DID_NOT_RETURN_A_CERTIFICATE": "it shows no certificate",
+}
+"""What OpenSSL's reasons mean that a wrong set-up leads to."""
+
 _CONNECTIONS = 2  # for each association that is allowed; those that are refused are open for a moment
 
 
@@ -98,7 +105,9 @@ class BoundedServer(ThreadedAssociationServer):  # type: ignore[misc]  # pynetdi
             if self.ssl_context is not None:
                 request = self.ssl_context.wrap_socket(request, server_side=True)
         except OSError as error:
-            self._note(f"{client_address[0]}: no connection ({getattr(error, 'reason', None) or error})")
+            reason = str(getattr(error, "reason", None) or error)
+            meaning = f": {_HANDSHAKES[reason]}" if reason in _HANDSHAKES else ""
+            self._note(f"{client_address[0]}: no TLS connection{meaning} ({reason})")
             self.shutdown_request(request)
             with self._lock:
                 self._opening -= 1

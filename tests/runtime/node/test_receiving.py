@@ -352,7 +352,7 @@ def test_an_address_that_cannot_be_had_is_named(tmp_path, listening):
             receiver.listen("192.0.2.1", 0, Keys())
 
 
-def test_tls_with_certificates_on_both_sides(tmp_path, listening, tmp_path_factory):
+def test_tls_with_certificates_on_both_sides(tmp_path, listening, lines, tmp_path_factory):
     keys = certificates(tmp_path_factory.mktemp("keys"))
     own = Keys(keys / "node.pem", keys / "node.key", keys / "ca.pem")
     caller = Keys(keys / "caller.pem", keys / "caller.key", keys / "ca.pem").for_sending()
@@ -363,6 +363,7 @@ def test_tls_with_certificates_on_both_sides(tmp_path, listening, tmp_path_facto
             assert stored(association, image(2, PixelData=bytes(1 << 20)))[0] == SUCCESS
         with calling(port, tls_args=(stranger, "127.0.0.1")) as association:
             assert not association.is_established
+        lines.wait_for("no TLS connection: it shows no certificate (PEER_DID_NOT_RETURN_A_CERTIFICATE)")
         with calling(port) as association:
             assert not association.is_established
     assert len(queued(tmp_path)) == 2

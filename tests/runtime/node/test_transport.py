@@ -99,7 +99,7 @@ def test_a_handshake_that_never_comes_keeps_nobody_waiting(serving, lines, tmp_p
         with connected(port) as plain:
             plain.sendall(b"\x01\0" + bytes(100))
             assert closed_by_the_server(plain)
-        lines.wait_for("127.0.0.1: no connection (WRONG_VERSION_NUMBER)")
+        lines.wait_for("127.0.0.1: no TLS connection: it calls without TLS (WRONG_VERSION_NUMBER)")
         lines.wait_for("handshake operation timed out)")
 
 
