@@ -31,6 +31,7 @@ pytestmark = pytest.mark.usefixtures("short_pack")
 def commands():
     """The page's commands as lists of words."""
     section = PAGE.read_text(encoding="utf-8").split("## Your own images")[1].split("\n## ")[0]
+    section = section.replace("\\\n", "")  # a command may go on in the next line
     return [shlex.split(line) for line in re.findall(r"^    (retina-.*)$", section, re.MULTILINE)]
 
 
