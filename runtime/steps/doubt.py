@@ -114,7 +114,7 @@ def _confidence(
     of the true one than that at the map's own, which is the largest there is.
     """
     disc, angle = prepared.retina.disc, prepared.field_of_view
-    own = thresholding.own(found.counts)
+    own = found.threshold if thresholding.given is None else thresholding.own(found.counts)
     shape = shape_of(found.probability, found.roi, own, disc, angle)
     confidence = confidence_of(Evidence(found.counts, shape), thresholding.fixed, calibration)
     if found.threshold == own or not confidence:

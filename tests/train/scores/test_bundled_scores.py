@@ -48,6 +48,7 @@ def test_over_the_whole_image(scores):
     assert whole.accuracy >= 0.969
     assert whole.sensitivity >= 0.85
     assert whole.specificity >= 0.98
+    assert whole.dice >= 0.828
 
 
 def test_the_default_on_the_test_images_of_a_hand_held_camera(chase_db1):
